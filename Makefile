@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := repro
+.PHONY: help setup repro test lab reports bench lint lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(abspath $(VENV))/bin
+READY := $(VENV)/.ready
+export PATH := $(BIN):$(PATH)
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+repro: setup ## Rebuild what is not up to date: data, models and reports (the default)
+	dvc repro
+	@echo "The reports are in $(abspath reports/html/index.html)"
+
+setup: $(READY) ## Make .venv with everything that requirements.lock names
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(f"Expected Python 3.11, 3.12 or 3.13, got {sys.version.split()[0]}; name another one: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	command -v uv > /dev/null || $(BIN)/python -m pip install --quiet uv
+	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	touch $@
+
+test: setup ## Run the tests
+	pytest
+
+lab: setup ## Open the notebooks in JupyterLab; what it saves is clean of outputs
+	jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save notebooks
+
+reports: setup ## Say where the reports are, and open them if there is a browser
+	@test -f reports/html/index.html || { echo "There are no reports yet: run make first."; exit 1; }
+	@echo $(abspath reports/html/index.html)
+	@python -m webbrowser -t "file://$(abspath reports/html/index.html)" > /dev/null 2>&1 || true
+
+bench: setup ## Measure speed against named peers
+	for benchmark in benchmarks/*.py; do python $$benchmark || exit 1; done
+
+lint: setup ## Check style and types
+	ruff format --check .
+	ruff check .
+	mypy
+
+lock: setup ## Resolve pyproject.toml anew into requirements.lock
+	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --all-extras --upgrade \
+		--generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
+
+clean: ## Remove .venv, caches and everything that the stages wrote; the DVC cache stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/clean data/features models
+	rm -rf reports/html reports/notebooks reports/predictions reports/failed reports/logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
