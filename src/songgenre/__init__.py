@@ -1,0 +1,1 @@
+"""Song Genre Classification: what the notebooks call."""

@@ -1,0 +1,141 @@
+"""``params.yaml``, typed: every number a reader may want to turn, one section per stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from songgenre.errors import UserError
+
+Fraction = Field(ge=0, lt=1)
+
+
+class Section(BaseModel):
+    """One section: an unknown name, a wrong type or a value out of range is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Scraping(Section):
+    source: Literal["demo", "folder"]
+    folder: str
+    demo_songs_per_genre: int = Field(ge=1)
+    demo_artists_per_genre: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _folder_is_named(self) -> Scraping:
+        if self.source == "folder" and not self.folder:
+            raise ValueError("source is 'folder', so folder must name a directory of audio")
+        return self
+
+
+class Wrangling(Section):
+    clip_duration_s: float = Field(gt=0)
+    min_duration_s: float = Field(gt=0)
+    silence_db: float = Field(lt=0)
+    two_genres: Literal["drop", "first"]
+    validation_fraction: float = Fraction
+    test_fraction: float = Field(gt=0, lt=1)
+    seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _something_is_left_to_train_on(self) -> Wrangling:
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction + test_fraction must be below 1")
+        return self
+
+
+class Eda(Section):
+    compared_genres: list[str] = Field(min_length=2, max_length=2)
+    songs_per_genre: int = Field(ge=1)
+
+
+class Features(Section):
+    sample_rate: int = Field(ge=8000)
+    n_fft: int = Field(ge=256)
+    hop_length: int = Field(ge=64)
+    n_mfcc: int = Field(ge=1)
+    n_mels: int = Field(ge=16)
+    mel_db_range: float = Field(gt=0)
+
+
+class Sklearn(Section):
+    folds: int = Field(ge=2)
+    grids: dict[str, dict[str, list[bool | int | float | str | None]]]
+    seed: int = Field(ge=0)
+
+
+class Cnn(Section):
+    epochs: int = Field(ge=1)
+    crop_frames: int = Field(ge=32)
+    crops_per_song: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    widths: list[int] = Field(min_length=1)
+    dropout: float = Fraction
+    learning_rate: float = Field(gt=0)
+    weight_decay: float = Field(ge=0)
+    mixup: float = Field(ge=0)
+    intra_op_threads: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+
+class Evaluation(Section):
+    bootstrap_samples: int = Field(ge=100)
+    seed: int = Field(ge=0)
+
+
+class Params(Section):
+    """All of ``params.yaml``."""
+
+    scraping: Scraping
+    wrangling: Wrangling
+    eda: Eda
+    features: Features
+    sklearn: Sklearn
+    cnn: Cnn
+    evaluation: Evaluation
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The parameters of one stage, as plain literals.
+
+        Raises
+        ------
+        UserError
+            If there is no such section.
+        """
+        if name not in type(self).model_fields:
+            known = ", ".join(type(self).model_fields)
+            raise UserError(f"Expected a stage with parameters ({known}), got {name!r}.")
+        section: Section = getattr(self, name)
+        return section.model_dump()
+
+
+def load(path: Path) -> Params:
+    """Read and check ``params.yaml``.
+
+    YAML 1.2, as DVC reads it, so that ``1e-3`` is a number and ``no`` a string.
+
+    Raises
+    ------
+    UserError
+        Naming every parameter that is missing, unknown, of the wrong type or out of range.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(path)
+    except FileNotFoundError:
+        raise UserError(f"Expected the parameters in {path}, but there is no such file.") from None
+    except YAMLError as error:
+        raise UserError(f"{path} is not valid YAML: {error}") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        problems = "\n".join(
+            f"  {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}, got {problem['input']!r}"
+            for problem in error.errors()
+        )
+        raise UserError(f"{path} does not fit the pipeline:\n{problems}") from None

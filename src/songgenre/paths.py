@@ -1,0 +1,151 @@
+"""Where everything lives, and how a file or folder is replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from songgenre.errors import UserError
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folders of one checkout; see the README for what each holds.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that holds ``params.yaml`` and ``dvc.yaml``.
+    """
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        return self.root / "params.yaml"
+
+    @property
+    def notebooks(self) -> Path:
+        return self.root / "notebooks"
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "data" / "raw"
+
+    @property
+    def audio(self) -> Path:
+        return self.raw / "audio"
+
+    @property
+    def catalogue(self) -> Path:
+        return self.raw / "catalogue.parquet"
+
+    @property
+    def tracks(self) -> Path:
+        return self.root / "data" / "clean" / "tracks.parquet"
+
+    @property
+    def excluded(self) -> Path:
+        return self.root / "data" / "clean" / "excluded.parquet"
+
+    @property
+    def descriptors(self) -> Path:
+        return self.root / "data" / "features" / "descriptors.parquet"
+
+    @property
+    def mel(self) -> Path:
+        return self.root / "data" / "features" / "mel.npy"
+
+    @property
+    def mel_index(self) -> Path:
+        return self.root / "data" / "features" / "mel_index.parquet"
+
+    def model(self, family: str) -> Path:
+        """Folder of the models that the stage ``family`` trains."""
+        return self.root / "models" / family
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
+
+    def metrics(self, stage: str) -> Path:
+        return self.reports / "metrics" / f"{stage}.json"
+
+    def predictions(self, stage: str) -> Path:
+        return self.reports / "predictions" / f"{stage}.parquet"
+
+    def plot(self, name: str) -> Path:
+        return self.reports / "plots" / f"{name}.csv"
+
+    def executed(self, notebook: str) -> Path:
+        return self.reports / "notebooks" / f"{notebook}.ipynb"
+
+    def failed(self, notebook: str) -> Path:
+        return self.reports / "failed" / f"{notebook}.ipynb"
+
+    def log(self, notebook: str) -> Path:
+        return self.reports / "logs" / f"{notebook}.json"
+
+    @property
+    def html(self) -> Path:
+        return self.reports / "html"
+
+
+def project(start: Path | None = None) -> Project:
+    """Find the project around a folder.
+
+    Parameters
+    ----------
+    start : Path, optional
+        Where to start looking; the working folder by default.
+
+    Returns
+    -------
+    Project
+        That of the nearest folder, upwards, which holds ``params.yaml`` and ``dvc.yaml``.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            return Project(folder)
+    raise UserError(
+        f"Expected {start} to be inside the project, but neither it nor a folder above it holds "
+        "params.yaml and dvc.yaml. Change into your clone and try again."
+    )
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Write a file or a folder under a temporary name and move it into place when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        What to replace. Its parent is made if it is missing.
+
+    Yields
+    ------
+    Path
+        The temporary name beside it. After an error it is removed and `path` is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        if path.is_dir():
+            shutil.rmtree(path)
+        partial.replace(path)
+    finally:
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink(missing_ok=True)

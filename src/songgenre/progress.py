@@ -1,0 +1,125 @@
+"""Live progress of long steps: in the terminal that runs the stage, or in JupyterLab.
+
+A notebook kernel cannot write to the terminal of ``dvc repro``, and what it prints would be stored in the notebook.
+So the runner listens on a local connection, names it in an environment variable, and draws what comes.
+Without a runner, as by hand in JupyterLab, the bar is drawn in place.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing.connection import Client, Connection, Listener
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+T = TypeVar("T")
+
+ADDRESS = "SONGGENRE_PROGRESS"
+KEY = "SONGGENRE_PROGRESS_KEY"
+
+
+def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+    """Pass items on, showing how far they are.
+
+    Parameters
+    ----------
+    items : iterable
+    description : str
+        What is being done, for example ``"features"``.
+    total : int
+        How many items there will be.
+
+    Yields
+    ------
+    The items, unchanged.
+    """
+    runner = _runner()
+    if runner is None:
+        with _bars(Console(file=sys.stderr)) as bars:
+            yield from bars.track(items, total=total, description=description)
+        return
+    runner.send((description, 0, total))
+    for done, item in enumerate(items, start=1):
+        yield item
+        runner.send((description, done, total))
+
+
+@cache
+def _runner() -> Connection | None:
+    address = os.environ.get(ADDRESS)
+    if address is None:
+        return None
+    return Client(address, authkey=os.environ[KEY].encode())
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+@contextmanager
+def listening(console: Console) -> Iterator[dict[str, str]]:
+    """Draw the progress that other processes report.
+
+    Parameters
+    ----------
+    console : rich.console.Console
+        Where to draw. If it is no terminal, the start and the end of each step are printed, a line each.
+
+    Yields
+    ------
+    dict
+        Environment variables with which a process finds its way here.
+    """
+    key = secrets.token_hex()
+    with Listener(authkey=key.encode()) as listener, _bars(console) as bars:
+        threading.Thread(target=_accept, args=(listener, bars), daemon=True).start()
+        yield {ADDRESS: str(listener.address), KEY: key}
+
+
+def _accept(listener: Listener, bars: Progress) -> None:
+    while True:
+        try:
+            connection = listener.accept()
+        except OSError:
+            return
+        threading.Thread(target=_draw, args=(connection, bars), daemon=True).start()
+
+
+def _draw(connection: Connection, bars: Progress) -> None:
+    tasks: dict[str, TaskID] = {}
+    while True:
+        try:
+            description, done, total = connection.recv()
+        except (EOFError, OSError):
+            return
+        if done == 0:
+            tasks[description] = bars.add_task(description, total=total)
+        bars.update(tasks[description], completed=done)
+        if not bars.console.is_terminal and done in (0, total):
+            bars.console.print(f"{description}: {done}/{total}")
