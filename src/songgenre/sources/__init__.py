@@ -1,0 +1,1 @@
+"""Where the music comes from: one module per source."""
