@@ -1,0 +1,1 @@
+"""From what a source offered to songs that can be used."""

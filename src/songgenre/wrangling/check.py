@@ -1,0 +1,86 @@
+"""Is a file a song that can be used? Every way in which it may not be has a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from songgenre.quiet import quiet_libraries
+
+BLOCK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What decoding a whole file told.
+
+    Parameters
+    ----------
+    reason, detail : str
+        Why the song cannot be used (one of `songgenre.tables.REASONS`), in short and in full; empty if it can.
+    duration_s : float
+    sample_rate : int
+        In Hz.
+    channels : int
+    """
+
+    reason: str = ""
+    detail: str = ""
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+
+
+def decode(path: Path, min_duration_s: float, silence_db: float) -> Decoded:
+    """Decode a whole file, block by block, and judge it.
+
+    Parameters
+    ----------
+    path : Path
+    min_duration_s : float
+        A shorter song is ``too_short``.
+    silence_db : float
+        A song whose root mean square is below, in dB of full scale, is ``silent``.
+
+    Returns
+    -------
+    Decoded
+    """
+    if path.stat().st_size == 0:
+        return Decoded("empty", "the file has 0 bytes")
+    try:
+        with quiet_libraries(), soundfile.SoundFile(path) as file:
+            return _judge(file, min_duration_s, silence_db)
+    except soundfile.LibsndfileError as error:
+        return Decoded("unreadable" if _looks_like_audio(path) else "not_audio", error.error_string)
+
+
+def _looks_like_audio(path: Path) -> bool:
+    """Whether the file begins as wav, aiff, au, flac, ogg or mp3 files do."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    is_mp3_frame = start[:1] == b"\xff" and start[1:2] >= b"\xe0"
+    return start.startswith((b"RIFF", b"FORM", b".snd", b"fLaC", b"OggS", b"ID3")) or is_mp3_frame
+
+
+def _judge(file: soundfile.SoundFile, min_duration_s: float, silence_db: float) -> Decoded:
+    frames, energy = 0, 0.0
+    while len(y := file.read(BLOCK, dtype="float32", always_2d=True)):
+        frames += len(y)
+        energy += float(np.square(y, dtype=np.float64).mean(axis=1).sum())
+    duration_s = frames / file.samplerate
+    properties = {"duration_s": duration_s, "sample_rate": file.samplerate, "channels": file.channels}
+    if not np.isfinite(energy):
+        return Decoded("unreadable", "holds samples that are not finite numbers", **properties)
+    if frames < file.frames:
+        declared_s = file.frames / file.samplerate
+        return Decoded("truncated", f"announces {declared_s:.2f} s, holds {duration_s:.2f} s", **properties)
+    if duration_s < min_duration_s:
+        return Decoded("too_short", f"lasts {duration_s:.2f} s, below {min_duration_s:g} s", **properties)
+    level_db = 10 * np.log10(max(energy / frames, 1e-20))
+    if level_db < silence_db:
+        return Decoded("silent", f"its level is {level_db:.0f} dB, below {silence_db:g} dB", **properties)
+    return Decoded(**properties)
