@@ -1,0 +1,1 @@
+"""From a clip to numbers: descriptors and mel images."""
