@@ -1,0 +1,124 @@
+"""Models on disk: loaded without running code, and the same bytes for the same model.
+
+Archives of skops carry memory addresses as names, those of Keras the date of saving, and both the time of each member.
+Each is written anew without them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from songgenre.errors import UserError
+from songgenre.paths import replacing
+
+if TYPE_CHECKING:
+    import keras
+
+TRUSTED = [
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+]
+
+
+def save_sklearn(model: Pipeline, path: Path) -> None:
+    """Save a fitted pipeline as a skops archive."""
+    members = _members(skops.io.dumps(model))
+    schema = json.loads(members.pop("schema.json"))
+    names: dict[Any, str] = {}
+    schema = _renamed(schema, names)
+    arrays = {names[name]: content for name, content in members.items()}
+    _write_archive({"schema.json": _json(schema)} | arrays, path)
+
+
+def load_sklearn(path: Path) -> Pipeline:
+    """Load a pipeline saved by `save_sklearn`.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is no such archive, or holds a type that is not trusted.
+    """
+    try:
+        return skops.io.load(path, trusted=TRUSTED)
+    except FileNotFoundError:
+        raise UserError(f"Expected a model at {path}, but there is none. Run `dvc repro` first.") from None
+    except (skops.io.exceptions.UntrustedTypesFoundException, zipfile.BadZipFile, KeyError) as error:
+        raise UserError(f"Expected a model saved by this project at {path}: {error}") from None
+
+
+def save_keras(model: keras.Model, path: Path) -> None:
+    """Save a Keras model in the ``.keras`` format.
+
+    Parameters
+    ----------
+    model : keras.Model
+    path : Path
+        Ends in ``.keras``.
+    """
+    with TemporaryDirectory() as folder:
+        saved = Path(folder) / "model.keras"
+        model.save(saved)
+        members = _members(saved.read_bytes())
+    metadata = json.loads(members["metadata.json"])
+    del metadata["date_saved"]
+    config = _renamed(json.loads(members["config.json"]), {})
+    _write_archive(members | {"metadata.json": _json(metadata), "config.json": _json(config)}, path)
+
+
+def load_keras(path: Path) -> keras.Model:
+    """Load a model saved by `save_keras`, in Keras' safe mode.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or is no such archive.
+    """
+    import keras
+
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise UserError(f"Expected a Keras model saved by this project at {path}: {error}") from None
+
+
+def _json(content: Any) -> bytes:
+    return json.dumps(content, indent=1).encode()
+
+
+def _renamed(node: Any, names: dict[Any, str]) -> Any:
+    """With numbers, in the order of appearance, for memory addresses and the files named after them."""
+    if isinstance(node, list):
+        return [_renamed(item, names) for item in node]
+    if not isinstance(node, dict):
+        return node
+    renamed: dict[str, Any] = {}
+    for key, value in node.items():
+        if key in ("__id__", "shared_object_id"):
+            renamed[key] = int(names.setdefault(value, str(len(names))))
+        elif key == "file":
+            renamed[key] = names.setdefault(value, f"{len(names)}{Path(value).suffix}")
+        else:
+            renamed[key] = _renamed(value, names)
+    return renamed
+
+
+def _members(archive: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def _write_archive(members: Mapping[str, bytes], path: Path) -> None:
+    with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(members.items()):
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
