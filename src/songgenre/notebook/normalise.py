@@ -1,0 +1,88 @@
+"""What makes a notebook's bytes depend on nothing but what a person wrote and what it computed."""
+
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+from nbformat import NotebookNode
+
+_ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
+
+
+def clean(notebook: NotebookNode) -> NotebookNode:
+    """A notebook as it is committed: without outputs, counts and what editors leave behind.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        A copy.
+    """
+    cleaned = copy.deepcopy(notebook)
+    cleaned.metadata = _kernel(notebook)
+    for cell in cleaned.cells:
+        cell.metadata = _tags(cell)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return cleaned
+
+
+def normalise(executed: NotebookNode) -> NotebookNode:
+    """An executed notebook without what differs from run to run: times, random names, memory addresses.
+
+    Parameters
+    ----------
+    executed : nbformat.NotebookNode
+        As papermill leaves it.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        A copy.
+    """
+    normal = copy.deepcopy(executed)
+    normal.metadata = _kernel(executed)
+    for cell in normal.cells:
+        cell.metadata = _tags(cell)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
+        for output in cell.get("outputs", []):
+            _normalise_output(output)
+    return normal
+
+
+def clean_before_save(model: dict[str, Any], **_: Any) -> None:
+    """Clean what JupyterLab is about to save (a ``pre_save_hook`` of Jupyter's contents manager)."""
+    if model["type"] == "notebook" and model["content"]["nbformat"] == 4:
+        model["content"] = clean(NotebookNode(_as_nodes(model["content"])))
+
+
+def _as_nodes(content: Any) -> Any:
+    if isinstance(content, dict):
+        return NotebookNode({key: _as_nodes(value) for key, value in content.items()})
+    return [_as_nodes(item) for item in content] if isinstance(content, list) else content
+
+
+def _kernel(notebook: NotebookNode) -> NotebookNode:
+    return NotebookNode(
+        kernelspec=NotebookNode(display_name="Python 3", language="python", name="python3"),
+        language_info=NotebookNode(name="python"),
+    )
+
+
+def _tags(cell: NotebookNode) -> NotebookNode:
+    tags = cell.metadata.get("tags")
+    return NotebookNode(tags=tags) if tags else NotebookNode()
+
+
+def _normalise_output(output: NotebookNode) -> None:
+    if "text" in output:
+        output.text = _ADDRESS.sub("", output.text)
+    for mime, content in output.get("data", {}).items():
+        if mime.startswith("text/") and isinstance(content, str):
+            output.data[mime] = _ADDRESS.sub("", content)

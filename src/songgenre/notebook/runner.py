@@ -1,0 +1,183 @@
+"""Execute a notebook as a stage: typed parameters in, normalised notebook and page out, or one clear message."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import nbformat
+import papermill
+import psutil
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from rich.console import Console
+from traitlets.config import Config
+
+from songgenre import params, progress
+from songgenre.errors import UserError
+from songgenre.notebook.html import write_page
+from songgenre.notebook.normalise import normalise
+from songgenre.paths import Project, replacing
+
+LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
+KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
+
+
+def run(project: Project, name: str, console: Console) -> None:
+    """Execute a notebook with its section of ``params.yaml``.
+
+    Writes ``reports/notebooks/<name>.ipynb``, ``reports/html/<name>.html`` and, with the seconds and the memory it
+    took, ``reports/logs/<name>.json``.
+
+    Parameters
+    ----------
+    project : Project
+    name : str
+        Of the notebook, for example ``"04_features"``; the part behind the number names its section.
+    console : rich.console.Console
+        Where progress is drawn.
+
+    Raises
+    ------
+    UserError
+        If there is no such notebook, a parameter is wrong, or a cell fails. A failed notebook is kept under
+        ``reports/failed/``.
+    """
+    source = _source(project, name)
+    parameters = params.load(project.params).section(name.partition("_")[2])
+    _check_parameters(source, parameters)
+    project.failed(name).unlink(missing_ok=True)
+    with TemporaryDirectory() as folder, progress.listening(console) as address:
+        executed = Path(folder) / source.name
+        with _environment(KERNEL_ENVIRONMENT | address), _measured(project.log(name), console):
+            try:
+                papermill.execute_notebook(
+                    source,
+                    executed,
+                    parameters,
+                    cwd=project.notebooks,
+                    progress_bar=False,
+                    log_output=False,
+                    config=LOCAL_SOCKETS,
+                )
+            except PapermillExecutionError as error:
+                _keep(executed, project.failed(name))
+                raise UserError(_explained(error, name, project)) from None
+            except DeadKernelError:
+                _keep(executed, project.failed(name))
+                raise UserError(
+                    f"The kernel of {name} died; the system may have ended it for want of memory. "
+                    f"The notebook as far as it ran is kept in {project.failed(name)}."
+                ) from None
+        _keep(executed, project.executed(name))
+    write_page(project, name)
+
+
+def parameters_cell(notebook: Path) -> dict[str, Any]:
+    """The parameters that a notebook declares, with their defaults.
+
+    Raises
+    ------
+    UserError
+        If the notebook has no single cell tagged ``parameters``, or it holds anything but literals.
+    """
+    cells = nbformat.read(notebook, as_version=4).cells
+    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise UserError(f"Expected one cell tagged 'parameters' in {notebook}, got {len(tagged)}.")
+    try:
+        return {
+            statement.targets[0].id: ast.literal_eval(statement.value) for statement in ast.parse(tagged[0].source).body
+        }
+    except (AttributeError, ValueError):
+        raise UserError(f"Expected only `name = literal` in the parameters cell of {notebook}.") from None
+
+
+def _source(project: Project, name: str) -> Path:
+    source = project.notebooks / f"{name}.ipynb"
+    if not source.is_file():
+        known = ", ".join(path.stem for path in sorted(project.notebooks.glob("*.ipynb")))
+        raise UserError(f"Expected the name of a notebook ({known}), got {name!r}.")
+    return source
+
+
+def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
+    declared = parameters_cell(source)
+    if set(declared) != set(parameters):
+        raise UserError(
+            f"Expected the parameters cell of {source} to declare {', '.join(sorted(parameters))}, "
+            f"as its section of params.yaml does; it declares {', '.join(sorted(declared))}."
+        )
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ |= variables
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
+def _keep(executed: Path, path: Path) -> None:
+    notebook = normalise(nbformat.read(executed, as_version=4))
+    with replacing(path) as partial:
+        nbformat.write(notebook, partial)
+
+
+def _explained(error: PapermillExecutionError, name: str, project: Project) -> str:
+    return (
+        f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}\n"
+        f"The notebook as far as it ran is kept in {project.failed(name)}."
+    )
+
+
+@contextmanager
+def _measured(log: Path, console: Console) -> Iterator[None]:
+    """Log seconds and peak memory of the processes that run in the meantime."""
+    started, clock = datetime.now(UTC), time.perf_counter()
+    peak, finished = [0], threading.Event()
+    watcher = threading.Thread(target=_watch_memory, args=(peak, finished))
+    watcher.start()
+    try:
+        yield
+    finally:
+        finished.set()
+        watcher.join()
+        seconds, mib = time.perf_counter() - clock, peak[0] / 2**20
+        console.print(f"{log.stem}: {seconds:.0f} s, at most {mib:.0f} MiB of anonymous memory")
+        with replacing(log) as partial:
+            content = {
+                "started": started.isoformat(),
+                "seconds": round(seconds, 1),
+                "peak_anonymous_mib": round(mib),
+            }
+            partial.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _watch_memory(peak: list[int], finished: threading.Event) -> None:
+    while not finished.wait(0.2):
+        peak[0] = max(peak[0], sum(map(_anonymous, psutil.Process().children(recursive=True))))
+
+
+def _anonymous(process: psutil.Process) -> int:
+    """Anonymous resident memory of a process in bytes; all its resident memory where the system does not tell."""
+    try:
+        status = Path(f"/proc/{process.pid}/status")
+        if not status.exists():
+            return int(process.memory_info().rss)
+        fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(fields.get("RssAnon", "0 kB").split()[0]) * 1024
+    except (psutil.NoSuchProcess, OSError):
+        return 0

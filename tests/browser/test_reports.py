@@ -1,0 +1,226 @@
+"""The report site in a real browser: it keeps to itself, fits a phone and works without a mouse."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+
+from songgenre.evaluation import Metrics, write_metrics
+from songgenre.paths import Project
+from songgenre.report import build
+
+NAMES = ["03_eda", "04_features", "05_sklearn", "08_evaluation"]
+WAITING = "08_evaluation"
+REPORTS = ["index", *NAMES]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def drawn() -> nbformat.NotebookNode:
+    figure, axes = plt.subplots(figsize=(9, 4))
+    axes.plot([96, 120, 140])
+    axes.set(title="Tempo", xlabel="song", ylabel="tempo [BPM]")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    plt.close(figure)
+    data = {"image/png": base64.b64encode(picture.getvalue()).decode()}
+    return new_output("display_data", data, metadata={"image/png": {"alt": "A rising line", "caption": "Tempo."}})
+
+
+def written(path: Path, title: str) -> None:
+    wide = pd.DataFrame(np.zeros((3, 20)), columns=[f"mfcc_{number:02}_mean" for number in range(20)])
+    code = "print('a long line')  # " + "and longer " * 20
+    cells = [
+        new_markdown_cell(f"# {title}\n\nWhat is [there](https://librosa.org)?\n\n## {'Averylongword' * 6}"),
+        new_code_cell("seed = 0", metadata={"tags": ["injected-parameters"]}),
+        new_code_cell(code, outputs=[new_output("stream", name="stdout", text="a long line " * 30)]),
+        new_code_cell("draw()", outputs=[drawn(), new_output("display_data", {"text/html": wide.to_html()})]),
+        new_markdown_cell("## Conclusions\n\n" + "Six genres are left. " * 200),
+    ]
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=cells), path)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    project = Project(tmp_path_factory.mktemp("project"))
+    for name in NAMES:
+        written(project.notebooks / f"{name}.ipynb", f"The title of {name}")
+        if name != WAITING:
+            written(project.executed(name), f"The title of {name}")
+    score = Metrics(
+        accuracy=0.8,
+        macro_f1=0.8,
+        ci95=(0.7, 0.9),
+        n_test=48,
+        per_genre={"jazz": 0.7, "rock": 0.9},
+        data_hash="0" * 12,
+        model_hash="1" * 12,
+    )
+    baseline = score.model_copy(update={"accuracy": 0.2, "ci95": (0.1, 0.3)})
+    write_metrics({"baseline": baseline, "a_model_with_quite_a_long_name": score}, project.metrics("sklearn"))
+    return build(project)
+
+
+@pytest.fixture(scope="module")
+def site(front: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(front.parent))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def requests(page: Page) -> list[str]:
+    """Addresses that the page asked for."""
+    asked: list[str] = []
+
+    def record(request: Request) -> None:
+        if not request.url.startswith("data:"):
+            asked.append(request.url)
+
+    page.on("request", record)
+    return asked
+
+
+@pytest.fixture
+def complaints(page: Page) -> list[str]:
+    """Errors and warnings that the page left in the console."""
+    heard: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            heard.append(message.text)
+
+    page.on("console", listen)
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    return heard
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_page_asks_for_nothing_but_itself(
+    page: Page, site: str, name: str, requests: list[str], complaints: list[str]
+) -> None:
+    page.goto(f"{site}/{name}.html", wait_until="networkidle")
+    assert requests == [f"{site}/{name}.html"]
+    assert not complaints
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_page_opens_from_disk(page: Page, front: Path, name: str, requests: list[str], complaints: list[str]) -> None:
+    address = front.with_name(f"{name}.html").as_uri()
+    page.goto(address, wait_until="networkidle")
+    assert requests == [address]
+    assert not complaints
+    expect(page.locator("h1")).to_be_visible()
+
+
+def test_links_lead_to_every_report_and_back(page: Page, site: str) -> None:
+    page.goto(f"{site}/index.html")
+    for place in (".reports", ".line", ".cards"):
+        for name in NAMES:
+            page.locator(f'{place} a[href="{name}.html"]').click()
+            expect(page).to_have_url(f"{site}/{name}.html")
+            expect(page.locator(".reports [aria-current=page]")).to_have_attribute("href", f"{name}.html")
+            page.locator("a.home").click()
+            expect(page).to_have_url(f"{site}/index.html")
+
+
+def test_reports_follow_each_other(page: Page, site: str) -> None:
+    page.goto(f"{site}/03_eda.html")
+    expect(page.locator("a[rel=prev]")).to_have_count(0)
+    page.locator("a[rel=next]").click()
+    expect(page).to_have_url(f"{site}/04_features.html")
+    page.locator("a[rel=prev]").click()
+    expect(page).to_have_url(f"{site}/03_eda.html")
+
+
+def test_contents_scroll_to_their_section(page: Page, site: str) -> None:
+    page.goto(f"{site}/03_eda.html")
+    heading = page.locator("#conclusions")
+    expect(heading).not_to_be_in_viewport()
+    page.locator(".contents a", has_text="Conclusions").click()
+    expect(heading).to_be_in_viewport()
+
+
+def test_code_is_folded_and_opens_by_keyboard(page: Page, site: str) -> None:
+    page.goto(f"{site}/03_eda.html")
+    code = page.locator("details.code", has=page.get_by_text("Code", exact=True)).first
+    expect(code.locator("pre")).to_be_hidden()
+    code.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(code.locator("pre")).to_be_visible()
+    page.keyboard.press("Space")
+    expect(code.locator("pre")).to_be_hidden()
+
+
+def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Page, site: str) -> None:
+    page.goto(f"{site}/03_eda.html")
+    page.keyboard.press("Tab")
+    expect(page.locator("a.skip")).to_be_focused()
+    expect(page.locator("a.skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [320, 375, 768, 1360])
+@pytest.mark.parametrize("name", ["index", "03_eda", WAITING])
+def test_no_page_is_wider_than_the_screen(page: Page, site: str, name: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(f"{site}/{name}.html")
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_wide_table_scrolls_by_keyboard(page: Page, site: str) -> None:
+    page.set_viewport_size({"width": 375, "height": 700})
+    page.goto(f"{site}/03_eda.html")
+    table = page.get_by_role("region", name="Table")
+    table.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0")
+
+
+def test_dark_mode_turns_the_page_dark(page: Page, site: str) -> None:
+    def brightness(of: str) -> float:
+        colour: str = page.evaluate(f"getComputedStyle(document.body).{of}")
+        return sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(","))) / (3 * 255)
+
+    page.goto(f"{site}/index.html")
+    page.emulate_media(color_scheme="light")
+    assert brightness("backgroundColor") > 0.9 > 0.3 > brightness("color")
+    page.emulate_media(color_scheme="dark")
+    assert brightness("backgroundColor") < 0.2 < 0.8 < brightness("color")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_picture_is_described_and_loads(page: Page, site: str, name: str) -> None:
+    page.goto(f"{site}/{name}.html")
+    for picture in page.locator("img").all():
+        assert picture.get_attribute("alt")
+        assert picture.evaluate("image => image.complete && image.naturalWidth > 0")

@@ -1,0 +1,164 @@
+"""The report site: one page for every notebook and a front page with the answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup, Tag
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from songgenre.errors import UserError
+from songgenre.evaluation import Metrics, write_metrics
+from songgenre.paths import Project
+from songgenre.report import build, models
+
+STAGES = ["04_features", "05_sklearn", "06_cnn", "08_evaluation"]
+
+
+def measured(accuracy: float) -> Metrics:
+    return Metrics(
+        accuracy=accuracy,
+        macro_f1=accuracy,
+        ci95=(accuracy - 0.1, accuracy + 0.1),
+        n_test=48,
+        per_genre={"jazz": 0.5, "rock": accuracy},
+        data_hash="0" * 12,
+        model_hash="1" * 12,
+    )
+
+
+def notebook(path: Path, title: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cell = new_markdown_cell(f"# {title}\n\nWhat does {title} tell?", id="story")
+    nbformat.write(new_notebook(cells=[cell]), path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path)
+    for name in STAGES:
+        notebook(project.notebooks / f"{name}.ipynb", f"About {name}")
+    return project
+
+
+def execute(project: Project, *stages: str) -> None:
+    for name in stages:
+        notebook(project.executed(name), f"About {name}")
+
+
+def front(project: Project) -> BeautifulSoup:
+    return BeautifulSoup(build(project).read_text("utf-8"), "html.parser")
+
+
+def words(tag: Tag) -> str:
+    return " ".join(tag.get_text().split())
+
+
+def test_every_notebook_has_a_page_and_a_card(project: Project) -> None:
+    execute(project, *STAGES)
+    cards = front(project).select(".card")
+    assert sorted(path.name for path in project.html.iterdir()) == [f"{name}.html" for name in STAGES] + ["index.html"]
+    assert [card.a["href"] for card in cards] == [f"{name}.html" for name in STAGES]
+    assert [card.h3.get_text() for card in cards] == [f"About {name}" for name in STAGES]
+    assert words(cards[0]) == "04_features About 04_features What does About 04_features tell?"
+
+
+def test_the_same_project_gives_the_same_bytes(project: Project) -> None:
+    execute(project, *STAGES)
+    write_metrics({"svc": measured(0.8)}, project.metrics("sklearn"))
+    first = {path.name: path.read_bytes() for path in build(project).parent.iterdir()}
+    assert first == {path.name: path.read_bytes() for path in build(project).parent.iterdir()}
+
+
+def test_the_answer_names_the_best_model_and_the_baseline(project: Project) -> None:
+    write_metrics({"baseline": measured(0.2), "svc": measured(0.7)}, project.metrics("sklearn"))
+    write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
+    answer = words(front(project).select_one(".answer"))
+    assert "The best of 2 models, cnn, names the genre of 80 % of 48 songs" in answer
+    assert "95 % interval 70\u201390 %" in answer
+    assert "most frequent genre is right for 20 %" in answer
+
+
+def test_models_are_compared_best_first_with_the_stage_that_trained_them(project: Project) -> None:
+    write_metrics({"baseline": measured(0.2), "linear_svc": measured(0.7)}, project.metrics("sklearn"))
+    write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
+    rows = front(project).select(".models tbody tr")
+    assert [words(row.th) for row in rows] == ["cnn", "linear svc", "baseline"]
+    assert [row.a["href"] for row in rows] == ["06_cnn.html", "05_sklearn.html", "05_sklearn.html"]
+    assert rows[0]["class"] == ["best"]
+    assert "--value: 80.00%; --low: 70.00%; --high: 90.00%; --baseline: 20.00%" in rows[0].div["style"]
+
+
+def test_numbers_of_the_evaluation_replace_those_of_the_stages(project: Project) -> None:
+    write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
+    write_metrics({"cnn": measured(0.6), "vote": measured(0.5)}, project.metrics("evaluation"))
+    assert [(model.name, model.score.accuracy, model.page) for model in models(project)] == [
+        ("cnn", 0.6, "06_cnn"),
+        ("vote", 0.5, "08_evaluation"),
+    ]
+
+
+def test_a_model_of_a_stage_without_notebook_is_named_without_link(project: Project) -> None:
+    write_metrics({"wave": measured(0.8)}, project.metrics("transfer"))
+    row = front(project).select_one(".models tbody tr")
+    assert row.a is None
+    assert words(row("td")[-1]) == "transfer"
+
+
+def test_genres_of_the_best_model_are_listed_easiest_first(project: Project) -> None:
+    write_metrics({"svc": measured(0.8)}, project.metrics("sklearn"))
+    assert [words(genre) for genre in front(project).select(".genres li")] == ["rock 0.80", "jazz 0.50"]
+
+
+def test_a_stage_that_has_not_run_says_so(project: Project) -> None:
+    execute(project, "04_features")
+    soup = front(project)
+    assert [words(stop.select_one(".stop")) for stop in soup.select(".line .waiting")] == ["05", "06", "08"]
+    assert len(soup.select(".card .state")) == 3
+    pending = BeautifulSoup((project.html / "06_cnn.html").read_text("utf-8"), "html.parser")
+    assert "This stage has not run yet." in words(pending.main)
+    assert "What does About 06_cnn tell?" in words(pending.main)
+
+
+def test_without_metrics_nobody_knows_the_answer(project: Project) -> None:
+    soup = front(project)
+    assert "Nobody knows yet" in words(soup.select_one(".answer"))
+    assert soup.select_one(".models") is None
+
+
+def test_a_baseline_alone_is_no_answer(project: Project) -> None:
+    write_metrics({"baseline": measured(0.2)}, project.metrics("sklearn"))
+    assert "Nobody knows yet" in words(front(project).select_one(".answer"))
+
+
+def test_a_project_without_notebooks_has_a_front_page(tmp_path: Path) -> None:
+    assert front(Project(tmp_path)).h1.get_text() == "Which genre is this song?"
+
+
+def test_the_site_is_replaced_whole(project: Project) -> None:
+    build(project)
+    (project.html / "09_gone.html").write_text("old")
+    build(project)
+    assert not (project.html / "09_gone.html").exists()
+
+
+def test_broken_metrics_are_named_and_the_old_site_stays(project: Project) -> None:
+    before = build(project).read_bytes()
+    project.metrics("cnn").parent.mkdir(parents=True)
+    project.metrics("cnn").write_text('{"cnn": {"accuracy": 8}}')
+    with pytest.raises(UserError, match=r"cnn\.json"):
+        build(project)
+    assert (project.html / "index.html").read_bytes() == before
+
+
+def test_hostile_names_are_shown_and_not_run(project: Project) -> None:
+    hostile = "<script>alert(1)</script>"
+    notebook(project.notebooks / "04_features.ipynb", hostile)
+    write_metrics({hostile: measured(0.8)}, project.metrics("sklearn"))
+    soup = front(project)
+    assert not soup("script")
+    assert soup.select_one(".card h3").get_text() == hostile
+    assert words(soup.select_one(".models tbody th")) == hostile
+    assert f"<h1>{hostile}" not in (project.html / "04_features.html").read_text("utf-8")
