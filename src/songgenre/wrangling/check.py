@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import soundfile
 from songgenre.quiet import quiet_libraries
 
 BLOCK = 1 << 18
+TOLERANCE_S = 0.1
+"""What decoders leave out at the ends of a file that is whole, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def decode(path: Path, min_duration_s: float, silence_db: float) -> Decoded:
         return Decoded("empty", "the file has 0 bytes")
     try:
         with quiet_libraries(), soundfile.SoundFile(path) as file:
-            return _judge(file, min_duration_s, silence_db)
+            return _judge(file, _announces_length(path), min_duration_s, silence_db)
     except soundfile.LibsndfileError as error:
         return Decoded("unreadable" if _looks_like_audio(path) else "not_audio", error.error_string)
 
@@ -62,11 +65,30 @@ def _looks_like_audio(path: Path) -> bool:
     """Whether the file begins as wav, aiff, au, flac, ogg or mp3 files do."""
     with path.open("rb") as file:
         start = file.read(4)
-    is_mp3_frame = start[:1] == b"\xff" and start[1:2] >= b"\xe0"
-    return start.startswith((b"RIFF", b"FORM", b".snd", b"fLaC", b"OggS", b"ID3")) or is_mp3_frame
+    return start.startswith((b"RIFF", b"FORM", b".snd", b"fLaC", b"OggS", b"ID3")) or _is_mp3_frame(start)
 
 
-def _judge(file: soundfile.SoundFile, min_duration_s: float, silence_db: float) -> Decoded:
+def _is_mp3_frame(start: bytes) -> bool:
+    return start[:1] == b"\xff" and start[1:2] >= b"\xe0"
+
+
+def _announces_length(path: Path) -> bool:
+    """Whether a file says how long it is; an mp3 does only by a tag in its first frame."""
+    with path.open("rb") as file:
+        start = file.read(10)
+        if start.startswith(b"ID3"):
+            high, *rest = start[6:10]
+            size = high << 21 | rest[0] << 14 | rest[1] << 7 | rest[2]
+            file.seek(size, os.SEEK_CUR)
+        elif not _is_mp3_frame(start):
+            return True
+        else:
+            file.seek(0)
+        frame = file.read(64)
+    return not _is_mp3_frame(frame) or any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+def _judge(file: soundfile.SoundFile, announces_length: bool, min_duration_s: float, silence_db: float) -> Decoded:
     frames, energy = 0, 0.0
     while len(y := file.read(BLOCK, dtype="float32", always_2d=True)):
         frames += len(y)
@@ -75,7 +97,7 @@ def _judge(file: soundfile.SoundFile, min_duration_s: float, silence_db: float) 
     properties = {"duration_s": duration_s, "sample_rate": file.samplerate, "channels": file.channels}
     if not np.isfinite(energy):
         return Decoded("unreadable", "holds samples that are not finite numbers", **properties)
-    if frames < file.frames:
+    if announces_length and frames < file.frames - TOLERANCE_S * file.samplerate:
         declared_s = file.frames / file.samplerate
         return Decoded("truncated", f"announces {declared_s:.2f} s, holds {duration_s:.2f} s", **properties)
     if duration_s < min_duration_s:

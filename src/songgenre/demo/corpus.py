@@ -1,0 +1,186 @@
+"""The demo corpus: songs of five genres, and on purpose the faults that real collections have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from songgenre.compute import parallel_map
+from songgenre.demo.artists import SongPlan, invent_artist, plan_song
+from songgenre.demo.composer import compose
+from songgenre.demo.genres import GENRES
+from songgenre.demo.names import MOST_ARTISTS, artist_names, song_titles
+from songgenre.demo.studio import SAMPLE_RATE, encode_mp3, render
+from songgenre.errors import UserError
+from songgenre.sources.base import Song, track_id
+
+BIT_RATE, OTHER_BIT_RATE = 48, 80
+"""Of the songs, and of those that are there a second time encoded anew, in kbit/s."""
+
+CROSSOVER = 0.12
+"""Probability that a song borrows from a neighbouring genre."""
+
+SONGS_PER_UNKNOWN_ARTIST = 30
+"""One in so many songs does not say who made it."""
+
+FAULTS = ("truncated", "empty", "silent", "short", "text")
+EXTRAS = ("two genres",) * 6 + ("copy",) * 4 + ("encoded anew",) * 4 + FAULTS
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A file of the corpus.
+
+    Parameters
+    ----------
+    song : Song
+    plan : SongPlan
+    bit_rate : int
+        In kbit/s.
+    fault : str, optional
+        What is wrong with the file, one of `FAULTS`.
+    """
+
+    song: Song
+    plan: SongPlan
+    bit_rate: int = BIT_RATE
+    fault: str | None = None
+
+
+def collect(audio: Path, songs_per_genre: int, artists_per_genre: int, seed: int) -> list[Song]:
+    """Compose, play and record the demo corpus.
+
+    Parameters
+    ----------
+    audio : Path
+        An existing folder, which gets a file per song.
+    songs_per_genre, artists_per_genre : int
+        Of the regular songs; there are the `EXTRAS` besides.
+    seed : int
+        The same arguments give the same files, byte for byte.
+
+    Returns
+    -------
+    list of Song
+
+    Raises
+    ------
+    UserError
+        If there are more artists than songs, or more than there are names for.
+    """
+    recordings = plan_corpus(songs_per_genre, artists_per_genre, seed)
+    for _ in parallel_map(partial(record, audio=audio), recordings, "composing"):
+        pass
+    return [recording.song for recording in recordings]
+
+
+def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list[Recording]:
+    """Decide on all the songs of the corpus; see `collect`.
+
+    Returns
+    -------
+    list of Recording
+        The regular songs, genre by genre, then one for each of the `EXTRAS`.
+    """
+    most = min(songs_per_genre, MOST_ARTISTS)
+    if not 1 <= artists_per_genre <= most:
+        raise UserError(
+            f"Expected artists_per_genre to be 1 to {most} when songs_per_genre is {songs_per_genre}, "
+            f"got {artists_per_genre}. Change one of them in params.yaml."
+        )
+    genres = list(GENRES)
+    regular = {
+        genre: [_new(genre, number, artists_per_genre, seed, CROSSOVER) for number in range(songs_per_genre)]
+        for genre in genres
+    }
+    recordings = [recording for genre in genres for recording in regular[genre]]
+    recordings = [
+        replace(recording, song=replace(recording.song, artist=None))
+        if index % SONGS_PER_UNKNOWN_ARTIST == SONGS_PER_UNKNOWN_ARTIST // 2
+        else recording
+        for index, recording in enumerate(recordings)
+    ]
+    for index, kind in enumerate(EXTRAS):
+        genre, place = genres[index % len(genres)], index // len(genres)
+        number = songs_per_genre + place
+        if kind in ("copy", "encoded anew"):
+            original = regular[genre][place % songs_per_genre]
+            recordings.append(_again(original, number, BIT_RATE if kind == "copy" else OTHER_BIT_RATE))
+        elif kind == "two genres":
+            recordings.append(_in_two_genres(_new(genre, number, artists_per_genre, seed, crossover=1.0)))
+        else:
+            recordings.append(replace(_new(genre, number, artists_per_genre, seed, CROSSOVER), fault=kind))
+    return recordings
+
+
+def record(recording: Recording, audio: Path) -> None:
+    """Compose a song, play it and write its file, with its fault if it has one.
+
+    Parameters
+    ----------
+    recording : Recording
+    audio : Path
+        The folder for it.
+    """
+    (audio / recording.song.file).write_bytes(_contents(recording))
+
+
+def _contents(recording: Recording) -> bytes:
+    if recording.fault == "empty":
+        return b""
+    if recording.fault == "text":
+        return b"<!DOCTYPE html><title>404 Not Found</title>\n<p>This song is not here any more.</p>\n"
+    y = render(compose(recording.plan), recording.plan.style.mix, recording.plan.seed)
+    if recording.fault == "silent":
+        y = np.zeros_like(y)
+    if recording.fault == "short":
+        y = y[: 5 * SAMPLE_RATE]
+    mp3 = encode_mp3(y, recording.bit_rate)
+    return mp3[: len(mp3) * 2 // 5] if recording.fault == "truncated" else mp3
+
+
+def _new(genre: str, number: int, artists_per_genre: int, seed: int, crossover: float) -> Recording:
+    """Plan a song; the artists of a genre take turns."""
+    genre_number = list(GENRES).index(genre)
+    artist = number % artists_per_genre
+    plan = plan_song(invent_artist(genre, artist, seed), number, seed, crossover)
+    titles = song_titles(genre, (seed, genre_number))
+    song = Song(
+        source="demo",
+        source_id=_source_id(genre, number),
+        file=_file(genre, number),
+        genres=(genre,),
+        title=titles[number % len(titles)],
+        artist=artist_names(genre, (seed, genre_number))[artist],
+        licence="CC0-1.0",
+        collection="demo",
+    )
+    return Recording(song, plan)
+
+
+def _again(original: Recording, number: int, bit_rate: int) -> Recording:
+    genre = original.plan.genre
+    song = replace(
+        original.song,
+        source_id=_source_id(genre, number),
+        file=_file(genre, number),
+        title=f"{original.song.title} (Single Version)",
+    )
+    return Recording(song, original.plan, bit_rate)
+
+
+def _in_two_genres(recording: Recording) -> Recording:
+    other = recording.plan.borrows_from
+    assert other is not None
+    return replace(recording, song=replace(recording.song, genres=(recording.plan.genre, other)))
+
+
+def _source_id(genre: str, number: int) -> str:
+    return f"{genre}/{number:03d}"
+
+
+def _file(genre: str, number: int) -> str:
+    return f"{track_id('demo', _source_id(genre, number))}.mp3"

@@ -1,0 +1,250 @@
+"""Records the demo music: plays a score with a sound font, mixes it, and encodes it as mp3."""
+
+from __future__ import annotations
+
+import struct
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import lameenc
+import numpy as np
+import scipy.signal
+import symusic
+
+from songgenre.demo.composer import VOLUME
+from songgenre.demo.styles import KICK, Mix
+
+SAMPLE_RATE = 22_050
+"""Of the recordings, in Hz."""
+
+TAIL = 0.9
+"""Time that the last sounds get to die away, in seconds."""
+
+PEAK = 0.66
+"""Highest sample of a recording, as a share of full scale; leaves room for what the encoder adds."""
+
+RELEASE = 0.06
+"""Time in which a note dies away after its end, in seconds."""
+
+
+def render(score: symusic.Score, mix: Mix, seed: tuple[int, ...]) -> np.ndarray:
+    """Play a score and mix it.
+
+    Parameters
+    ----------
+    score : symusic.Score
+        As `songgenre.demo.composer.compose` gives it.
+    mix : Mix
+    seed : tuple of int
+        Of the noise in the reverberation and of worn records.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+        float32 at `SAMPLE_RATE`, within `PEAK`.
+    """
+    rng = np.random.default_rng(seed)
+    n = round((score.end() + TAIL) * SAMPLE_RATE)
+    drums = np.zeros(n, dtype=np.float32)
+    band = np.zeros(n, dtype=np.float32)
+    kicks: list[float] = []
+    for track in score.tracks:
+        if track.is_drum:
+            drums += play(track, n)
+            kicks = [note.time for note in track.notes if note.pitch == KICK]
+        else:
+            band += play(track, n)
+    y = drums + _pumped(band, kicks, mix.pump) if mix.pump else drums + band
+    y = _reverberated(y, mix, rng)
+    y = _filtered(y, mix)
+    if mix.sweep:
+        y = _swept(y)
+    if mix.crackle:
+        y = y + mix.crackle * _crackle(n, rng) * _loudness(y) / 0.1
+    return _mastered(y, mix)
+
+
+def play(track: symusic.Track, n: int) -> np.ndarray:
+    """Play a track.
+
+    The synthesiser knows no velocity, volume or release, so it only gives the sound of each pitch.
+
+    Parameters
+    ----------
+    track : symusic.Track
+        In seconds.
+    n : int
+        Length of the result in samples.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+        float32.
+    """
+    y = np.zeros(n, dtype=np.float32)
+    sounds = _sounds(track)
+    release = round(RELEASE * SAMPLE_RATE)
+    fade = np.linspace(1, 0, release, dtype=np.float32)
+    for note in track.notes:
+        start = round(note.time * SAMPLE_RATE)
+        held = round(note.duration * SAMPLE_RATE)
+        sound = sounds[note.pitch][: min(held + release, n - start)] * _gain(note.velocity)
+        sound[held:] *= fade[: len(sound) - held]
+        y[start : start + len(sound)] += sound
+    controls = {control.number: control.value for control in track.controls}
+    return y * _gain(controls[VOLUME])
+
+
+def _gain(value: int) -> np.float32:
+    """Turn a MIDI velocity or volume into a factor."""
+    return np.float32((value / 127) ** 2)
+
+
+def _sounds(track: symusic.Track) -> dict[int, np.ndarray]:
+    """Let the synthesiser play each pitch of a track once, as long as its longest note.
+
+    A synthesiser sounds different after it has played other programs, so each track gets a new one.
+    """
+    pitches = sorted({note.pitch for note in track.notes})
+    held = max((note.duration for note in track.notes), default=0.0) + 2 * RELEASE
+    scale = symusic.Track(track.name, track.program, track.is_drum, ttype="second")
+    for place, pitch in enumerate(pitches):
+        scale.notes.append(symusic.Note(place * held, held, pitch, 100, ttype="second"))
+    score = symusic.Score(480, ttype="second")
+    score.tracks.append(scale)
+    y = symusic.Synthesizer(_sound_font(), SAMPLE_RATE).render(score, stereo=True).mean(axis=0)
+    starts = [round(place * held * SAMPLE_RATE) for place in range(len(pitches) + 1)]
+    return {pitch: y[starts[i] : starts[i + 1]] for i, pitch in enumerate(pitches)}
+
+
+@cache
+def _sound_font() -> str:
+    package = find_spec("pretty_midi")
+    assert package is not None
+    assert package.origin is not None
+    return str(Path(package.origin).with_name("TimGM6mb.sf2"))
+
+
+def _pumped(y: np.ndarray, kicks: list[float], depth: float) -> np.ndarray:
+    """Duck under each kick drum and come back within a quarter of a second."""
+    gain = np.ones(len(y), dtype=np.float32)
+    recovery = 1 - depth * np.exp(-np.arange(round(0.4 * SAMPLE_RATE)) / (0.1 * SAMPLE_RATE))
+    for kick in kicks:
+        start = round(kick * SAMPLE_RATE)
+        stretch = gain[start : start + len(recovery)]
+        np.minimum(stretch, recovery[: len(stretch)], out=stretch)
+    return y * gain
+
+
+def _reverberated(y: np.ndarray, mix: Mix, rng: np.random.Generator) -> np.ndarray:
+    """Add the sound of a room: noise that dies away."""
+    length = round(mix.room * SAMPLE_RATE)
+    decay = 10.0 ** (-3 * np.arange(length) / length)
+    response = (rng.standard_normal(length) * decay).astype(np.float32)
+    response = scipy.signal.lfilter([0.35], [1, -0.65], response).astype(np.float32)
+    response /= np.sqrt((response**2).sum())
+    echo = scipy.signal.oaconvolve(y, response)[: len(y)]
+    reverberated: np.ndarray = y + np.float32(mix.wet) * echo
+    return reverberated
+
+
+def _filtered(y: np.ndarray, mix: Mix) -> np.ndarray:
+    """Turn bass and treble up or down and cut off above the ceiling."""
+    bass = _filter(y, 200, "lowpass", order=1)
+    treble = _filter(y, 3000, "highpass", order=1)
+    y = y + (10 ** (mix.low / 20) - 1) * bass + (10 ** (mix.high / 20) - 1) * treble
+    return _filter(y, mix.ceiling, "lowpass", order=3) if mix.ceiling < 10_500 else y
+
+
+def _filter(y: np.ndarray, frequency: float, kind: str, order: int) -> np.ndarray:
+    sections = scipy.signal.butter(order, frequency, kind, fs=SAMPLE_RATE, output="sos").astype(np.float32)
+    filtered: np.ndarray = scipy.signal.sosfilt(sections, y.astype(np.float32))
+    return filtered
+
+
+def _swept(y: np.ndarray) -> np.ndarray:
+    """Open a low-pass filter in the first eight seconds."""
+    head = y[: 8 * SAMPLE_RATE]
+    openness = np.linspace(0, 1, len(head), dtype=np.float32) ** 2
+    dull = _filter(head, 700, "lowpass", order=2)
+    return np.concatenate([dull + openness * (head - dull), y[8 * SAMPLE_RATE :]])
+
+
+def _crackle(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise of a worn record, with a root mean square of about one."""
+    hiss = rng.standard_normal(n)
+    clicks = rng.standard_normal(n) * 60 * (rng.random(n) < 4 / SAMPLE_RATE)
+    return _filter(0.6 * hiss + clicks, 5000, "lowpass", order=1)
+
+
+def _loudness(y: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(y**2)))
+
+
+def _mastered(y: np.ndarray, mix: Mix) -> np.ndarray:
+    """Compress, saturate, bring to the loudness, round the peaks off and fade out."""
+    y = y * _compression(y, mix.compression) / _loudness(y)
+    if mix.drive:
+        y = np.tanh(0.35 * mix.drive * y)
+        y = y / _loudness(y)
+    y = y * 10 ** (mix.loudness / 20)
+    knee = 0.6 * PEAK
+    within = np.clip(y, -knee, knee)
+    y = within + (PEAK - knee) * np.tanh((y - within) / (PEAK - knee))
+    fade = round(TAIL * SAMPLE_RATE)
+    y[-fade:] *= np.cos(np.linspace(0, np.pi / 2, fade)) ** 2
+    return y.astype(np.float32)
+
+
+def _compression(y: np.ndarray, strength: float) -> np.ndarray:
+    """Gain that evens the level out, measured over a tenth of a second."""
+    hop = SAMPLE_RATE // 20
+    blocks = np.add.reduceat(y**2, np.arange(0, len(y), hop)) / hop
+    level = np.sqrt(np.convolve(blocks, [0.25, 0.5, 0.25], mode="same"))
+    gain = (level / level.mean() + 0.05) ** -strength
+    smooth: np.ndarray = np.interp(np.arange(len(y)), np.arange(len(gain)) * hop + hop / 2, gain)
+    return smooth.astype(np.float32)
+
+
+def encode_mp3(y: np.ndarray, bit_rate: int) -> bytes:
+    """Encode a recording.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+        At `SAMPLE_RATE`, between -1 and 1.
+    bit_rate : int
+        Constant, in kbit/s.
+
+    Returns
+    -------
+    bytes
+        An mp3 file that starts with an ``Info`` frame, which says how many frames follow, so that a file that
+        was cut off can be told from a whole one.
+    """
+    encoder = lameenc.Encoder()
+    encoder.set_bit_rate(bit_rate)
+    encoder.set_in_sample_rate(SAMPLE_RATE)
+    encoder.set_channels(1)
+    encoder.set_quality(7)
+    encoder.silence()
+    samples = np.round(y * 32_767).astype("<i2")
+    music = bytes(encoder.encode(samples.tobytes()) + encoder.flush())
+    return _info_frame(music, bit_rate) + music
+
+
+def _info_frame(music: bytes, bit_rate: int) -> bytes:
+    """Make the silent frame that describes the others, as in the Xing header's specification."""
+    size = 72_000 * bit_rate // SAMPLE_RATE
+    frames, offset = 0, 0
+    while offset < len(music):
+        padded = music[offset + 2] >> 1 & 1
+        offset += size + padded
+        frames += 1
+    header = bytearray(music[:4])
+    header[2] &= ~2
+    side_information = bytes(9)
+    has_frames_and_bytes = 3
+    tag = struct.pack(">4sIII", b"Info", has_frames_and_bytes, frames, size + len(music))
+    return (bytes(header) + side_information + tag).ljust(size, b"\0")
