@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(f"Expected Python 3.11, 3.12 or 3.13, got {sys.version.split()[0]}; name another one: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	command -v uv > /dev/null || $(BIN)/python -m pip install --quiet uv
-	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	touch $@
 

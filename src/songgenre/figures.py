@@ -15,6 +15,8 @@ from IPython.display import Image, display
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.ticker import MultipleLocator
 
 from songgenre import audio
 
@@ -24,7 +26,8 @@ WIDTH = 9.0
 
 
 def use_style() -> None:
-    """Set the look of all figures of a notebook."""
+    """Set the look of all figures and tables of a notebook."""
+    pd.set_option("display.max_colwidth", None)
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.9)
     plt.rcParams |= {"figure.dpi": 110, "axes.titleweight": "bold", "figure.constrained_layout.use": True}
 
@@ -80,7 +83,8 @@ def counts(tracks: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     sns.barplot(long, x="genre", y="number", hue="of", ax=axes, palette=["tab:blue", "tab:gray"])
     axes.set(title="Songs and artists per genre", xlabel="", ylabel="number")
-    axes.legend(title="")
+    axes.margins(y=0.15)
+    axes.legend(title="", loc="upper left", bbox_to_anchor=(1, 1))
     _label_bars(axes)
     return figure
 
@@ -111,12 +115,13 @@ def waveforms_and_spectrograms(
     colours : mapping
         From genre to colour.
     """
-    figure, grid = plt.subplots(2, len(tracks), figsize=(WIDTH, 4.4), sharey="row", squeeze=False)
+    figure, grid = plt.subplots(2, len(tracks), figsize=(WIDTH, 4.4), sharex=True, sharey="row", squeeze=False)
     for column, (track, clip) in enumerate(zip(tracks.itertuples(), audio.clips(tracks, folder), strict=True)):
         y = audio.load(clip, sample_rate)
         wave, spectrogram = grid[:, column]
         librosa.display.waveshow(y, sr=sample_rate, ax=wave, color=colours[track.genre])
         wave.set(ylim=(-1, 1), xlabel="")
+        wave.label_outer()
         wave.set_title(f"{track.genre}\n{_shortened(track.title)}", fontsize=9)
         power = librosa.feature.melspectrogram(y=y, sr=sample_rate)
         mesh = librosa.display.specshow(
@@ -128,6 +133,7 @@ def waveforms_and_spectrograms(
             cmap="magma",
         )
         spectrogram.set(xlabel="time (s)", ylabel="frequency (Hz)" if column == 0 else "")
+        spectrogram.xaxis.set_major_locator(MultipleLocator(10))
     grid[0, 0].set_ylabel("amplitude")
     figure.colorbar(mesh, ax=grid[1, :], label="level (dB)", aspect=12)
     return figure
@@ -186,13 +192,14 @@ def descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series, units
             fill=True,
             alpha=0.15,
             ax=axes,
-            legend=axes is grid[0, -1],
+            legend=False,
         )
         axes.set(title=name, xlabel=units[name], ylabel="")
         axes.set_yticks([])
     for axes in grid.flat[len(descriptors.columns) :]:
         axes.set_axis_off()
-    sns.move_legend(grid[0, -1], "upper left", bbox_to_anchor=(1, 1), title="genre")
+    handles = [Patch(facecolor=colour, alpha=0.5, label=genre) for genre, colour in genre_colours(order).items()]
+    figure.legend(handles=handles, title="genre", loc="outside right upper")
     figure.suptitle("Descriptors per genre (density over songs)", weight="bold")
     return figure
 
@@ -206,9 +213,12 @@ def correlations(descriptors: pd.DataFrame) -> Figure:
         vmin=-1,
         vmax=1,
         square=True,
+        xticklabels=True,
+        yticklabels=True,
         ax=axes,
-        cbar_kws={"label": "correlation"},
+        cbar_kws={"label": "correlation", "shrink": 0.6},
     )
+    axes.tick_params(labelsize=7)
     axes.set_title("Correlation of the descriptors over songs")
     return figure
 

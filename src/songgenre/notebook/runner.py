@@ -64,6 +64,8 @@ def run(project: Project, name: str, console: Console) -> None:
                     source,
                     executed,
                     parameters,
+                    kernel_name="python3",
+                    language="python",
                     cwd=project.notebooks,
                     progress_bar=False,
                     log_output=False,

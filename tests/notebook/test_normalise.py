@@ -1,0 +1,106 @@
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from songgenre.notebook.normalise import clean, normalise
+
+
+@pytest.fixture
+def used() -> nbformat.NotebookNode:
+    """A notebook as an editor leaves it after running it."""
+    cell = new_code_cell("object()", id="one", execution_count=7)
+    cell.metadata = {
+        "tags": ["parameters"],
+        "collapsed": True,
+        "execution": {"iopub.status.busy": "2026-01-01T00:00:00Z"},
+    }
+    cell.outputs = [
+        new_output("execute_result", {"text/plain": "<object object at 0x7f3a5c0b1d20>"}, execution_count=7),
+        new_output("stream", name="stdout", text="<Thing at 0x7f3a5c0b1d20>\n"),
+    ]
+    injected = new_code_cell("a = 1", id="8f3b2a1c", metadata={"tags": ["injected-parameters"]})
+    notebook = new_notebook(cells=[new_markdown_cell("# Title", id="zero"), cell, injected])
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+        "language_info": {"name": "python", "version": "3.11.7"},
+        "papermill": {"start_time": "2026-01-01", "output_path": "/home/somebody/out.ipynb"},
+    }
+    return notebook
+
+
+def test_clean_leaves_what_a_person_wrote(used: nbformat.NotebookNode) -> None:
+    cleaned = clean(used)
+    assert [cell.source for cell in cleaned.cells] == [cell.source for cell in used.cells]
+    assert [cell.id for cell in cleaned.cells] == [cell.id for cell in used.cells]
+    assert cleaned.cells[1].metadata == {"tags": ["parameters"]}
+    assert cleaned.cells[1].outputs == []
+    assert cleaned.cells[1].execution_count is None
+    assert "2026" not in nbformat.writes(cleaned)
+    assert "3.11.7" not in nbformat.writes(cleaned)
+    nbformat.validate(cleaned)
+
+
+def test_clean_is_idempotent_and_leaves_its_argument(used: nbformat.NotebookNode) -> None:
+    before = nbformat.writes(used)
+    assert clean(clean(used)) == clean(used)
+    assert nbformat.writes(used) == before
+
+
+def test_normalise_keeps_outputs_without_what_differs_between_runs(used: nbformat.NotebookNode) -> None:
+    text = nbformat.writes(normalise(used))
+    for trace in ("2026", "0x7f3a5c0b1d20", "somebody", "8f3b2a1c"):
+        assert trace not in text
+    assert "<object object" in text
+    nbformat.validate(normalise(used))
+
+
+@pytest.fixture
+def jupyter(tmp_path: Path) -> Iterator[str]:
+    """A Jupyter server on `tmp_path`, with the hook of `make lab`."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
+    options = [
+        "--ServerApp.ip=127.0.0.1",
+        "--IdentityProvider.token=",
+        "--ServerApp.disable_check_xsrf=True",
+        f"--ServerApp.root_dir={tmp_path}",
+        "--ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save",
+    ]
+    server = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}/api"
+    try:
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(address).close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def test_saving_a_notebook_that_was_run_leaves_its_file_untouched(
+    jupyter: str, tmp_path: Path, used: nbformat.NotebookNode
+) -> None:
+    path = tmp_path / "story.ipynb"
+    nbformat.write(clean(used), path)
+    before = path.read_bytes()
+    body = json.dumps({"type": "notebook", "format": "json", "content": used}).encode()
+    request = urllib.request.Request(
+        f"{jupyter}/contents/story.ipynb", body, {"Content-Type": "application/json"}, method="PUT"
+    )
+    urllib.request.urlopen(request).close()
+    assert path.read_bytes() == before

@@ -1,0 +1,66 @@
+"""The rules that every notebook keeps."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from songgenre import params
+from songgenre.notebook.normalise import clean
+from songgenre.notebook.runner import parameters_cell
+
+ROOT = Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def sources(path: Path, cell_type: str) -> list[str]:
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == cell_type]
+
+
+def test_opens_with_title_question_inputs_and_outputs(path: Path) -> None:
+    first = nbformat.read(path, as_version=4).cells[0]
+    assert first.cell_type == "markdown"
+    assert re.match(rf"# {path.stem[:2]} \w", first.source)
+    assert re.search(r"^\*.*\?\*$", first.source, re.MULTILINE)
+    assert "**Inputs:**" in first.source
+    assert "**Outputs:**" in first.source
+
+
+def test_ends_with_checks_and_computed_conclusions(path: Path) -> None:
+    *_, heading = sources(path, "markdown")
+    *_, last = sources(path, "code")
+    assert heading.endswith("## Checks and conclusions")
+    assert "assert " in last
+    assert re.search(r"f\"[^\"]*\{", last)
+
+
+def test_tells_a_story_in_at_most_sixty_lines(path: Path) -> None:
+    code = "\n".join(sources(path, "code"))
+    lines = [line for line in code.splitlines() if line.strip() and not line.strip().startswith("#")]
+    assert len(lines) <= 60
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    assert not [node for node in ast.walk(ast.parse(code)) if isinstance(node, definitions)]
+
+
+def test_parameters_are_those_of_params_yaml(path: Path) -> None:
+    section = path.stem.partition("_")[2]
+    assert parameters_cell(path) == params.load(ROOT / "params.yaml").section(section)
+
+
+def test_is_committed_clean(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook == clean(notebook)
+    assert path.read_text() == nbformat.writes(notebook) + "\n"
+
+
+def test_every_figure_has_a_text_alternative(path: Path) -> None:
+    calls = [
+        node
+        for node in ast.walk(ast.parse("\n".join(sources(path, "code"))))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "figures.show"
+    ]
+    assert all([keyword.arg for keyword in call.keywords] == ["alt"] for call in calls)

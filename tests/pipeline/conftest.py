@@ -1,0 +1,64 @@
+"""Fresh clones, in which the pipeline runs as a user runs it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    "GIT_AUTHOR_NAME": "tests",
+    "GIT_AUTHOR_EMAIL": "tests@localhost",
+    "GIT_COMMITTER_NAME": "tests",
+    "GIT_COMMITTER_EMAIL": "tests@localhost",
+    "DVC_NO_ANALYTICS": "true",
+    "NO_COLOR": "1",
+}
+
+
+class Clone:
+    """A clone of the project with an empty DVC cache."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(self, *command: str) -> str:
+        ended = subprocess.run(
+            command, cwd=self.root, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}"
+        return ended.stdout
+
+
+@pytest.fixture(scope="session")
+def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Clone]:
+    """Clone what git tracks or would track, in its present state."""
+
+    def make() -> Clone:
+        clone = Clone(tmp_path_factory.mktemp("clone"))
+        listed = subprocess.check_output(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
+        )
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).is_file():
+                (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, clone.root / name)
+        clone.run("git", "init", "--quiet")
+        clone.run("git", "add", "--all")
+        clone.run("git", "commit", "--quiet", "--message", "As it is")
+        return clone
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def built(fresh_clone: Callable[[], Clone]) -> Clone:
+    """A clone after `dvc repro` with the parameters as they are committed."""
+    clone = fresh_clone()
+    clone.run("dvc", "repro")
+    return clone

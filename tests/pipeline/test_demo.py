@@ -1,0 +1,135 @@
+"""The whole pipeline on the demo corpus, in a fresh clone."""
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pandas as pd
+import pytest
+
+from songgenre import evaluation, tables
+from songgenre.paths import Project
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def project(built: "Clone") -> Project:
+    return Project(built.root)
+
+
+def test_a_second_repro_has_nothing_to_do(built: "Clone") -> None:
+    assert "up to date" in built.run("dvc", "repro")
+    assert "up to date" in built.run("dvc", "status")
+
+
+def test_what_the_stages_wrote_is_not_for_git(built: "Clone") -> None:
+    changed = built.run("git", "status", "--porcelain").split("\n")
+    allowed = re.compile(r"^.. (dvc\.lock|reports/(metrics|plots)/.*)?$|^$")
+    assert [line for line in changed if not allowed.match(line)] == []
+
+
+def test_every_song_is_used_or_in_the_ledger(project: Project) -> None:
+    catalogue = tables.read(tables.CATALOGUE, project.catalogue)
+    tracks = tables.read(tables.TRACKS, project.tracks)
+    excluded = tables.read(tables.EXCLUDED, project.excluded)
+    assert sorted([*tracks["track_id"], *excluded["track_id"]]) == sorted(catalogue["track_id"])
+    assert tracks.groupby("genre").size().ge(40).all()
+    assert excluded["reason"].value_counts().to_dict() == {
+        "duplicate": 8,
+        "ambiguous_genre": 6,
+        "truncated": 1,
+        "empty": 1,
+        "silent": 1,
+        "too_short": 1,
+        "not_audio": 1,
+    }
+
+
+def test_no_artist_is_in_two_splits(project: Project) -> None:
+    tracks = tables.read(tables.TRACKS, project.tracks)
+    assert tracks.groupby("artist_group")["split"].nunique().eq(1).all()
+    shares = pd.crosstab(tracks["genre"], tracks["split"], normalize="index")
+    assert shares["test"].between(0.1, 0.3).all()
+
+
+def test_metrics_agree_with_predictions(project: Project) -> None:
+    metrics = evaluation.read_metrics(project.metrics("evaluation"))
+    said = pd.concat(tables.read(tables.PREDICTIONS, project.predictions(stage)) for stage in ("sklearn", "cnn"))
+    accuracy = (said["genre"] == said["predicted"]).groupby(said["model"]).mean()
+    assert {model: measured.accuracy for model, measured in metrics.items()} == pytest.approx(accuracy.to_dict())
+
+
+def test_models_learn_something_but_not_everything(project: Project) -> None:
+    accuracy = {
+        model: measured.accuracy for model, measured in evaluation.read_metrics(project.metrics("evaluation")).items()
+    }
+    assert accuracy["baseline"] < 0.35
+    assert 0.75 < max(accuracy.values()) < 1
+    assert accuracy["cnn"] > 0.5
+    assert len({round(value, 3) for value in accuracy.values()}) > 3
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_executed_notebook_holds_no_noise(project: Project, name: str) -> None:
+    notebook = nbformat.read(project.executed(name), as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert [output.text for output in outputs if output.output_type == "stream"] == []
+    text = nbformat.writes(notebook)
+    assert str(project.root) not in text
+    assert str(Path.home()) + "/" not in text
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_stage_stays_under_three_gibibytes(project: Project, name: str) -> None:
+    log = json.loads(project.log(name).read_text())
+    assert 50 < log["peak_anonymous_mib"] < 3 * 1024
+
+
+@pytest.mark.parametrize(
+    ("parameter", "stages"),
+    [
+        ("sklearn.folds=3", ["sklearn", "evaluation", "report"]),
+        ("features.n_mfcc=13", ["features", "sklearn", "cnn", "evaluation", "report"]),
+        ("evaluation.bootstrap_samples=500", ["evaluation", "report"]),
+    ],
+)
+def test_parameter_makes_its_stage_and_what_follows_stale(built: "Clone", parameter: str, stages: list[str]) -> None:
+    name, value = parameter.split("=")
+    section, key = name.split(".")
+    params = built.root / "params.yaml"
+    before = params.read_text()
+    changed = re.sub(rf"({section}:\n(?:  .*\n|\n)*?  {key}: )[^\s#]+", rf"\g<1>{value}", before)
+    assert changed != before
+    params.write_text(changed)
+    try:
+        planned = built.run("dvc", "repro", "--dry")
+    finally:
+        params.write_text(before)
+    assert sorted(re.findall(r"Running stage '(\w+)'", planned)) == sorted(stages)
+
+
+def test_dvc_shows_metrics_plots_and_graph(built: "Clone") -> None:
+    assert "svm" in built.run("dvc", "metrics", "show", "--json")
+    assert "evaluation" in built.run("dvc", "dag")
+    built.run("dvc", "plots", "show", "--out", "plots")
+    page = (built.root / "plots" / "index.html").read_text()
+    for plot in ("Accuracy on artists never heard", "Learning curve of the CNN", "Confusions of the CNN"):
+        assert plot in page
+
+
+def test_an_experiment_reruns_only_what_depends_on_it_and_gives_the_same_bytes_again(built: "Clone") -> None:
+    built.run("git", "add", "--all")
+    built.run("git", "commit", "--quiet", "--allow-empty", "--message", "Built")
+    said = built.run("dvc", "exp", "run", "--name", "quick", "--set-param", "cnn.epochs=2")
+    assert sorted(re.findall(r"Running stage '(\w+)'", said)) == ["cnn", "evaluation", "report"]
+    shown = json.loads(built.run("dvc", "exp", "show", "--json"))
+    assert any(experiment["name"] == "quick" for row in shown for experiment in row["experiments"] or [])
+    lock = (built.root / "dvc.lock").read_bytes()
+    built.run("dvc", "repro", "--force", "--single-item", "cnn", "evaluation", "report")
+    assert (built.root / "dvc.lock").read_bytes() == lock

@@ -1,0 +1,54 @@
+"""The same notebooks on a few real songs."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+
+from songgenre import evaluation, tables
+from songgenre.paths import Project
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+ARTISTS_PER_GENRE = 8
+
+
+@pytest.fixture(scope="module")
+def few_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A song by each of eight artists of each genre."""
+    named = os.environ.get("SONGGENRE_REAL_MUSIC")
+    if not named or not (Path(named) / "tracks.csv").is_file():
+        pytest.skip("No real music: name a folder with a tracks.csv in SONGGENRE_REAL_MUSIC")
+    listing = pd.read_csv(Path(named) / "tracks.csv")
+    listing = listing.drop_duplicates(["genre", "artist"]).groupby("genre").head(ARTISTS_PER_GENRE)
+    folder = tmp_path_factory.mktemp("music")
+    for file in listing["file"]:
+        (folder / file).parent.mkdir(exist_ok=True)
+        shutil.copyfile(Path(named) / file, folder / file)
+    listing.to_csv(folder / "tracks.csv", index=False)
+    return folder
+
+
+def test_experiment_on_a_folder_of_real_music(few_songs: Path, fresh_clone: "Callable[[], Clone]") -> None:
+    clone = fresh_clone()
+    settings = {
+        "scraping.source": "folder",
+        "scraping.folder": str(few_songs),
+        "sklearn.folds": "3",
+        "cnn.epochs": "2",
+    }
+    clone.run("dvc", "exp", "run", *(f"--set-param={name}={value}" for name, value in settings.items()))
+    project = Project(clone.root)
+    listing = pd.read_csv(few_songs / "tracks.csv")
+    tracks = tables.read(tables.TRACKS, project.tracks)
+    excluded = tables.read(tables.EXCLUDED, project.excluded)
+    assert len(tracks) + len(excluded) == len(listing)
+    assert tracks["genre"].value_counts().to_dict() == dict.fromkeys(listing["genre"].unique(), ARTISTS_PER_GENRE)
+    metrics = evaluation.read_metrics(project.metrics("evaluation"))
+    best = max(measured.accuracy for measured in metrics.values())
+    assert best > metrics["baseline"].accuracy

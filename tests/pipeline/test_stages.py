@@ -1,0 +1,92 @@
+"""What dvc.yaml promises, before anything runs."""
+
+import ast
+from pathlib import Path
+
+import nbformat
+import pytest
+from ruamel.yaml import YAML
+
+from songgenre.params import Params
+
+ROOT = Path(__file__).parents[2]
+STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+NOTEBOOK_STAGES = {name: stage for name, stage in STAGES.items() if name != "report"}
+
+WITHOUT_INFLUENCE = {"errors", "params", "paths", "progress", "quiet"}
+"""Modules that a change of which cannot change what a stage writes."""
+
+
+def imported(source: str) -> set[Path]:
+    """The files of this package that Python code imports."""
+    files = set()
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            path = ROOT / "src" / Path(*name.split("."))
+            if path.with_suffix(".py").is_file():
+                files.add(path.with_suffix(".py"))
+    return files
+
+
+def closure(source: str) -> set[Path]:
+    """The files that code imports, directly or not."""
+    found: set[Path] = set()
+    waiting = imported(source)
+    while waiting:
+        path = waiting.pop()
+        found.add(path)
+        waiting |= imported(path.read_text()) - found
+    return {path for path in found if path.stem not in WITHOUT_INFLUENCE}
+
+
+def code(notebook: Path) -> str:
+    cells = nbformat.read(notebook, as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+
+
+def test_every_notebook_is_a_stage_with_a_section_of_parameters() -> None:
+    notebooks = {path.stem.partition("_")[2]: path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    commands = {name: stage["cmd"] for name, stage in NOTEBOOK_STAGES.items()}
+    assert commands == {name: f"songgenre notebook run {notebook}" for name, notebook in notebooks.items()}
+    assert set(NOTEBOOK_STAGES) == set(Params.model_fields)
+    assert all(stage["params"] == [name] for name, stage in NOTEBOOK_STAGES.items())
+
+
+@pytest.mark.parametrize("name", NOTEBOOK_STAGES)
+def test_stage_depends_on_the_modules_that_it_uses_and_no_others(name: str) -> None:
+    deps = [ROOT / dep for dep in STAGES[name]["deps"] if dep.startswith("src/")]
+    [notebook] = [ROOT / dep for dep in STAGES[name]["deps"] if dep.startswith("notebooks/")]
+    used = closure(code(notebook))
+    uncovered = [path for path in used if not any(path.is_relative_to(dep) for dep in deps)]
+    unused = [dep for dep in deps if not any(path.is_relative_to(dep) for path in used)]
+    assert uncovered == []
+    assert unused == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_stage_reads_what_earlier_stages_wrote(name: str) -> None:
+    earlier = list(STAGES)[: list(STAGES).index(name)]
+    written = {path for stage in earlier for path in outputs(stage)}
+    read = {dep for dep in STAGES[name]["deps"] if dep.startswith(("data/", "models/", "reports/"))}
+    assert read <= written
+
+
+def test_report_depends_on_every_executed_notebook_and_every_metric() -> None:
+    shown = {
+        path
+        for name in NOTEBOOK_STAGES
+        for path in outputs(name)
+        if path.startswith(("reports/notebooks/", "reports/metrics/"))
+    }
+    assert shown <= set(STAGES["report"]["deps"])
+
+
+def outputs(name: str) -> list[str]:
+    stage = STAGES[name]
+    listed = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in listed]

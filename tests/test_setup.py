@@ -1,0 +1,57 @@
+"""One lock answers for uv, plain pip and conda."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+PINS = re.findall(
+    r"^([a-z0-9][^ ;\\\n]*==[^\\\n]*?) \\\n((?:    --hash=.*\n)+)", (ROOT / "requirements.lock").read_text(), re.M
+)
+
+
+def wanted() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return [Requirement(line) for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+
+
+def test_every_line_of_the_lock_is_pinned_with_a_hash_and_names_no_host() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    lines = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert len(lines) == len(PINS) > 100
+    assert not re.search(r"https?://|--index-url|--find-links", text)
+
+
+def test_lock_answers_pyproject_on_every_python() -> None:
+    pins = [Requirement(line) for line, _ in PINS]
+    for python in ("3.11", "3.12", "3.13"):
+        environment = default_environment() | {"python_version": python, "python_full_version": f"{python}.9"}
+        locked = {
+            canonicalize_name(pin.name): next(iter(pin.specifier)).version
+            for pin in pins
+            if pin.marker is None or pin.marker.evaluate(environment)
+        }
+        for requirement in wanted():
+            version = locked[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), f"{requirement} on Python {python}, locked at {version}"
+
+
+def test_environment_yml_installs_with_plain_pip(tmp_path: Path) -> None:
+    environment = YAML(typ="safe").load(ROOT / "environment.yml")
+    conda, [pip] = environment["dependencies"][:-1], environment["dependencies"][-1].values()
+    assert [name.partition("=")[0] for name in conda] == ["python", "pip"]
+    [second] = re.findall(r"pip (install .*)", (ROOT / "environment.yml").read_text())
+    (tmp_path / "requirements.txt").write_text("\n".join(pip).replace("-r ", f"-r {ROOT}/") + "\n")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "env"], check=True)
+    python = tmp_path / "env" / "bin" / "python"
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", tmp_path / "requirements.txt"], check=True)
+    subprocess.run([python, "-m", "pip", *second.split(), "--quiet"], cwd=ROOT, check=True)
+    imports = "import songgenre.cli, songgenre.features.extract, songgenre.models.classical"
+    subprocess.run([python, "-c", imports], cwd=tmp_path, check=True)
