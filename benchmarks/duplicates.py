@@ -1,10 +1,14 @@
-"""Precision, recall and seconds of the search for duplicates: python benchmarks/duplicates.py FOLDER."""
+"""Precision, recall and seconds of the search for duplicates.
+
+Measured on the folder that SONGGENRE_REAL_MUSIC names, in which no recording may be twice, or else on the songs of the
+pipeline.
+"""
 
 from __future__ import annotations
 
 import io
+import os
 import resource
-import sys
 import time
 from pathlib import Path
 
@@ -12,7 +16,10 @@ import numpy as np
 import soundfile
 import soxr
 
+from songgenre import tables
+from songgenre.audio import SUFFIXES
 from songgenre.compute import parallel_map
+from songgenre.paths import project
 from songgenre.wrangling.duplicates import SAMPLE_RATE, find_duplicates, fingerprint
 
 EVERY_NTH_IS_ENCODED = 5
@@ -54,8 +61,15 @@ def copies(path: Path) -> dict[str, np.ndarray]:
     } | {f"mp3, {shift_s} s later": encoded(y[round(shift_s * sr) :], sr, "MP3", 0.6) for shift_s in (0.37, 3, 10)}
 
 
-def measure_real_music(folder: Path) -> None:
-    paths = sorted(path for path in folder.rglob("*") if path.suffix in {".ogg", ".mp3", ".wav", ".flac"})
+def songs_to_measure() -> list[Path]:
+    named = os.environ.get("SONGGENRE_REAL_MUSIC")
+    if named:
+        return sorted(path for path in Path(named).rglob("*") if path.suffix in SUFFIXES)
+    here = project()
+    return [here.audio / name for name in tables.read(tables.TRACKS, here.tracks)["audio_path"]]
+
+
+def measure_songs(paths: list[Path]) -> None:
     originals = list(parallel_map(original, paths, "Fingerprints"))
     start = time.perf_counter()
     grouped = find_duplicates(originals)
@@ -91,4 +105,4 @@ def measure_speed() -> None:
 
 if __name__ == "__main__":
     measure_speed()
-    measure_real_music(Path(sys.argv[1]))
+    measure_songs(songs_to_measure())

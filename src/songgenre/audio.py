@@ -58,7 +58,7 @@ def load(clip: Clip, sample_rate: int) -> np.ndarray:
     """
     try:
         with quiet_libraries(), soundfile.SoundFile(clip.path) as file:
-            file.seek(round(clip.start_s * file.samplerate))
+            file.seek(min(round(clip.start_s * file.samplerate), file.frames))
             y = file.read(round(clip.duration_s * file.samplerate), dtype="float32", always_2d=True).mean(axis=1)
             native_rate = file.samplerate
     except (soundfile.LibsndfileError, OSError) as error:

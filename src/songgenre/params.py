@@ -56,7 +56,7 @@ class Eda(Section):
 
 
 class Features(Section):
-    sample_rate: int = Field(ge=8000)
+    sample_rate: int = Field(ge=16000)  # spectral contrast looks up to 6.4 kHz
     n_fft: int = Field(ge=256)
     hop_length: int = Field(ge=64)
     n_mfcc: int = Field(ge=1)

@@ -141,7 +141,7 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        if path.is_dir():
+        if path.is_dir() and partial.exists():
             shutil.rmtree(path)
         partial.replace(path)
     finally:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import TypeVar
 
@@ -106,6 +107,8 @@ def _accept(listener: Listener, bars: Progress) -> None:
     while True:
         try:
             connection = listener.accept()
+        except (AuthenticationError, EOFError):
+            continue
         except OSError:
             return
         threading.Thread(target=_draw, args=(connection, bars), daemon=True).start()

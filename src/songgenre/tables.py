@@ -138,9 +138,9 @@ def write(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> None:
     UserError
         If it does not fit the schema.
     """
-    check(table, schema, path)
+    table = check(table.reset_index(drop=True), schema, path)
     with replacing(path) as partial:
-        table.reset_index(drop=True).to_parquet(partial)
+        table.to_parquet(partial)
 
 
 def read(schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def _frames(y: np.ndarray, spectra: Spectra, n_mfcc: int) -> dict[str, np.ndarra
     centroid = feature.spectral_centroid(S=magnitude, sr=sr)
     return {
         "chroma": chroma,
-        "rms": feature.rms(S=magnitude, frame_length=spectra.n_fft, hop_length=spectra.hop_length),
+        "rms": feature.rms(y=y, frame_length=spectra.n_fft, hop_length=spectra.hop_length),
         "spectral_centroid": centroid,
         "spectral_bandwidth": feature.spectral_bandwidth(S=magnitude, sr=sr, centroid=centroid),
         "spectral_contrast": feature.spectral_contrast(S=magnitude, sr=sr),

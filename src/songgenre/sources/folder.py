@@ -65,7 +65,10 @@ def _by_genre_folder(folder: Path) -> list[Song]:
 
 
 def _listed(listing: Path) -> list[Song]:
-    table = pd.read_csv(listing, dtype="str", keep_default_na=False)
+    try:
+        table = pd.read_csv(listing, dtype="str", keep_default_na=False, index_col=False)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise UserError(f"Expected {listing} to be a table of comma-separated values in UTF-8: {error}") from None
     missing = {"file", "genre"} - set(table.columns)
     if missing:
         raise UserError(
@@ -82,7 +85,7 @@ def _listed(listing: Path) -> list[Song]:
     return [
         _song(
             row["file"],
-            genres=tuple(genre.strip() for genre in row["genre"].split("|") if genre.strip()),
+            genres=tuple(dict.fromkeys(genre.strip() for genre in row["genre"].split("|") if genre.strip())),
             title=row.get("title") or None,
             artist=row.get("artist") or None,
             collection=row.get("collection") or None,

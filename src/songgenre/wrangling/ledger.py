@@ -28,7 +28,7 @@ class Checked(NamedTuple):
 
 def middle(duration_s: float, clip_duration_s: float) -> tuple[float, float]:
     """Start and length, in seconds, of the clip from the middle of a song; of all of it if it is shorter."""
-    length_s = min(duration_s, clip_duration_s)
+    length_s = float(min(duration_s, clip_duration_s))
     return math.floor((duration_s - length_s) / 2 * 100) / 100, length_s
 
 
