@@ -11,8 +11,6 @@ from ruamel.yaml.error import YAMLError
 
 from songgenre.errors import UserError
 
-Fraction = Field(ge=0, lt=1)
-
 
 class Section(BaseModel):
     """One section: an unknown name, a wrong type or a value out of range is an error."""
@@ -39,7 +37,7 @@ class Wrangling(Section):
     min_duration_s: float = Field(gt=0)
     silence_db: float = Field(lt=0)
     two_genres: Literal["drop", "first"]
-    validation_fraction: float = Fraction
+    validation_fraction: float = Field(gt=0, lt=1)
     test_fraction: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)
 
@@ -76,7 +74,7 @@ class Cnn(Section):
     crops_per_song: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     widths: list[int] = Field(min_length=1)
-    dropout: float = Fraction
+    dropout: float = Field(ge=0, lt=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     mixup: float = Field(ge=0)

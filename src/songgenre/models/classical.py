@@ -72,7 +72,7 @@ def tune(
     Raises
     ------
     UserError
-        If a model is unknown, or there are too few artists for the folds.
+        If a model or one of its parameters is unknown, or there are too few artists for the folds.
     """
     unknown = set(grids) - set(ESTIMATORS)
     if unknown:
@@ -87,17 +87,19 @@ def tune(
             f"{fewest.min()}. Lower sklearn.folds or add music."
         )
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    searches = {}
+    for name, grid in grids.items():
+        pipeline = make_pipeline(StandardScaler(), ESTIMATORS[name](seed))
+        searches[name] = _WatchedGridSearch(
+            f"tuning {name.replace('_', ' ')}",
+            pipeline,
+            _addressed(grid, pipeline),
+            cv=cv,
+            n_jobs=-1,
+            error_score="raise",
+        )
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        for name, grid in grids.items():
-            pipeline = make_pipeline(StandardScaler(), ESTIMATORS[name](seed))
-            search = _WatchedGridSearch(
-                f"tuning {name.replace('_', ' ')}",
-                pipeline,
-                _addressed(grid, pipeline),
-                cv=cv,
-                n_jobs=-1,
-                error_score="raise",
-            )
+        for name, search in searches.items():
             search.fit(X, y, groups=artist_groups)
             yield name, search
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from songgenre.errors import UserError
 from songgenre.progress import track
 from songgenre.quiet import quiet_libraries
 from songgenre.tables import SPLITS
@@ -136,8 +137,19 @@ def train(
     learning_curve : pd.DataFrame
         A row per epoch: ``epoch``, ``train_loss``, ``train_accuracy``, ``validation_loss``,
         ``validation_accuracy``. The loss is the mean cross-entropy; validation looks at the middle of each song.
+
+    Raises
+    ------
+    UserError
+        If the images are narrower than a crop.
     """
-    model = build(train_songs.mel.shape[1], n_genres, size)
+    _, n_mels, n_frames = train_songs.mel.shape
+    if n_frames < size.crop_frames:
+        raise UserError(
+            f"Expected cnn.crop_frames to be at most the width of the mel images, {n_frames} frames, "
+            f"got {size.crop_frames}. Lower it or raise wrangling.clip_duration_s."
+        )
+    model = build(n_mels, n_genres, size)
     steps = -(-len(train_songs.rows) * training.crops_per_song // training.batch_size)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,

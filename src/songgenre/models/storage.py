@@ -1,7 +1,7 @@
 """Models on disk: loaded without running code, and the same bytes for the same model.
 
-Archives of skops carry memory addresses as names, those of Keras the date of saving, and both the time of each member.
-Each is written anew without them.
+Archives of skops carry memory addresses as names and, between the fields of trees, whatever the memory held; those of
+Keras the date of saving; and both the time of each member. Each is written anew without them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import skops.io
 from sklearn.pipeline import Pipeline
 
@@ -27,6 +28,8 @@ TRUSTED = [
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",
 ]
 
@@ -37,7 +40,7 @@ def save_sklearn(model: Pipeline, path: Path) -> None:
     schema = json.loads(members.pop("schema.json"))
     names: dict[Any, str] = {}
     schema = _renamed(schema, names)
-    arrays = {names[name]: content for name, content in members.items()}
+    arrays = {names[name]: _without_gaps(content) for name, content in members.items()}
     _write_archive({"schema.json": _json(schema)} | arrays, path)
 
 
@@ -53,7 +56,7 @@ def load_sklearn(path: Path) -> Pipeline:
         return skops.io.load(path, trusted=TRUSTED)
     except FileNotFoundError:
         raise UserError(f"Expected a model at {path}, but there is none. Run `dvc repro` first.") from None
-    except (skops.io.exceptions.UntrustedTypesFoundException, zipfile.BadZipFile, KeyError) as error:
+    except (skops.io.exceptions.UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise UserError(f"Expected a model saved by this project at {path}: {error}") from None
 
 
@@ -88,7 +91,7 @@ def load_keras(path: Path) -> keras.Model:
 
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"Expected a Keras model saved by this project at {path}: {error}") from None
 
 
@@ -111,6 +114,21 @@ def _renamed(node: Any, names: dict[Any, str]) -> Any:
         else:
             renamed[key] = _renamed(value, names)
     return renamed
+
+
+def _without_gaps(content: bytes) -> bytes:
+    """An array in the npy format, with zeros for the unused bytes between the fields of its records."""
+    if not content.startswith(b"\x93NUMPY"):
+        return content
+    records = np.load(io.BytesIO(content), allow_pickle=False)
+    if records.dtype.names is None:
+        return content
+    clean = np.zeros(records.shape, records.dtype)
+    for field in records.dtype.names:
+        clean[field] = records[field]
+    buffer = io.BytesIO()
+    np.save(buffer, clean)
+    return buffer.getvalue()
 
 
 def _members(archive: bytes) -> dict[str, bytes]:
