@@ -77,7 +77,7 @@ def test_songs_encoded_anew_sound_the_same(songs: list[Song], audio: Path) -> No
     for song in anew:
         first = audio / original(song, songs).file
         assert (audio / song.file).stat().st_size > 1.4 * first.stat().st_size
-        here, there = (soundfile.read(path)[0].mean(axis=1) for path in (audio / song.file, first))
+        here, there = (soundfile.read(path)[0] for path in (audio / song.file, first))
         length = min(len(here), len(there))
         assert np.corrcoef(here[:length], there[:length])[0, 1] > 0.95
 

@@ -145,11 +145,11 @@ def test_unknown_notebook_names_those_that_exist(project: Project, write: Write)
 
 
 def test_command_line_ends_with_a_message_and_code_1(project: Project, write: Write) -> None:
-    write("raise ValueError('no songs')")
+    write("raise ValueError('no [rock] songs')")
     command = [sys.executable, "-c", "from songgenre.cli import main; main()", "notebook", "run", "03_eda"]
     ended = subprocess.run(
         command, cwd=project.root, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"}
     )
     assert ended.returncode == 1
-    assert "Error: 03_eda failed in code cell 3 with ValueError: no songs" in ended.stderr
+    assert "Error: 03_eda failed in code cell 3 with ValueError: no [rock] songs" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -1,6 +1,5 @@
 """The same notebooks on a few real songs."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,17 +18,14 @@ ARTISTS_PER_GENRE = 8
 
 
 @pytest.fixture(scope="module")
-def few_songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def few_songs(real_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A song by each of eight artists of each genre."""
-    named = os.environ.get("SONGGENRE_REAL_MUSIC")
-    if not named or not (Path(named) / "tracks.csv").is_file():
-        pytest.skip("No real music: name a folder with a tracks.csv in SONGGENRE_REAL_MUSIC")
-    listing = pd.read_csv(Path(named) / "tracks.csv")
+    listing = pd.read_csv(real_music / "tracks.csv")
     listing = listing.drop_duplicates(["genre", "artist"]).groupby("genre").head(ARTISTS_PER_GENRE)
     folder = tmp_path_factory.mktemp("music")
     for file in listing["file"]:
         (folder / file).parent.mkdir(exist_ok=True)
-        shutil.copyfile(Path(named) / file, folder / file)
+        shutil.copyfile(real_music / file, folder / file)
     listing.to_csv(folder / "tracks.csv", index=False)
     return folder
 

@@ -1,6 +1,5 @@
 """Re-encoded real songs are found, and different ones are told apart."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +10,7 @@ import soxr
 from songgenre.audio import SUFFIXES
 from songgenre.wrangling.duplicates import SAMPLE_RATE, find_duplicates, fingerprint
 
-FOLDER = os.environ.get("SONGGENRE_REAL_MUSIC", "")
 N_SONGS = 60
-
-pytestmark = pytest.mark.skipif(
-    not FOLDER or not Path(FOLDER).is_dir(),
-    reason="SONGGENRE_REAL_MUSIC does not name a folder of songs in which no recording is twice",
-)
 
 
 def read(path: Path) -> tuple[np.ndarray, int]:
@@ -30,8 +23,8 @@ def fingerprint_of(y: np.ndarray, sr: int) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def paths() -> list[Path]:
-    every = sorted(path for path in Path(FOLDER).rglob("*") if path.suffix.lower() in SUFFIXES)
+def paths(real_music: Path) -> list[Path]:
+    every = sorted(path for path in real_music.rglob("*") if path.suffix.lower() in SUFFIXES)
     return every[:: max(1, len(every) // N_SONGS)]
 
 

@@ -1,0 +1,59 @@
+"""Real audio files for the tests."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+
+@pytest.fixture(scope="session")
+def write_audio() -> Callable[..., Path]:
+    """Write samples to a file in the format that its ending names."""
+
+    def write(path: Path, y: np.ndarray, sample_rate: int = 22_050, **options: Any) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".opus":
+            options |= {"format": "OGG", "subtype": "OPUS"}
+        if path.suffix == ".aif":
+            options |= {"format": "AIFF"}
+        soundfile.write(path, y, sample_rate, **options)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tone() -> Callable[..., np.ndarray]:
+    """A sine, in one channel [shape=(n,)]."""
+
+    def make(seconds: float = 2, sample_rate: int = 22_050, frequency: float = 440, level: float = 0.3) -> np.ndarray:
+        return level * np.sin(2 * np.pi * frequency * np.arange(round(seconds * sample_rate)) / sample_rate)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def melody() -> Callable[..., np.ndarray]:
+    """Random notes, another tune for each seed."""
+
+    def make(seed: int, seconds: float = 8, sample_rate: int = 22_050) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        t = np.arange(-(-sample_rate // 4)) / sample_rate
+        frequencies = 261.6 * 2 ** (rng.integers(17, size=round(4 * seconds)) / 12)
+        notes = [sum(np.sin(2 * np.pi * f * k * t) / k for k in range(1, 6)) for f in frequencies]
+        return 0.2 * np.concatenate([np.exp(-6 * t) * note for note in notes])[: round(seconds * sample_rate)]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_music() -> Path:
+    """A folder of real songs, in which no recording is twice, with a `tracks.csv`."""
+    named = os.environ.get("SONGGENRE_REAL_MUSIC")
+    if not named or not (Path(named) / "tracks.csv").is_file():
+        pytest.skip("No real music: name a folder with a tracks.csv in SONGGENRE_REAL_MUSIC")
+    return Path(named)

@@ -1,0 +1,122 @@
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from songgenre.errors import UserError
+from songgenre.models.classical import ESTIMATORS, best_parameters, probabilities, tune
+
+Corpus = tuple[pd.DataFrame, pd.Series, pd.Series]
+
+
+def corpus(artists_per_genre: int, genre_matters: float, artist_matters: float) -> Corpus:
+    """Five songs of each artist, whose descriptors tell of the genre and of the artist as strongly as asked for."""
+    rng = np.random.default_rng(0)
+    genres = np.repeat(["rock", "blues", "jazz"], artists_per_genre)
+    genre_centres = dict(zip(["rock", "blues", "jazz"], genre_matters * rng.standard_normal((3, 6)), strict=True))
+    centres = np.array([genre_centres[genre] + artist_matters * rng.standard_normal(6) for genre in genres])
+    X = np.repeat(centres, 5, axis=0) + 0.1 * rng.standard_normal((5 * len(genres), 6))
+    artists = [f"artist {at}" for at in range(len(genres)) for _ in range(5)]
+    columns = [f"mfcc_{at:02d}_mean" for at in range(6)]
+    return pd.DataFrame(X, columns=columns), pd.Series(np.repeat(genres, 5)), pd.Series(artists)
+
+
+@pytest.fixture(scope="module")
+def separable() -> Corpus:
+    return corpus(artists_per_genre=8, genre_matters=3, artist_matters=0.2)
+
+
+@pytest.fixture(scope="module")
+def searches(separable: Corpus) -> dict[str, Any]:
+    small = {"random_forest": {"n_estimators": [20]}, "gradient_boosting": {"max_iter": [20]}}
+    return dict(tune({name: {} for name in ESTIMATORS} | small, *separable, folds=4, seed=1))
+
+
+def problem(grids: dict[str, Any], data: Corpus, folds: int = 4) -> str:
+    with pytest.raises(UserError) as error:
+        next(tune(grids, *data, folds=folds, seed=1))
+    return str(error.value)
+
+
+def test_unknown_model_is_named(separable: Corpus) -> None:
+    message = problem({"svm": {}, "perceptron": {}}, separable)
+    assert "got perceptron" in message
+    assert "random_forest" in message
+
+
+@pytest.mark.parametrize(
+    ("model", "parameter"), [("svm", "c"), ("random_forest", "trees"), ("baseline", "C"), ("svm", "estimator")]
+)
+def test_unknown_parameter_is_named_before_anything_is_tuned(separable: Corpus, model: str, parameter: str) -> None:
+    grids = {"logistic_regression": {"C": [1.0]}, model: {parameter: [1]}}
+    assert f"got '{parameter}'" in problem(grids, separable)
+
+
+def test_too_few_artists_are_named_with_the_genre(separable: Corpus) -> None:
+    X, y, artists = separable
+    few = (y != "jazz") | artists.isin(artists[y == "jazz"].unique()[:3])
+    message = problem({"baseline": {}}, (X[few], y[few], artists[few]))
+    assert "at least 4 artists of each genre" in message
+    assert "jazz has 3" in message
+
+
+def test_as_many_artists_as_folds_are_enough() -> None:
+    data = corpus(artists_per_genre=3, genre_matters=3, artist_matters=0)
+    (_, search), *_ = tune({"k_nearest_neighbours": {"n_neighbors": [1]}}, *data, folds=3, seed=1)
+    assert search.best_score_ == 1
+
+
+def test_artists_are_kept_together_in_the_folds() -> None:
+    """Songs give away the artist and nothing else, so that only an artist on both sides helps."""
+    X, y, artists = corpus(artists_per_genre=20, genre_matters=0, artist_matters=3)
+    grids = {"k_nearest_neighbours": {"n_neighbors": [1]}}
+    (_, search), *_ = tune(grids, X, y, artists, folds=4, seed=1)
+    assert search.best_score_ < 0.55
+    (_, leaking), *_ = tune(grids, X, y, pd.Series(range(len(y))), folds=4, seed=1)
+    assert leaking.best_score_ > 0.95
+
+
+def test_every_model_but_the_baseline_learns(searches: dict[str, Any]) -> None:
+    scores = {name: search.best_score_ for name, search in searches.items()}
+    assert scores.pop("baseline") == pytest.approx(1 / 3, abs=0.05)
+    assert min(scores.values()) > 0.95
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_probabilities_sum_to_one_and_have_a_column_per_genre(
+    searches: dict[str, Any], separable: Corpus, name: str
+) -> None:
+    X, y, _ = separable
+    model = searches[name].best_estimator_
+    shares = probabilities(model, X)
+    assert shares.columns.tolist() == ["blues", "jazz", "rock"]
+    assert shares.index.equals(X.index)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert shares.to_numpy().min() >= 0
+    if name != "baseline":
+        assert (shares.idxmax(axis=1) == y).all()
+
+
+def test_grid_is_searched_and_the_best_is_chosen(separable: Corpus) -> None:
+    X, y, artists = separable
+    grids = {"k_nearest_neighbours": {"n_neighbors": [1, 80], "weights": ["uniform"]}, "svm": {"gamma": [1e4, 0.1]}}
+    searches = dict(tune(grids, X, y, artists, folds=4, seed=1))
+    assert best_parameters(searches["k_nearest_neighbours"]) == "n_neighbors=1, weights='uniform'"
+    assert len(searches["k_nearest_neighbours"].cv_results_["params"]) == 2
+    assert searches["svm"].best_estimator_[-1].estimator.gamma == 0.1
+    assert list(searches) == list(grids)
+
+
+def test_same_seed_gives_the_same_model() -> None:
+    X, y, artists = corpus(artists_per_genre=8, genre_matters=0.5, artist_matters=1)
+    grids = {"random_forest": {"n_estimators": [5], "max_depth": [2, 5]}}
+    (_, first), (_, again), (_, other) = (next(tune(grids, X, y, artists, folds=4, seed=seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.cv_results_["mean_test_score"], again.cv_results_["mean_test_score"])
+    pd.testing.assert_frame_equal(probabilities(first.best_estimator_, X), probabilities(again.best_estimator_, X))
+    assert not probabilities(first.best_estimator_, X).equals(probabilities(other.best_estimator_, X))
+
+
+def test_tuning_prints_nothing(separable: Corpus, capfd: pytest.CaptureFixture[str]) -> None:
+    list(tune({"baseline": {}}, *separable, folds=4, seed=1))
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,160 @@
+import os
+import subprocess
+import sys
+import zipfile
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.datasets import make_classification
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from songgenre.errors import UserError
+from songgenre.models.classical import ESTIMATORS
+from songgenre.models.storage import load_keras, load_sklearn, save_keras, save_sklearn
+
+FIT_AND_SAVE = """
+import sys
+from pathlib import Path
+from sklearn.datasets import make_classification
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from songgenre.models.classical import ESTIMATORS
+from songgenre.models.storage import save_sklearn
+
+X, y = make_classification(150, 8, n_informative=5, n_classes=3, random_state=0)
+for name, estimator in ESTIMATORS.items():
+    model = make_pipeline(StandardScaler(), estimator(1))
+    if name == "gradient_boosting":
+        model[-1].set_params(max_iter=3)
+    save_sklearn(model.fit(X, y.astype(str)), Path(sys.argv[1]) / f"{name}.skops")
+"""
+
+
+def songs() -> tuple[np.ndarray, np.ndarray]:
+    X, y = make_classification(150, 8, n_informative=5, n_classes=3, random_state=0)
+    return X, y.astype(str)
+
+
+def fitted(name: str) -> Pipeline:
+    model = make_pipeline(StandardScaler(), ESTIMATORS[name](1))
+    if name == "gradient_boosting":
+        model[-1].set_params(max_iter=3)
+    return model.fit(*songs())
+
+
+@pytest.fixture(scope="module")
+def saved_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Folders of what each of two processes fitted and saved."""
+    folders = [tmp_path_factory.mktemp("models") for _ in range(2)]
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
+    commands = [[sys.executable, "-c", FIT_AND_SAVE, str(folder)] for folder in folders]
+    processes = [subprocess.Popen(command, env=one_thread) for command in commands]
+    assert [process.wait() for process in processes] == [0, 0]
+    return folders
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_loaded_model_predicts_the_same(tmp_path: Path, name: str) -> None:
+    model, (X, _) = fitted(name), songs()
+    save_sklearn(model, tmp_path / "new" / "model.skops")
+    loaded = load_sklearn(tmp_path / "new" / "model.skops")
+    np.testing.assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.classes_.tolist() == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_equal_models_are_equal_files(tmp_path: Path, name: str) -> None:
+    for file in ("one", "two"):
+        save_sklearn(fitted(name), tmp_path / file)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_equal_models_of_two_processes_are_equal_files(saved_twice: list[Path], name: str) -> None:
+    one, two = (folder / f"{name}.skops" for folder in saved_twice)
+    assert one.read_bytes() == two.read_bytes()
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_saving_what_was_loaded_gives_the_same_file(tmp_path: Path, name: str) -> None:
+    """Also where the memory that the model lies in was used before."""
+    save_sklearn(fitted(name), tmp_path / "one")
+    save_sklearn(load_sklearn(tmp_path / "one"), tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_another_model_is_another_file(tmp_path: Path) -> None:
+    X, y = songs()
+    save_sklearn(make_pipeline(StandardScaler(), ESTIMATORS["svm"](1)).fit(X, y), tmp_path / "one")
+    save_sklearn(make_pipeline(StandardScaler(), ESTIMATORS["svm"](1)).fit(X + X**2, y), tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() != (tmp_path / "two").read_bytes()
+
+
+@pytest.mark.parametrize("step", [FunctionTransformer(subprocess.run), FunctionTransformer(kw_args={"a": Fraction(1)})])
+def test_type_that_is_not_trusted_is_refused(tmp_path: Path, step: FunctionTransformer) -> None:
+    skops.io.dump(make_pipeline(step), tmp_path / "model.skops")
+    with pytest.raises(UserError, match=r"(subprocess\.run|fractions\.Fraction)") as error:
+        load_sklearn(tmp_path / "model.skops")
+    assert "model.skops" in str(error.value)
+
+
+def garbage(path: Path, kind: str) -> Path:
+    if kind == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme.txt", "not a model")
+    elif kind == "zip of the right names":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name in ("schema.json", "config.json", "metadata.json"):
+                archive.writestr(name, "not a model")
+    else:
+        path.write_bytes({"empty": b"", "text": b"not a model\n" * 100}[kind])
+    return path
+
+
+KINDS = ["empty", "text", "zip", "zip of the right names"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_skops_archive_is_named(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(UserError, match=r"model\.skops"):
+        load_sklearn(garbage(tmp_path / "model.skops", kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_keras_archive_is_named(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(UserError, match=r"model\.keras"):
+        load_keras(garbage(tmp_path / "model.keras", kind))
+
+
+def test_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"model\.skops, but there is none.*dvc repro"):
+        load_sklearn(tmp_path / "model.skops")
+    with pytest.raises(UserError, match=r"model\.keras"):
+        load_keras(tmp_path / "model.keras")
+
+
+def test_networks_trained_by_two_processes_are_equal_files(trained_twice: list[Path]) -> None:
+    one, two = (folder / "model.keras" for folder in trained_twice)
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_saving_a_loaded_network_gives_one_that_predicts_the_same(tmp_path: Path, trained_twice: list[Path]) -> None:
+    model = load_keras(trained_twice[0] / "model.keras")
+    save_keras(model, tmp_path / "new" / "again.keras")
+    image = np.random.default_rng(0).integers(256, size=(4, 32, 32, 1)).astype(np.float32)
+    loaded = load_keras(tmp_path / "new" / "again.keras")
+    np.testing.assert_array_equal(loaded.predict(image, verbose=0), model.predict(image, verbose=0))
+
+
+def test_network_with_code_in_it_is_refused(tmp_path: Path) -> None:
+    import keras
+
+    layers = [keras.layers.Input((2,)), keras.layers.Lambda(lambda x: x)]
+    save_keras(keras.Sequential(layers), tmp_path / "model.keras")
+    with pytest.raises(UserError, match=r"model\.keras"):
+        load_keras(tmp_path / "model.keras")

@@ -1,0 +1,121 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from songgenre.audio import SUFFIXES, Clip, clips, level_db, load
+from songgenre.errors import UserError
+
+Maker = Callable[..., np.ndarray]
+Writer = Callable[..., Path]
+
+SR = 24_000
+LOSSLESS = {".wav", ".au", ".aif", ".aiff", ".flac"}
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_every_format_is_decoded_to_the_signal_that_was_written(
+    tmp_path: Path, tone: Maker, write_audio: Writer, suffix: str
+) -> None:
+    y = tone(seconds=2, sample_rate=SR)
+    loaded = load(Clip(write_audio(tmp_path / f"song{suffix}", y, SR), 0, 2), SR)
+    assert loaded.dtype == np.float32
+    assert loaded.shape == y.shape
+    np.testing.assert_allclose(loaded[2000:-2000], y[2000:-2000], atol=1e-4 if suffix in LOSSLESS else 0.06)
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_clip_from_within_is_that_part_of_the_song(
+    tmp_path: Path, melody: Maker, write_audio: Writer, suffix: str
+) -> None:
+    y = melody(seed=1, seconds=4, sample_rate=SR)
+    clip = load(Clip(write_audio(tmp_path / f"song{suffix}", y, SR), 1.5, 2), SR)
+    error = clip - y[round(1.5 * SR) : round(3.5 * SR)]
+    assert np.sqrt(np.mean(error**2)) < (1e-4 if suffix in LOSSLESS else 0.2 * y.std())
+
+
+def test_stereo_becomes_the_mean_of_its_channels(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
+    left, right = tone(frequency=300), tone(frequency=700, level=0.1)
+    path = write_audio(tmp_path / "stereo.wav", np.stack([left, right], axis=1), subtype="FLOAT")
+    np.testing.assert_allclose(load(Clip(path, 0, 2), 22_050), (left + right) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("native_rate", [8_000, 22_050, 44_100, 48_000, 192_000])
+def test_resampling_keeps_frequency_and_level(
+    tmp_path: Path, tone: Maker, write_audio: Writer, native_rate: int
+) -> None:
+    path = write_audio(tmp_path / "song.wav", tone(sample_rate=native_rate, frequency=1000), native_rate)
+    y = load(Clip(path, 0, 2), 22_050)
+    assert len(y) == 2 * 22_050
+    assert np.abs(np.fft.rfft(y)).argmax() / 2 == 1000
+    assert np.sqrt(np.mean(y**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.01)
+
+
+def test_resampling_removes_what_the_new_rate_cannot_hold(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
+    path = write_audio(tmp_path / "high.wav", tone(sample_rate=44_100, frequency=15_000), 44_100)
+    assert np.abs(load(Clip(path, 0.5, 1), 22_050)[1000:-1000]).max() < 1e-3
+
+
+@pytest.mark.parametrize("native_rate", [11_025, 22_050, 44_100, 44_056])
+@pytest.mark.parametrize(("start_s", "duration_s"), [(0.01, 1.2345), (0.33, 0.99999), (0, 3)])
+def test_clip_has_exactly_the_length_asked_for(
+    tmp_path: Path, tone: Maker, write_audio: Writer, native_rate: int, start_s: float, duration_s: float
+) -> None:
+    path = write_audio(tmp_path / "song.wav", tone(seconds=3, sample_rate=native_rate), native_rate)
+    assert len(load(Clip(path, start_s, duration_s), 22_050)) == round(duration_s * 22_050)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg", ".flac"])
+@pytest.mark.parametrize(("start_s", "held_s"), [(0, "2.00"), (1.5, "0.50"), (2, "0.00"), (100, "0.00")])
+def test_clip_past_the_end_names_the_file_and_what_it_holds(
+    tmp_path: Path, tone: Maker, write_audio: Writer, suffix: str, start_s: float, held_s: str
+) -> None:
+    path = write_audio(tmp_path / f"song{suffix}", tone(seconds=2))
+    with pytest.raises(UserError) as error:
+        load(Clip(path, start_s, 3), 22_050)
+    assert str(error.value) == f"Expected 3 s of audio from second {start_s:g} of {path}, got {held_s} s."
+
+
+@pytest.mark.parametrize("content", [b"", b"not a song", bytes(1000)])
+def test_what_is_no_audio_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "song.mp3"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"song\.mp3"):
+        load(Clip(path, 0, 1), 22_050)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"missing\.wav"):
+        load(Clip(tmp_path / "missing.wav", 0, 1), 22_050)
+
+
+def test_decoder_prints_nothing(
+    tmp_path: Path, tone: Maker, write_audio: Writer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write_audio(tmp_path / "song.mp3", tone())
+    content = bytearray(path.read_bytes())
+    content[2000:2600] = bytes(600)
+    path.write_bytes(content)
+    load(Clip(path, 0, 1), 22_050)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_clips_lie_where_the_tracks_say(tmp_path: Path) -> None:
+    tracks = pd.DataFrame(
+        {"audio_path": ["a.mp3", "b.mp3"], "clip_start_s": [0.0, 3.5], "clip_duration_s": [30.0, 7.0]}
+    )
+    assert clips(tracks, tmp_path) == [Clip(tmp_path / "a.mp3", 0, 30), Clip(tmp_path / "b.mp3", 3.5, 7)]
+
+
+@pytest.mark.parametrize("level", [1.0, 0.1, 0.001])
+def test_level_of_a_sine_is_3_db_below_its_peak(tmp_path: Path, tone: Maker, write_audio: Writer, level: float) -> None:
+    path = write_audio(tmp_path / "song.wav", tone(level=level), 44_100, subtype="FLOAT")
+    assert level_db(Clip(path, 0, 0.5)) == pytest.approx(20 * np.log10(level) - 3.01, abs=0.02)
+
+
+def test_libsndfile_knows_every_ending() -> None:
+    known = {f".{name.lower()}" for name in soundfile.available_formats()}
+    assert SUFFIXES - known <= {".aif", ".opus"}

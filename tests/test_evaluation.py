@@ -1,0 +1,192 @@
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import confusion_matrix as sklearn_confusion
+
+from songgenre import evaluation, tables
+from songgenre.errors import UserError
+from songgenre.evaluation import Metrics
+
+GENRES = ["blues", "jazz", "rock"]
+
+
+@pytest.fixture
+def predicted() -> pd.DataFrame:
+    """200 songs of 40 artists; two thirds are right."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=200)
+    scores = rng.random((200, 3)) + 0.6 * np.eye(3)[truth]
+    shares = pd.DataFrame(scores / scores.sum(axis=1, keepdims=True), columns=GENRES)
+    tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(200)], "genre": np.array(GENRES)[truth]})
+    return evaluation.predictions("svm", tracks, shares)
+
+
+@pytest.fixture
+def artists() -> pd.Series:
+    return pd.Series([f"artist {at % 40}" for at in range(200)])
+
+
+def by_hand(truth: str, said: str) -> pd.DataFrame:
+    """Songs and answers, a letter each, of the genres b, j and r."""
+    shares = pd.DataFrame([[float(genre == letter) for genre in "bjr"] for letter in said], columns=list("bjr"))
+    tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(truth))], "genre": list(truth)})
+    return evaluation.predictions("svm", tracks, shares)
+
+
+def width(bootstrap: np.ndarray) -> float:
+    low, high = np.quantile(bootstrap, [0.025, 0.975])
+    return float(high - low)
+
+
+def test_prediction_is_the_genre_with_the_highest_probability(tmp_path: Path) -> None:
+    tracks = pd.DataFrame({"track_id": ["a", "b"], "genre": ["rock", "jazz"]}, index=[9, 4])
+    shares = pd.DataFrame([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]], columns=GENRES, index=[9, 4])
+    table = evaluation.predictions("svm", tracks, shares)
+    assert table["predicted"].tolist() == ["blues", "rock"]
+    assert table["genre"].tolist() == ["rock", "jazz"]
+    assert table["p_rock"].tolist() == [0.1, 0.6]
+    assert evaluation.genre_names(table) == GENRES
+    tables.write(table, tables.PREDICTIONS, tmp_path / "predictions.parquet")
+
+
+def test_rounding_errors_of_a_probability_are_cut_off(tmp_path: Path) -> None:
+    tracks = pd.DataFrame({"track_id": ["a"], "genre": ["rock"]})
+    shares = pd.DataFrame([[-1e-9, 0.0, 1 + 1e-6]], columns=GENRES, dtype="float32")
+    tables.write(evaluation.predictions("svm", tracks, shares), tables.PREDICTIONS, tmp_path / "predictions.parquet")
+
+
+def test_metrics_are_those_of_scikit_learn(predicted: pd.DataFrame, artists: pd.Series) -> None:
+    metrics = evaluation.evaluate(predicted, artists, "data", "model", seed=1)
+    truth, said = predicted["genre"], predicted["predicted"]
+    assert metrics.accuracy == pytest.approx(accuracy_score(truth, said))
+    assert metrics.macro_f1 == pytest.approx(f1_score(truth, said, average="macro"))
+    assert list(metrics.per_genre) == GENRES
+    assert list(metrics.per_genre.values()) == pytest.approx(f1_score(truth, said, average=None).tolist())
+    assert metrics.ci95[0] < metrics.accuracy < metrics.ci95[1]
+    assert (metrics.n_test, metrics.data_hash, metrics.model_hash) == (200, "data", "model")
+
+
+def test_metrics_by_hand() -> None:
+    metrics = evaluation.evaluate(by_hand("bbbjjr", "bbjjrj"), pd.Series(list("123456")), "data", "model", seed=1)
+    assert metrics.accuracy == pytest.approx(3 / 6)
+    assert metrics.per_genre == pytest.approx({"b": 4 / 5, "j": 2 / 5, "r": 0})
+    assert metrics.macro_f1 == pytest.approx(2 / 5)
+
+
+def test_genre_that_is_neither_there_nor_predicted_counts_as_zero() -> None:
+    metrics = evaluation.evaluate(by_hand("bj", "bj"), pd.Series(["1", "2"]), "data", "model", seed=1)
+    assert metrics.per_genre == {"b": 1, "j": 1, "r": 0}
+
+
+def test_confusion_has_the_truth_in_rows(predicted: pd.DataFrame) -> None:
+    matrix = evaluation.confusion(by_hand("bbj", "bjj"))
+    assert matrix.loc["b", "j"] == 1
+    assert matrix.loc["j", "b"] == 0
+    assert matrix.shape == (3, 3)
+    expected = sklearn_confusion(predicted["genre"], predicted["predicted"])
+    np.testing.assert_array_equal(evaluation.confusion(predicted), expected)
+
+
+def test_bootstrap_over_artists_is_wider_than_over_songs_where_artists_are_all_right_or_all_wrong() -> None:
+    artists = pd.Series(np.repeat(np.arange(20), 10))
+    correct = artists % 2 == 0
+    over_artists = evaluation.bootstrap_accuracy(correct, artists, seed=1)
+    over_songs = evaluation.bootstrap_accuracy(correct, pd.Series(range(200)), seed=1)
+    assert width(over_artists) > 2 * width(over_songs)
+    assert over_artists.mean() == pytest.approx(0.5, abs=0.02)
+    assert over_artists.std() == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
+    assert over_songs.std() == pytest.approx(np.sqrt(0.25 / 200), rel=0.05)
+
+
+def test_bootstrap_draws_artists_and_counts_their_songs() -> None:
+    correct = pd.Series([True, False, False, False], index=[7, 7, 2, 1])
+    artists = pd.Series(["one", "three", "three", "three"], index=[0, 1, 2, 3])
+    assert set(evaluation.bootstrap_accuracy(correct, artists, seed=1)) == {0, 1 / 4, 1}
+
+
+def test_bootstrap_of_one_seed_is_the_same_and_of_another_is_not(predicted: pd.DataFrame, artists: pd.Series) -> None:
+    correct = predicted["genre"] == predicted["predicted"]
+    first, again, other = (evaluation.bootstrap_accuracy(correct, artists, seed, 50) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_interval_of_one_who_is_always_right_is_a_point() -> None:
+    metrics = evaluation.evaluate(by_hand("bjr", "bjr"), pd.Series(list("123")), "data", "model", seed=1)
+    assert metrics.ci95 == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "interval"),
+    [([1, 1, 1], [0, 0, 0], (1, 1)), ([1, 0, 1], [1, 0, 1], (0, 0)), ([0, 0, 0], [1, 1, 1], (-1, -1))],
+)
+def test_difference_by_hand(better: list[int], worse: list[int], interval: tuple[int, int]) -> None:
+    sides = pd.Series(better, dtype=bool), pd.Series(worse, dtype=bool)
+    assert evaluation.paired_difference(*sides, pd.Series(list("123")), seed=1) == interval
+
+
+def test_difference_is_paired() -> None:
+    rng = np.random.default_rng(0)
+    worse = pd.Series(rng.random(300) < 0.5)
+    better = worse.copy()
+    better[np.flatnonzero(~worse)[:30]] = True
+    artists = pd.Series(range(300))
+    low, high = evaluation.paired_difference(better, worse, artists, seed=1)
+    assert 0.05 < low < 0.1 < high < 0.15
+    assert high - low < width(evaluation.bootstrap_accuracy(better, artists, seed=1))
+    other_way = evaluation.paired_difference(worse, better, artists, seed=1)
+    assert other_way == pytest.approx((-high, -low))
+
+
+def measured(accuracy: float) -> Metrics:
+    return Metrics(
+        accuracy=accuracy,
+        macro_f1=0.4,
+        ci95=(0.1, 0.9),
+        n_test=10,
+        per_genre={"jazz": 0.5},
+        data_hash="d",
+        model_hash="m",
+    )
+
+
+def test_comparison_puts_the_best_first() -> None:
+    table = evaluation.comparison({"baseline": measured(0.2), "cnn": measured(0.8), "svm": measured(0.5)})
+    assert table.index.tolist() == ["cnn", "svm", "baseline"]
+    assert table.columns.tolist() == ["accuracy", "low", "high", "macro F1", "jazz"]
+
+
+def test_metrics_round_trip_exactly(tmp_path: Path, predicted: pd.DataFrame, artists: pd.Series) -> None:
+    path = tmp_path / "metrics" / "sklearn.json"
+    metrics = {"svm": evaluation.evaluate(predicted, artists, "d", "m", seed=1), "cnn": measured(1 / 3)}
+    evaluation.write_metrics(metrics, path)
+    assert evaluation.read_metrics(path) == metrics
+
+
+def test_missing_metrics_say_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"sklearn\.json, but there are none.*dvc repro"):
+        evaluation.read_metrics(tmp_path / "sklearn.json")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"svm": {"accuracy": 2}}', '{"svm": 1}', "\x00"])
+def test_invalid_metrics_are_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sklearn.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"sklearn\.json does not hold valid metrics"):
+        evaluation.read_metrics(path)
+
+
+def test_plot_is_a_csv_without_an_index(tmp_path: Path) -> None:
+    table = pd.DataFrame({"model": ["a", "b"], "accuracy": [0.1, 1 / 3]}, index=[5, 6])
+    evaluation.write_plot(table, tmp_path / "plots" / "comparison.csv")
+    read = pd.read_csv(tmp_path / "plots" / "comparison.csv")
+    pd.testing.assert_frame_equal(read, table.reset_index(drop=True), check_exact=True)
+
+
+def test_file_hash_is_the_start_of_sha256(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    assert evaluation.file_hash(tmp_path / "file") == hashlib.sha256(b"content").hexdigest()[:12]

@@ -1,0 +1,132 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from songgenre.errors import UserError
+from songgenre.params import load
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def content() -> dict[str, Any]:
+    return YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+
+
+def write(content: dict[str, Any], folder: Path) -> Path:
+    path = folder / "params.yaml"
+    YAML().dump(content, path)
+    return path
+
+
+def edited(folder: Path, old: str, new: str) -> Path:
+    """The project's file with one line changed, as a person would."""
+    text, changes = re.subn(rf"^  {old}.*$", f"  {new}", (ROOT / "params.yaml").read_text("utf-8"), flags=re.MULTILINE)
+    assert changes == 1
+    path = folder / "params.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_section_is_what_the_file_says(content: dict[str, Any]) -> None:
+    params = load(ROOT / "params.yaml")
+    assert {name: params.section(name) for name in content} == content
+
+
+def test_unknown_section_names_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"scraping, .*'scrapping'"):
+        load(ROOT / "params.yaml").section("scrapping")
+
+
+@pytest.mark.parametrize("value", ["1e-3", "0.001", "1.0E-3"])
+def test_scientific_notation_is_a_number(tmp_path: Path, value: str) -> None:
+    path = edited(tmp_path, "learning_rate: 0.003", f"learning_rate: {value}")
+    assert load(path).cnn.learning_rate == 0.001
+
+
+@pytest.mark.parametrize("word", ["no", "off", "yes"])
+def test_no_is_a_string(tmp_path: Path, word: str) -> None:
+    path = edited(tmp_path, "compared_genres:", f"compared_genres: [{word}, jazz]")
+    assert load(path).eda.compared_genres == [word, "jazz"]
+
+
+def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None:
+    assert load(edited(tmp_path, "clip_duration_s:", "clip_duration_s: 30")).wrangling.clip_duration_s == 30
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("scraping", "seed", 1.5),
+        ("scraping", "seed", -1),
+        ("scraping", "demo_songs_per_genre", "48"),
+        ("scraping", "source", "internet"),
+        ("wrangling", "silence_db", 0.0),
+        ("wrangling", "two_genres", "both"),
+        ("wrangling", "validation_fraction", 0.0),
+        ("wrangling", "validation_fraction", 1.0),
+        ("wrangling", "test_fraction", 0.0),
+        ("eda", "compared_genres", ["rock"]),
+        ("features", "sample_rate", 11025),
+        ("features", "n_fft", "2048"),
+        ("sklearn", "folds", 1),
+        ("sklearn", "folds", True),
+        ("cnn", "dropout", 1.0),
+        ("cnn", "widths", []),
+        ("cnn", "epochs", None),
+        ("evaluation", "bootstrap_samples", 10),
+    ],
+)
+def test_wrong_value_is_named(content: dict[str, Any], tmp_path: Path, section: str, name: str, value: Any) -> None:
+    content[section][name] = value
+    with pytest.raises(UserError) as error:
+        load(write(content, tmp_path))
+    assert f"{section}.{name}" in str(error.value)
+    assert str(tmp_path / "params.yaml") in str(error.value)
+
+
+def test_every_problem_is_named_at_once(content: dict[str, Any], tmp_path: Path) -> None:
+    content["cnn"]["epoch"] = 3
+    del content["features"]["n_fft"]
+    del content["evaluation"]
+    content["more"] = {}
+    with pytest.raises(UserError) as error:
+        load(write(content, tmp_path))
+    for problem in ("cnn.epoch: ", "features.n_fft: ", "evaluation: ", "more: "):
+        assert problem in str(error.value)
+
+
+def test_something_must_be_left_to_train_on(content: dict[str, Any], tmp_path: Path) -> None:
+    content["wrangling"] |= {"validation_fraction": 0.5, "test_fraction": 0.5}
+    with pytest.raises(UserError, match=r"validation_fraction \+ test_fraction"):
+        load(write(content, tmp_path))
+
+
+def test_source_folder_needs_a_folder(content: dict[str, Any], tmp_path: Path) -> None:
+    content["scraping"]["source"] = "folder"
+    with pytest.raises(UserError, match="folder must name a directory"):
+        load(write(content, tmp_path))
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "\ta: 1"])
+def test_invalid_yaml_names_the_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"params\.yaml is not valid YAML"):
+        load(path)
+
+
+@pytest.mark.parametrize("text", ["", "a song", "- 1"])
+def test_yaml_that_is_no_mapping_names_the_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match="the file: "):
+        load(path)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml, but there is no such file"):
+        load(tmp_path / "params.yaml")

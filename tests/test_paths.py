@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from songgenre.errors import UserError
+from songgenre.paths import project, replacing
+
+
+def test_project_is_found_from_a_folder_within(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").touch()
+    (tmp_path / "dvc.yaml").touch()
+    within = tmp_path / "notebooks" / "deeper"
+    within.mkdir(parents=True)
+    assert project(within).root == tmp_path.resolve()
+
+
+def test_nearest_project_wins(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for folder in (tmp_path, inner):
+        (folder / "params.yaml").touch()
+        (folder / "dvc.yaml").touch()
+    assert project(inner).root == inner.resolve()
+
+
+def test_outside_a_project_the_error_says_where_and_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").touch()
+    with pytest.raises(UserError, match=r"dvc\.yaml") as error:
+        project(tmp_path)
+    assert str(tmp_path.resolve()) in str(error.value)
+
+
+def test_file_is_replaced_and_its_parent_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.txt"
+    for content in ("old", "new"):
+        with replacing(path) as partial:
+            partial.write_text(content)
+    assert path.read_text() == "new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with replacing(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_folder_is_replaced_with_all_that_was_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    for name in ("old", "new"):
+        with replacing(path) as partial:
+            partial.mkdir()
+            (partial / name).touch()
+    assert [file.name for file in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_after_an_error_the_old_file_is_there_and_nothing_else(tmp_path: Path) -> None:
+    def fail_half_way() -> None:
+        with replacing(path) as partial:
+            partial.write_text("half")
+            raise ZeroDivisionError
+
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_after_an_error_the_old_folder_is_there_and_nothing_else(tmp_path: Path) -> None:
+    def fail_half_way() -> None:
+        with replacing(path) as partial:
+            partial.mkdir()
+            (partial / "half").touch()
+            raise ZeroDivisionError
+
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert [file.name for file in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_for_which_nothing_was_written_stays(tmp_path: Path) -> None:
+    path = tmp_path / "folder"
+    path.mkdir()
+    (path / "old").touch()
+    with pytest.raises(FileNotFoundError), replacing(path):
+        pass
+    assert [file.name for file in path.iterdir()] == ["old"]

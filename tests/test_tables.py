@@ -1,0 +1,123 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from songgenre import tables
+from songgenre.errors import UserError
+
+CATALOGUE = pd.DataFrame(
+    {
+        "track_id": ["folder-1", "folder-2"],
+        "source": "folder",
+        "collection": "folder",
+        "source_id": ["a.mp3", "b.mp3"],
+        "title": ["A", None],
+        "artist": pd.Series([None, None], dtype="str"),
+        "genres": [["rock", "jazz"], []],
+        "audio_path": ["1.mp3", "2.mp3"],
+        "url": pd.Series([None, None], dtype="str"),
+        "licence": ["CC0", None],
+        "sha256": ["0" * 64, "f" * 64],
+        "bytes": [1, 0],
+    }
+)
+
+EXCLUDED = pd.DataFrame({"track_id": ["a", "b"], "reason": ["silent", "empty"], "detail": ["-90 dB", "0 bytes"]})
+
+PREDICTIONS = pd.DataFrame(
+    {"track_id": ["a", "b"], "model": "svm", "genre": "rock", "predicted": "jazz", "p_rock": 0.0, "p_jazz": 1.0}
+)
+
+
+def problem(table: pd.DataFrame, schema: tables.pa.DataFrameSchema) -> str:
+    with pytest.raises(UserError) as error:
+        tables.check(table, schema, "x.parquet")
+    assert str(error.value).startswith(f"x.parquet is not a valid {schema.name} table")
+    return str(error.value)
+
+
+def test_round_trip_keeps_lists_and_missing_values(tmp_path: Path) -> None:
+    path = tmp_path / "raw" / "catalogue.parquet"
+    tables.write(CATALOGUE, tables.CATALOGUE, path)
+    table = tables.read(tables.CATALOGUE, path)
+    assert [list(genres) for genres in table["genres"]] == [["rock", "jazz"], []]
+    pd.testing.assert_frame_equal(table.drop(columns="genres"), CATALOGUE.drop(columns="genres"))
+
+
+def test_index_is_not_stored(tmp_path: Path) -> None:
+    path = tmp_path / "excluded.parquet"
+    tables.write(EXCLUDED.set_index(pd.Index([7, 3])), tables.EXCLUDED, path)
+    pd.testing.assert_frame_equal(tables.read(tables.EXCLUDED, path), EXCLUDED)
+
+
+def test_same_table_gives_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        tables.write(EXCLUDED.copy(), tables.EXCLUDED, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_missing_column_is_named() -> None:
+    assert "detail" in problem(EXCLUDED.drop(columns="detail"), tables.EXCLUDED)
+
+
+def test_unexpected_column_is_named() -> None:
+    assert "remark" in problem(EXCLUDED.assign(remark=""), tables.EXCLUDED)
+
+
+def test_every_problem_is_named_at_once() -> None:
+    message = problem(EXCLUDED.assign(reason=["boring", "silent"], track_id="a"), tables.EXCLUDED)
+    assert "boring" in message
+    assert "track_id" in message
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("genres", [["rock", ""], ["jazz"]]),
+        ("genres", [["rock", 3], ["jazz"]]),
+        ("sha256", ["0" * 63, "f" * 64]),
+        ("bytes", [-1, 0]),
+        ("bytes", ["1", "0"]),
+        ("audio_path", ["same.mp3", "same.mp3"]),
+        ("source", [None, "folder"]),
+    ],
+)
+def test_catalogue_with_a_wrong_value_is_refused(column: str, values: list[object]) -> None:
+    assert column in problem(CATALOGUE.assign(**{column: values}), tables.CATALOGUE)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
+def test_probability_out_of_range_is_refused(value: float) -> None:
+    assert "p_rock" in problem(PREDICTIONS.assign(p_rock=value), tables.PREDICTIONS)
+
+
+def test_track_may_be_predicted_once_per_model(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.parquet"
+    tables.write(pd.concat([PREDICTIONS, PREDICTIONS.assign(model="cnn")]), tables.PREDICTIONS, path)
+    assert len(tables.read(tables.PREDICTIONS, path)) == 4
+    with pytest.raises(UserError, match=r"svm"):
+        tables.write(pd.concat([PREDICTIONS, PREDICTIONS]), tables.PREDICTIONS, path)
+
+
+def test_descriptors_are_numbers_whatever_their_names() -> None:
+    table = pd.DataFrame({"track_id": ["a"], "mfcc_01_mean": [1.5], "tempo": [120.0]})
+    assert tables.check(table, tables.DESCRIPTORS, "x.parquet") is not None
+    assert "tempo" in problem(table.assign(tempo="fast"), tables.DESCRIPTORS)
+    assert "tempo" in problem(table.assign(tempo=np.nan), tables.DESCRIPTORS)
+
+
+def test_bad_table_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "excluded.parquet"
+    tables.write(EXCLUDED, tables.EXCLUDED, path)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=r"excluded\.parquet is not a valid excluded table"):
+        tables.write(EXCLUDED.assign(reason="boring"), tables.EXCLUDED, path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_missing_table_says_what_writes_it(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"tracks table at .*tracks\.parquet.*dvc repro"):
+        tables.read(tables.TRACKS, tmp_path / "tracks.parquet")

@@ -1,0 +1,181 @@
+"""A folder with every kind of song, through decoding, genres and duplicates."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from songgenre import tables
+from songgenre.audio import Clip, load
+from songgenre.errors import UserError
+from songgenre.sources.base import Song, catalogue
+from songgenre.wrangling.ledger import middle, wrangle
+
+Maker = Callable[..., np.ndarray]
+Writer = Callable[..., Path]
+Ledger = tuple[pd.DataFrame, pd.DataFrame]
+
+SR = 22_050
+
+GENRES_AND_ARTISTS = {
+    "a.wav": (["rock"], "Anna"),
+    "a_again.wav": (["rock"], None),
+    "b.flac": (["jazz"], "Ben"),
+    "b_smaller.mp3": (["jazz"], "Ben"),
+    "c.wav": (["rock"], None),
+    "c_smaller.ogg": (["rock"], "Cleo"),
+    "conflict_jazz.flac": (["jazz"], "Dora"),
+    "conflict_rock.wav": (["rock"], "Dora"),
+    "two_genres.wav": (["rock", "jazz"], "Emil"),
+    "no_genre.wav": ([], "Fay"),
+    "empty.mp3": (["rock"], "Gus"),
+    "text.mp3": (["rock"], "Gus"),
+    "cut.mp3": (["rock"], "Gus"),
+    "cut.flac": (["rock"], "Gus"),
+    "silent.wav": (["rock"], "Gus"),
+    "nan.wav": (["rock"], "Gus"),
+    "short.wav": (["rock"], "Gus"),
+    "short_and_no_genre.wav": ([], "Gus"),
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio: Writer) -> Path:
+    folder = tmp_path_factory.mktemp("audio")
+    for name, seed in {
+        "a.wav": 1,
+        "a_again.wav": 1,
+        "b.flac": 2,
+        "b_smaller.mp3": 2,
+        "c.wav": 3,
+        "c_smaller.ogg": 3,
+        "conflict_jazz.flac": 4,
+        "conflict_rock.wav": 4,
+        "two_genres.wav": 5,
+        "no_genre.wav": 6,
+        "cut.mp3": 7,
+        "cut.flac": 8,
+    }.items():
+        write_audio(folder / name, melody(seed))
+    for name in ("cut.mp3", "cut.flac"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) * 4 // 5])
+    (folder / "empty.mp3").touch()
+    (folder / "text.mp3").write_text("not a song\n" * 100)
+    write_audio(folder / "silent.wav", np.zeros(8 * SR))
+    write_audio(folder / "nan.wav", np.full(8 * SR, np.nan), subtype="FLOAT")
+    for name in ("short.wav", "short_and_no_genre.wav"):
+        write_audio(folder / name, melody(9, seconds=2))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def collected(folder: Path) -> pd.DataFrame:
+    songs = [
+        Song("folder", name, name, tuple(genres), artist=artist)
+        for name, (genres, artist) in GENRES_AND_ARTISTS.items()
+    ]
+    return catalogue(songs, folder)
+
+
+def judge(collected: pd.DataFrame, folder: Path, two_genres: str) -> Ledger:
+    return wrangle(collected, folder, clip_duration_s=6, min_duration_s=5, silence_db=-60, two_genres=two_genres)
+
+
+@pytest.fixture(scope="module")
+def dropping(collected: pd.DataFrame, folder: Path) -> Ledger:
+    return judge(collected, folder, "drop")
+
+
+@pytest.fixture(scope="module")
+def first(collected: pd.DataFrame, folder: Path) -> Ledger:
+    return judge(collected, folder, "first")
+
+
+@pytest.fixture(scope="module", params=["dropping", "first"])
+def either(request: pytest.FixtureRequest) -> Ledger:
+    return request.getfixturevalue(request.param)
+
+
+def reasons(ledger: Ledger, collected: pd.DataFrame) -> dict[str, str]:
+    names = collected.set_index("track_id")["source_id"]
+    return dict(zip(ledger[1]["track_id"].map(names), ledger[1]["reason"], strict=True))
+
+
+BROKEN = {
+    "a_again.wav": "duplicate",
+    "b_smaller.mp3": "duplicate",
+    "c.wav": "duplicate",
+    "no_genre.wav": "missing_genre",
+    "empty.mp3": "empty",
+    "text.mp3": "not_audio",
+    "cut.mp3": "truncated",
+    "cut.flac": "unreadable",
+    "silent.wav": "silent",
+    "nan.wav": "unreadable",
+    "short.wav": "too_short",
+    "short_and_no_genre.wav": "too_short",
+}
+
+
+def test_every_song_is_in_exactly_one_table(either: Ledger, collected: pd.DataFrame) -> None:
+    used, excluded = either
+    assert sorted([*used["track_id"], *excluded["track_id"]]) == sorted(collected["track_id"])
+
+
+def test_tables_fit_their_schemas(either: Ledger, tmp_path: Path) -> None:
+    used, excluded = either
+    tables.write(used.assign(split="train"), tables.TRACKS, tmp_path / "tracks.parquet")
+    tables.write(excluded, tables.EXCLUDED, tmp_path / "excluded.parquet")
+    assert tables.read(tables.EXCLUDED, tmp_path / "excluded.parquet")["detail"].str.len().gt(0).all()
+
+
+def test_reasons_where_songs_of_two_genres_are_dropped(dropping: Ledger, collected: pd.DataFrame) -> None:
+    ambiguous = dict.fromkeys(["two_genres.wav", "conflict_jazz.flac", "conflict_rock.wav"], "ambiguous_genre")
+    assert reasons(dropping, collected) == BROKEN | ambiguous
+
+
+def test_reasons_where_the_first_of_two_genres_is_used(first: Ledger, collected: pd.DataFrame) -> None:
+    assert reasons(first, collected) == BROKEN | {"conflict_jazz.flac": "duplicate"}
+    genres = first[0].set_index("audio_path")["genre"]
+    assert genres["two_genres.wav"] == "rock"
+    assert genres["conflict_rock.wav"] == "rock"
+
+
+def test_detail_names_what_is_the_same_and_which_song_stays(dropping: Ledger, collected: pd.DataFrame) -> None:
+    track_id = collected.set_index("source_id")["track_id"]
+    detail = dropping[1].set_index("track_id")["detail"]
+    assert detail[track_id["a_again.wav"]] == f"the same bytes as {track_id['a.wav']}"
+    assert detail[track_id["b_smaller.mp3"]] == f"the same recording as {track_id['b.flac']}"
+    assert detail[track_id["c.wav"]] == f"the same recording as {track_id['c_smaller.ogg']}"
+    assert detail[track_id["two_genres.wav"]] == "filed under rock and jazz"
+    assert detail[track_id["conflict_rock.wav"]] == "the same recording is filed under jazz and rock"
+
+
+def test_clip_is_from_the_middle(dropping: Ledger, folder: Path) -> None:
+    for track in dropping[0].itertuples():
+        assert (track.clip_start_s, track.clip_duration_s) == (1, 6)
+        assert len(load(Clip(folder / track.audio_path, 1, 6), SR)) == 6 * SR
+
+
+def test_order_of_the_catalogue_does_not_matter(dropping: Ledger, collected: pd.DataFrame, folder: Path) -> None:
+    shuffled = judge(collected.sample(frac=1, random_state=1), folder, "drop")
+    for before, after in zip(dropping, shuffled, strict=True):
+        after = after.sort_values("track_id", ignore_index=True)
+        pd.testing.assert_frame_equal(after, before.sort_values("track_id", ignore_index=True))
+
+
+def test_no_song_left_is_an_error_that_says_where_to_look(collected: pd.DataFrame, folder: Path) -> None:
+    broken = collected[collected["source_id"].isin(["empty.mp3", "silent.wav"])]
+    with pytest.raises(UserError, match=r"at least one usable song.*min_duration_s"):
+        judge(broken, folder, "drop")
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "clip"), [(40, (5, 30)), (30, (0, 30)), (29.5, (0, 29.5)), (30.015, (0, 30)), (33.333, (1.66, 30))]
+)
+def test_middle(duration_s: float, clip: tuple[float, float]) -> None:
+    assert middle(duration_s, 30) == pytest.approx(clip)
+    assert sum(middle(duration_s, 30)) <= duration_s
