@@ -104,6 +104,32 @@ def tune(
             yield name, search
 
 
+def cross_validated(
+    name: str, grid: Grid, X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
+) -> pd.Series:
+    """Predict every song by a model that was tuned and fitted without its artist (nested cross-validation).
+
+    Parameters
+    ----------
+    name : str
+        Of the model, a key of `ESTIMATORS`.
+    grid, X, y, artist_groups, folds, seed
+        As for `tune`; there are as many outer folds as inner ones.
+
+    Returns
+    -------
+    pd.Series [shape=(n_tracks,)]
+        The predicted genres, with the index of `y`.
+    """
+    predicted = []
+    outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    for learn, test in outer.split(X, y, artist_groups):
+        inner = X.iloc[learn], y.iloc[learn], artist_groups.iloc[learn]
+        [(_, search)] = tune({name: grid}, *inner, folds, seed)
+        predicted.append(pd.Series(search.predict(X.iloc[test]), index=y.index[test]))
+    return pd.concat(predicted).loc[y.index]
+
+
 def _addressed(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     """The grid with each parameter's full name within the pipeline."""
     step, model = pipeline.steps[-1]
