@@ -123,10 +123,11 @@ def waveforms_and_spectrograms(
         wave.set(ylim=(-1, 1), xlabel="")
         wave.label_outer()
         wave.set_title(f"{track.genre}\n{_shortened(track.title)}", fontsize=9)
-        power = librosa.feature.melspectrogram(y=y, sr=sample_rate)
+        power = librosa.feature.melspectrogram(y=y, sr=sample_rate, hop_length=2048)
         mesh = librosa.display.specshow(
             librosa.power_to_db(power, ref=np.max),
             sr=sample_rate,
+            hop_length=2048,
             x_axis="time",
             y_axis="mel",
             ax=spectrogram,
