@@ -58,7 +58,9 @@ def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Clone]
 
 @pytest.fixture(scope="session")
 def built(fresh_clone: Callable[[], Clone]) -> Clone:
-    """A clone after `dvc repro` with the parameters as they are committed."""
+    """A clone after `dvc repro` with the parameters as they are committed, and what it wrote committed too."""
     clone = fresh_clone()
     clone.run("dvc", "repro")
+    clone.run("git", "add", "--all")
+    clone.run("git", "commit", "--quiet", "--message", "Built")
     return clone

@@ -28,10 +28,9 @@ def test_a_second_repro_has_nothing_to_do(built: "Clone") -> None:
     assert "up to date" in built.run("dvc", "status")
 
 
-def test_what_the_stages_wrote_is_not_for_git(built: "Clone") -> None:
-    changed = built.run("git", "status", "--porcelain").split("\n")
-    allowed = re.compile(r"^.. (dvc\.lock|reports/(metrics|plots)/.*)?$|^$")
-    assert [line for line in changed if not allowed.match(line)] == []
+def test_git_gets_the_lock_the_metrics_and_the_plots_and_dvc_the_rest(built: "Clone") -> None:
+    committed = built.run("git", "show", "--name-only", "--format=", "HEAD").split()
+    assert [name for name in committed if not re.match(r"dvc\.lock$|reports/(metrics|plots)/", name)] == []
 
 
 def test_every_song_is_used_or_in_the_ledger(project: Project) -> None:
@@ -91,17 +90,9 @@ def test_stage_stays_under_three_gibibytes(project: Project, name: str) -> None:
     assert 50 < log["peak_anonymous_mib"] < 3 * 1024
 
 
-@pytest.mark.parametrize(
-    ("parameter", "stages"),
-    [
-        ("sklearn.folds=3", ["sklearn", "evaluation", "report"]),
-        ("features.n_mfcc=13", ["features", "sklearn", "cnn", "evaluation", "report"]),
-        ("evaluation.bootstrap_samples=500", ["evaluation", "report"]),
-    ],
-)
-def test_parameter_makes_its_stage_and_what_follows_stale(built: "Clone", parameter: str, stages: list[str]) -> None:
-    name, value = parameter.split("=")
-    section, key = name.split(".")
+@pytest.mark.parametrize("parameter", ["wrangling.seed=1", "features.n_mfcc=13", "evaluation.bootstrap_samples=500"])
+def test_parameter_makes_its_own_stage_stale_and_no_other(built: "Clone", parameter: str) -> None:
+    section, key, value = re.split(r"[.=]", parameter)
     params = built.root / "params.yaml"
     before = params.read_text()
     changed = re.sub(rf"({section}:\n(?:  .*\n|\n)*?  {key}: )[^\s#]+", rf"\g<1>{value}", before)
@@ -111,7 +102,7 @@ def test_parameter_makes_its_stage_and_what_follows_stale(built: "Clone", parame
         planned = built.run("dvc", "repro", "--dry")
     finally:
         params.write_text(before)
-    assert sorted(re.findall(r"Running stage '(\w+)'", planned)) == sorted(stages)
+    assert re.findall(r"Running stage '(\w+)'", planned) == [section]
 
 
 def test_dvc_shows_metrics_plots_and_graph(built: "Clone") -> None:
@@ -123,13 +114,30 @@ def test_dvc_shows_metrics_plots_and_graph(built: "Clone") -> None:
         assert plot in page
 
 
-def test_an_experiment_reruns_only_what_depends_on_it_and_gives_the_same_bytes_again(built: "Clone") -> None:
-    built.run("git", "add", "--all")
-    built.run("git", "commit", "--quiet", "--allow-empty", "--message", "Built")
-    said = built.run("dvc", "exp", "run", "--name", "quick", "--set-param", "cnn.epochs=2")
-    assert sorted(re.findall(r"Running stage '(\w+)'", said)) == ["cnn", "evaluation", "report"]
+@pytest.mark.parametrize(
+    ("parameter", "stages"),
+    [
+        ("sklearn.folds=3", ["sklearn", "evaluation", "report"]),
+        ("cnn.epochs=2", ["cnn", "evaluation", "report"]),
+    ],
+)
+def test_an_experiment_reruns_only_what_depends_on_it(built: "Clone", parameter: str, stages: list[str]) -> None:
+    back_to_built(built)
+    said = built.run("dvc", "exp", "run", "--name", stages[0], "--set-param", parameter)
+    assert re.findall(r"Running stage '(\w+)'", said) == stages
     shown = json.loads(built.run("dvc", "exp", "show", "--json"))
-    assert any(experiment["name"] == "quick" for row in shown for experiment in row["experiments"] or [])
+    assert any(experiment["name"] == stages[0] for row in shown for experiment in row["experiments"] or [])
+
+
+def test_a_forced_run_gives_the_same_bytes(built: "Clone") -> None:
+    back_to_built(built)
     lock = (built.root / "dvc.lock").read_bytes()
-    built.run("dvc", "repro", "--force", "--single-item", "cnn", "evaluation", "report")
+    built.run(
+        "dvc", "repro", "--force", "--single-item", "wrangling", "features", "sklearn", "cnn", "evaluation", "report"
+    )
     assert (built.root / "dvc.lock").read_bytes() == lock
+
+
+def back_to_built(built: "Clone") -> None:
+    built.run("git", "reset", "--quiet", "--hard")
+    built.run("dvc", "checkout", "--force")

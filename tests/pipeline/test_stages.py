@@ -76,6 +76,23 @@ def test_stage_reads_what_earlier_stages_wrote(name: str) -> None:
     assert read <= written
 
 
+@pytest.mark.parametrize(
+    ("changed", "stale"),
+    [
+        ("sklearn", {"evaluation", "report"}),
+        ("features", {"sklearn", "cnn", "evaluation", "report"}),
+        ("eda", {"report"}),
+    ],
+)
+def test_what_follows_a_stage(changed: str, stale: set[str]) -> None:
+    followers: set[str] = set()
+    for name in STAGES:
+        written = {path for earlier in {changed} | followers for path in outputs(earlier)}
+        if name != changed and written & set(STAGES[name]["deps"]):
+            followers.add(name)
+    assert followers == stale
+
+
 def test_report_depends_on_every_executed_notebook_and_every_metric() -> None:
     shown = {
         path
