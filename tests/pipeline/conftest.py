@@ -62,5 +62,5 @@ def built(fresh_clone: Callable[[], Clone]) -> Clone:
     clone = fresh_clone()
     clone.run("dvc", "repro")
     clone.run("git", "add", "--all")
-    clone.run("git", "commit", "--quiet", "--message", "Built")
+    clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "Built")
     return clone
