@@ -23,10 +23,8 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     nbformat.NotebookNode
         A copy.
     """
-    cleaned = copy.deepcopy(notebook)
-    cleaned.metadata = _kernel(notebook)
+    cleaned = _with_plain_metadata(notebook)
     for cell in cleaned.cells:
-        cell.metadata = _tags(cell)
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return cleaned
@@ -45,10 +43,8 @@ def normalise(executed: NotebookNode) -> NotebookNode:
     nbformat.NotebookNode
         A copy.
     """
-    normal = copy.deepcopy(executed)
-    normal.metadata = _kernel(executed)
+    normal = _with_plain_metadata(executed)
     for cell in normal.cells:
-        cell.metadata = _tags(cell)
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = "injected-parameters"
         for output in cell.get("outputs", []):
@@ -68,16 +64,17 @@ def _as_nodes(content: Any) -> Any:
     return [_as_nodes(item) for item in content] if isinstance(content, list) else content
 
 
-def _kernel(notebook: NotebookNode) -> NotebookNode:
-    return NotebookNode(
+def _with_plain_metadata(notebook: NotebookNode) -> NotebookNode:
+    """A copy whose metadata are the kernel and the tags of the cells, and nothing else."""
+    plain = copy.deepcopy(notebook)
+    plain.metadata = NotebookNode(
         kernelspec=NotebookNode(display_name="Python 3", language="python", name="python3"),
         language_info=NotebookNode(name="python"),
     )
-
-
-def _tags(cell: NotebookNode) -> NotebookNode:
-    tags = cell.metadata.get("tags")
-    return NotebookNode(tags=tags) if tags else NotebookNode()
+    for cell in plain.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode(tags=tags) if tags else NotebookNode()
+    return plain
 
 
 def _normalise_output(output: NotebookNode) -> None:
