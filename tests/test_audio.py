@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from songgenre.audio import SUFFIXES, Clip, clips, level_db, load
+from songgenre.audio import BLOCK, SUFFIXES, Clip, blocks, clips, level_db, load, open_audio
 from songgenre.errors import UserError
 
 Maker = Callable[..., np.ndarray]
@@ -79,17 +80,64 @@ def test_clip_past_the_end_names_the_file_and_what_it_holds(
     assert str(error.value) == f"Expected 3 s of audio from second {start_s:g} of {path}, got {held_s} s."
 
 
-@pytest.mark.parametrize("content", [b"", b"not a song", bytes(1000)])
+def problem(path: Path) -> str:
+    messages = set()
+    for read in (lambda clip: load(clip, 22_050), level_db):
+        with pytest.raises(UserError) as error:
+            read(Clip(path, 0, 1))
+        messages.add(str(error.value))
+    (message,) = messages
+    return message
+
+
+@pytest.mark.parametrize("content", [b"", b"not a song", bytes(1000), b"fLaC" + bytes(1000), b"\xff\xfb\x90\x64"])
 def test_what_is_no_audio_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "song.mp3"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"song\.mp3"):
-        load(Clip(path, 0, 1), 22_050)
+    assert problem(path).startswith(f"Expected wav, aiff, au, flac, ogg, opus or mp3 audio in {path}, but it is")
+
+
+def test_damage_in_the_middle_is_named(tmp_path: Path, melody: Maker, write_audio: Writer) -> None:
+    path = write_audio(tmp_path / "song.flac", melody(seed=1, seconds=2))
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 4
+    content[middle : middle + 3000] = bytes(3000)
+    path.write_bytes(content)
+    assert "damaged" in problem(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"missing\.wav"):
-        load(Clip(tmp_path / "missing.wav", 0, 1), 22_050)
+    path = tmp_path / "missing.wav"
+    assert problem(path) == f"Expected an audio file at {path}, but it cannot be read: No such file or directory."
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / "song.wav")
+    assert "Not a regular file" in problem(tmp_path / "song.wav")
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".wav", "日本語.WAV", os.fsdecode(b"caf\xe9.wav"), "song", "song.xyz"])
+def test_any_name_will_do(tmp_path: Path, tone: Maker, write_audio: Writer, name: str) -> None:
+    path = write_audio(tmp_path / "song.wav", tone()).rename(tmp_path / name)
+    assert len(load(Clip(path, 0, 1), 22_050)) == 22_050
+
+
+@pytest.mark.parametrize("channels", [1, 2, 1024])
+def test_blocks_hold_no_more_samples_the_more_channels_there_are(
+    tmp_path: Path, write_audio: Writer, channels: int
+) -> None:
+    y = np.random.default_rng(0).uniform(-0.5, 0.5, (2 * BLOCK // channels + 3, channels)).astype(np.float32)
+    with open_audio(write_audio(tmp_path / "song.wav", y, subtype="FLOAT")) as file:
+        read = list(blocks(file))
+    assert max(block.size for block in read) <= BLOCK
+    np.testing.assert_array_equal(np.concatenate(read), y)
+
+
+def test_blocks_end_where_asked_to(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
+    with open_audio(write_audio(tmp_path / "song.wav", tone())) as file:
+        assert sum(map(len, blocks(file, 1000))) == 1000
+        assert file.tell() == 1000
 
 
 def test_decoder_prints_nothing(

@@ -16,13 +16,27 @@ CATALOGUE = pd.DataFrame(
         "title": ["A", None],
         "artist": pd.Series([None, None], dtype="str"),
         "genres": [["rock", "jazz"], []],
+        "primary_genre": ["jazz", None],
+        "split": ["train", None],
         "audio_path": ["1.mp3", "2.mp3"],
         "url": pd.Series([None, None], dtype="str"),
         "licence": ["CC0", None],
         "sha256": ["0" * 64, "f" * 64],
         "bytes": [1, 0],
+        "reason": pd.Series([None, None], dtype="str"),
+        "detail": pd.Series([None, None], dtype="str"),
     }
 )
+
+NO_AUDIO = {"audio_path": None, "sha256": None, "reason": "surplus", "detail": "beyond the limit of a site"}
+
+
+def with_second_song(**values: object) -> pd.DataFrame:
+    table = CATALOGUE.copy()
+    for column, value in values.items():
+        table.loc[1, column] = value
+    return table
+
 
 EXCLUDED = pd.DataFrame({"track_id": ["a", "b"], "reason": ["silent", "empty"], "detail": ["-90 dB", "0 bytes"]})
 
@@ -81,11 +95,37 @@ def test_every_problem_is_named_at_once() -> None:
         ("bytes", [-1, 0]),
         ("bytes", ["1", "0"]),
         ("audio_path", ["same.mp3", "same.mp3"]),
+        ("audio_path", ["1.mp3", "../2.mp3"]),
+        ("audio_path", ["1.mp3", ".2.mp3"]),
+        ("split", ["train", "dev"]),
+        ("reason", [None, "boring"]),
         ("source", [None, "folder"]),
     ],
 )
 def test_catalogue_with_a_wrong_value_is_refused(column: str, values: list[object]) -> None:
     assert column in problem(CATALOGUE.assign(**{column: values}), tables.CATALOGUE)
+
+
+def test_song_without_audio_says_why(tmp_path: Path) -> None:
+    table = with_second_song(**NO_AUDIO)
+    tables.write(table, tables.CATALOGUE, tmp_path / "catalogue.parquet")
+    assert tables.read(tables.CATALOGUE, tmp_path / "catalogue.parquet")["reason"][1] == "surplus"
+    several = pd.concat([table, table[1:].assign(track_id="folder-3")], ignore_index=True)
+    assert tables.check(several, tables.CATALOGUE, "x.parquet") is not None
+
+
+@pytest.mark.parametrize("column", NO_AUDIO)
+def test_song_with_neither_or_both_of_audio_and_reason_is_refused(column: str) -> None:
+    without = {name: value for name, value in NO_AUDIO.items() if name != column}
+    assert "audio or a reason why there is none" in problem(with_second_song(**without), tables.CATALOGUE)
+    only = {column: NO_AUDIO[column]}
+    assert "audio or a reason why there is none" in problem(with_second_song(**only), tables.CATALOGUE)
+
+
+def test_damaged_table_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "excluded.parquet").write_bytes(b"PAR1" + bytes(50))
+    with pytest.raises(UserError, match=r"Parquet file at .*excluded\.parquet.*Delete it and run `dvc repro`"):
+        tables.read(tables.EXCLUDED, tmp_path / "excluded.parquet")
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])

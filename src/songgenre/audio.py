@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
-import pandas as pd
 import soundfile
 import soxr
 
 from songgenre.errors import UserError
 from songgenre.quiet import quiet_libraries
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 SUFFIXES = frozenset({".wav", ".au", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3"})
+FORMATS = "wav, aiff, au, flac, ogg, opus or mp3"
+
+BLOCK = 1 << 18
+"""Samples, over all channels, that are decoded at once: 1 MiB, however many channels a file claims."""
+
+DECODING_ERRORS = (RuntimeError, ValueError, MemoryError)
+"""What soundfile raises of a file that is damaged, is no audio, or claims what cannot be."""
 
 
 class Clip(NamedTuple):
@@ -37,6 +51,55 @@ def clips(tracks: pd.DataFrame, folder: Path) -> list[Clip]:
     return [Clip(folder / track.audio_path, track.clip_start_s, track.clip_duration_s) for track in tracks.itertuples()]
 
 
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a regular file; a pipe or a device might keep its reader waiting for ever.
+
+    Raises
+    ------
+    OSError
+        If it is not there, is not a regular file, or may not be read.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "Not a regular file", str(path))
+    return path.open("rb")
+
+
+@contextmanager
+def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
+    """Open an audio file to decode it, without a word from the decoders.
+
+    Raises
+    ------
+    OSError
+        As `open_bytes`.
+    RuntimeError, ValueError, MemoryError
+        If it cannot be decoded.
+    """
+    open_bytes(path).close()
+    with quiet_libraries(), soundfile.SoundFile(os.fsencode(path)) as file:
+        yield file
+
+
+def blocks(file: soundfile.SoundFile, frames: int | None = None) -> Iterator[np.ndarray]:
+    """Decode a file from where it stands, a block at a time.
+
+    Parameters
+    ----------
+    file : soundfile.SoundFile
+    frames : int, optional
+        How many to decode, if there are so many; all by default.
+
+    Yields
+    ------
+    np.ndarray [shape=(n, n_channels), dtype=float32]
+        Of at most `BLOCK` samples.
+    """
+    left = file.frames if frames is None else frames
+    while len(y := file.read(min(left, BLOCK // file.channels), dtype="float32", always_2d=True)):
+        left -= len(y)
+        yield y
+
+
 def load(clip: Clip, sample_rate: int) -> np.ndarray:
     """Read a clip as mono at a given sample rate.
 
@@ -56,13 +119,7 @@ def load(clip: Clip, sample_rate: int) -> np.ndarray:
     UserError
         If the file cannot be decoded, or ends before the part that was asked for.
     """
-    try:
-        with quiet_libraries(), soundfile.SoundFile(clip.path) as file:
-            file.seek(min(round(clip.start_s * file.samplerate), file.frames))
-            y = file.read(round(clip.duration_s * file.samplerate), dtype="float32", always_2d=True).mean(axis=1)
-            native_rate = file.samplerate
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise UserError(f"Expected an audio file that libsndfile can decode at {clip.path}: {error}") from None
+    y, native_rate = _native(clip)
     if native_rate != sample_rate:
         y = soxr.resample(y, native_rate, sample_rate)
     n = round(clip.duration_s * sample_rate)
@@ -75,7 +132,29 @@ def load(clip: Clip, sample_rate: int) -> np.ndarray:
 
 
 def level_db(clip: Clip) -> float:
-    """Root mean square of a clip in dB of full scale."""
-    with soundfile.SoundFile(clip.path) as file:
-        native_rate = file.samplerate
-    return float(10 * np.log10(np.mean(np.square(load(clip, native_rate), dtype=np.float64))))
+    """Root mean square of a clip in dB of full scale.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be decoded.
+    """
+    y, _ = _native(clip)
+    return float(10 * np.log10(np.mean(np.square(y, dtype=np.float64))))
+
+
+def _native(clip: Clip) -> tuple[np.ndarray, int]:
+    """What there is of a clip, in mono, and its sample rate."""
+    try:
+        with open_audio(clip.path) as file:
+            file.seek(min(round(clip.start_s * file.samplerate), file.frames))
+            frames = round(clip.duration_s * file.samplerate)
+            mono = [np.empty(0, np.float32), *(y.mean(axis=1) for y in blocks(file, frames))]
+            return np.concatenate(mono), file.samplerate
+    except OSError as error:
+        raise UserError(f"Expected an audio file at {clip.path}, but it cannot be read: {error.strerror}.") from None
+    except DECODING_ERRORS:
+        raise UserError(
+            f"Expected {FORMATS} audio in {clip.path}, but it is something else or damaged. "
+            "Fetch it again, or convert it to flac or mp3."
+        ) from None

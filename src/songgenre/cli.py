@@ -15,7 +15,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
 report = typer.Typer(no_args_is_help=True, help="The report site.")
 app.add_typer(notebook, name="notebook")
+demo = typer.Typer(no_args_is_help=True, help="The record shop of invented music.")
 app.add_typer(report, name="report")
+app.add_typer(demo, name="demo")
 
 
 @app.callback()
@@ -37,6 +39,17 @@ def report_build() -> None:
     from songgenre import report as site
 
     typer.echo(site.build(project()))
+
+
+@demo.command("serve")
+def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")] = 8000) -> None:
+    """Open the record shop on this machine, to look at and to listen to."""
+    from songgenre import params
+    from songgenre.demo.corpus import plan_corpus
+    from songgenre.demo.server import serve
+
+    recordings = plan_corpus(**params.load(project().params).section("scraping")["demo"])
+    serve(recordings, port, lambda url: typer.echo(f"The shop is open at {url}/, until you press Ctrl-C."))
 
 
 def main() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -18,12 +19,60 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Scraping(Section):
-    source: Literal["demo", "folder"]
-    folder: str
-    demo_songs_per_genre: int = Field(ge=1)
-    demo_artists_per_genre: int = Field(ge=1)
+class Site(Section):
+    name: str = Field(pattern="^[a-z][a-z0-9_]*$")
+    listings: dict[str, list[str]] = Field(min_length=1)
+    song_links: str
+    next_links: str
+    audio_hosts: list[str]
+
+    @field_validator("song_links", "next_links")
+    @classmethod
+    def _is_a_pattern(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from None
+        return pattern
+
+    @field_validator("listings")
+    @classmethod
+    def _are_addresses(cls, listings: dict[str, list[str]]) -> dict[str, list[str]]:
+        for genre, urls in listings.items():
+            for url in urls:
+                if not re.match(r"https?://[^/\s]+", url):
+                    raise ValueError(f"a listing of {genre} is not an address that starts with http:// or https://")
+        return listings
+
+
+class Crawl(Section):
+    songs_per_genre: int = Field(ge=1)
+    max_file_mb: float = Field(gt=0)
+    max_total_mb: float = Field(gt=0)
+    concurrency: int = Field(ge=1)
+    throttle: bool
+    timeout_s: float = Field(gt=0)
+    retries: int = Field(ge=0)
+
+
+class Demo(Section):
+    songs_per_genre: int = Field(ge=1)
+    artists_per_genre: int = Field(ge=1)
     seed: int = Field(ge=0)
+
+
+class Fma(Section):
+    size: Literal["small", "medium", "large"]
+    url: str = Field(pattern=r"^https?://\S+/$")
+
+
+class Scraping(Section):
+    source: Literal["demo", "folder", "fma", "site"]
+    folder: str
+    demo: Demo
+    fma: Fma
+    site: Site
+    crawl: Crawl
 
     @model_validator(mode="after")
     def _folder_is_named(self) -> Scraping:
@@ -36,7 +85,9 @@ class Wrangling(Section):
     clip_duration_s: float = Field(gt=0)
     min_duration_s: float = Field(gt=0)
     silence_db: float = Field(lt=0)
-    two_genres: Literal["drop", "first"]
+    two_genres: Literal["drop", "first", "primary"]
+    balance: bool
+    split: Literal["official", "artist"]
     validation_fraction: float = Field(gt=0, lt=1)
     test_fraction: float = Field(gt=0, lt=1)
     seed: int = Field(ge=0)

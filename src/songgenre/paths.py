@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from songgenre.errors import UserError
 
@@ -39,6 +42,10 @@ class Project:
     @property
     def audio(self) -> Path:
         return self.raw / "audio"
+
+    @property
+    def downloads(self) -> Path:
+        return self.raw / "downloads"
 
     @property
     def catalogue(self) -> Path:
@@ -135,9 +142,14 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        The temporary name beside it. After an error it is removed and `path` is as it was.
+        The temporary name beside it. After an error it is removed and `path` is as it was; what a process that was
+        killed has left is removed, too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        process = left.suffixes[-2][1:]
+        if process.isdecimal() and not psutil.pid_exists(int(process)):
+            _remove(left)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
@@ -145,7 +157,11 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(path)
         partial.replace(path)
     finally:
-        if partial.is_dir():
-            shutil.rmtree(partial)
-        else:
-            partial.unlink(missing_ok=True)
+        _remove(partial)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from multiprocessing.connection import Client, Connection, Listener
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -60,6 +61,15 @@ def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
     for done, item in enumerate(items, start=1):
         yield item
         runner.send((description, done, total))
+
+
+def say(text: str) -> None:
+    """Tell a person who watches the terminal."""
+    runner = _runner()
+    if runner is None:
+        print(text, file=sys.stderr)
+    else:
+        runner.send(text)
 
 
 @cache
@@ -118,9 +128,13 @@ def _draw(connection: Connection, bars: Progress) -> None:
     tasks: dict[str, TaskID] = {}
     while True:
         try:
-            description, done, total = connection.recv()
+            message = connection.recv()
         except (EOFError, OSError):
             return
+        if isinstance(message, str):
+            bars.console.print(escape(message), highlight=False)
+            continue
+        description, done, total = message
         if done == 0:
             tasks[description] = bars.add_task(description, total=total)
         bars.update(tasks[description], completed=done)

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pandera.errors
 import pandera.pandas as pa
+import pyarrow
 
 from songgenre.errors import UserError
 from songgenre.paths import replacing
@@ -24,11 +25,25 @@ REASONS = [
     "duplicate",
     "ambiguous_genre",
     "missing_genre",
+    "surplus",
 ]
+"""Why a song is not used. Surplus: more than was asked for, by a limit or by balancing the genres."""
+
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 def _is_list_of_names(genres: Any) -> bool:
     return all(isinstance(genre, str) and genre for genre in genres)
+
+
+def _differ(names: pd.Series) -> bool:
+    return not names.dropna().duplicated().any()
+
+
+def _has_audio_or_a_reason(catalogue: pd.DataFrame) -> pd.Series:
+    audio = [catalogue[column].notna() for column in ("audio_path", "sha256")]
+    why_not = [catalogue[column].isna() for column in ("reason", "detail")]
+    return (audio[0] == audio[1]) & (audio[0] == why_not[0]) & (audio[0] == why_not[1])
 
 
 def _text(**options: Any) -> pa.Column:
@@ -46,12 +61,17 @@ CATALOGUE = pa.DataFrameSchema(
         "title": _text(nullable=True),
         "artist": _text(nullable=True),
         "genres": pa.Column(object, pa.Check(_is_list_of_names, element_wise=True)),
-        "audio_path": _text(unique=True),
+        "primary_genre": _text(nullable=True),
+        "split": _text(nullable=True, checks=pa.Check.isin(SPLITS)),
+        "audio_path": _text(nullable=True, checks=[pa.Check.str_matches(FILE_NAME), pa.Check(_differ)]),
         "url": _text(nullable=True),
         "licence": _text(nullable=True),
-        "sha256": _text(checks=pa.Check.str_matches("^[0-9a-f]{64}$")),
+        "sha256": _text(nullable=True, checks=pa.Check.str_matches("^[0-9a-f]{64}$")),
         "bytes": pa.Column(int, pa.Check.ge(0)),
+        "reason": _text(nullable=True, checks=pa.Check.isin(REASONS)),
+        "detail": _text(nullable=True),
     },
+    checks=pa.Check(_has_audio_or_a_reason, name="audio or a reason why there is none"),
     name="catalogue",
     strict=True,
 )
@@ -149,11 +169,18 @@ def read(schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If it is missing or does not fit the schema.
+        If it is missing, damaged or does not fit the schema.
     """
     if not path.is_file():
         raise UserError(
             f"Expected the {schema.name} table at {path}, but it is not there. "
             "Run `dvc repro`, or the notebook that writes it, first."
         )
-    return check(pd.read_parquet(path), schema, path)
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UserError(
+            f"Expected a Parquet file at {path}, but it cannot be read: {error}. "
+            "Delete it and run `dvc repro`, or the notebook that writes it."
+        ) from None
+    return check(table, schema, path)

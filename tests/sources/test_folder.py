@@ -1,10 +1,14 @@
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.sources.base import Song, track_id
-from songgenre.sources.folder import collect
+from songgenre.sources.catalogue import tabulate
+from songgenre.sources.folder import UNDECODABLE, Folder
 
 
 @pytest.fixture
@@ -27,6 +31,14 @@ def put(music: Path, *files: str) -> None:
         (music / file).write_text(f"the sound of {file}", "utf-8")
 
 
+def collect(music: Path, audio: Path) -> list[Song]:
+    """Collect a folder, and check that all of it fits into a catalogue."""
+    songs = Folder(music).collect(audio)
+    assert {song.file for song in songs if song.file} == {path.name for path in audio.iterdir()}
+    tables.check(tabulate(songs, audio), tables.CATALOGUE, "the catalogue")
+    return songs
+
+
 def listed(music: Path, audio: Path, text: str, *files: str) -> list[Song]:
     put(music, *files)
     (music / "tracks.csv").write_text(text, "utf-8")
@@ -46,7 +58,6 @@ def test_folder_names_are_the_genres(music: Path, audio: Path) -> None:
 def test_copies_have_the_content_and_safe_names(music: Path, audio: Path) -> None:
     put(music, "rock/One.MP3", "jazz/One.mp3")
     songs = collect(music, audio)
-    assert {song.file for song in songs} == {path.name for path in audio.iterdir()}
     for song in songs:
         assert song.file == track_id("folder", song.source_id) + ".mp3"
         assert (audio / song.file).read_text("utf-8") == f"the sound of {song.source_id}"
@@ -61,9 +72,100 @@ def test_the_users_music_is_only_read(music: Path, audio: Path) -> None:
 
 
 def test_only_audio_one_level_down_is_taken(music: Path, audio: Path) -> None:
-    put(music, "rock/song.mp3", "rock/cover.jpg", "loose.mp3", "rock/album/deep.mp3", "rock/noending")
-    (music / "rock" / "folder.mp3").mkdir()
+    put(music, "rock/song.mp3", "rock/cover.jpg", "loose.mp3", "rock/album/deep.mp3", "rock/noending", "rock/notes.txt")
     assert [song.source_id for song in collect(music, audio)] == ["rock/song.mp3"]
+
+
+def test_what_is_hidden_is_not_taken(music: Path, audio: Path) -> None:
+    put(music, "rock/song.mp3", "rock/._song.mp3", "rock/.song.m4a", ".trash/song.mp3")
+    assert [song.source_id for song in collect(music, audio)] == ["rock/song.mp3"]
+
+
+@pytest.mark.parametrize("ending", [*sorted(UNDECODABLE), ".M4A"])
+def test_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path, ending: str) -> None:
+    put(music, f"rock/a{ending}", "rock/b.mp3")
+    song, _ = collect(music, audio)
+    assert (song.source_id, song.file, song.genres, song.reason) == (f"rock/a{ending}", None, ("rock",), "not_audio")
+    assert song.detail == f"{ending[1:].upper()} files cannot be decoded here; convert it to flac or mp3"
+
+
+def test_listed_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path) -> None:
+    song, _ = listed(music, audio, "file,genre,artist\na.m4a,rock,Anna\nb.mp3,rock,Ben\n", "a.m4a", "b.mp3")
+    assert (song.reason, song.artist) == ("not_audio", "Anna")
+
+
+@pytest.mark.parametrize(
+    ("make", "detail"),
+    [
+        (Path.mkdir, "cannot be read: Not a regular file"),
+        (os.mkfifo, "cannot be read: Not a regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "cannot be read: it lies outside the folder"),
+        (lambda path: path.symlink_to("/etc/passwd"), "cannot be read: it lies outside the folder"),
+        (lambda path: path.symlink_to("nowhere.mp3"), "cannot be read: No such file or directory"),
+        (lambda path: path.symlink_to(path.name), "cannot be read: Symlink loop"),
+    ],
+)
+def test_what_is_no_file_under_an_audio_name_is_unreadable(
+    music: Path, audio: Path, make: Callable[[Path], None], detail: str
+) -> None:
+    put(music, "rock/b.mp3")
+    make(music / "rock" / "a.mp3")
+    broken, song = collect(music, audio)
+    assert (broken.file, broken.reason) == (None, "unreadable")
+    assert broken.detail is not None
+    assert broken.detail.startswith(detail)
+    assert song.file is not None
+
+
+def test_link_within_the_folder_is_followed(music: Path, audio: Path) -> None:
+    put(music, "rock/a.mp3")
+    (music / "jazz").mkdir()
+    (music / "jazz" / "a.mp3").symlink_to("../rock/a.mp3")
+    assert [song.reason for song in collect(music, audio)] == [None, None]
+
+
+def test_folder_itself_may_be_a_link(music: Path, audio: Path, tmp_path: Path) -> None:
+    put(music, "rock/a.mp3")
+    (tmp_path / "link").symlink_to(music)
+    assert [song.reason for song in collect(tmp_path / "link", audio)] == [None]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_file_that_may_not_be_read_is_unreadable(music: Path, audio: Path) -> None:
+    put(music, "rock/a.mp3", "rock/b.mp3")
+    (music / "rock" / "a.mp3").chmod(0)
+    assert [song.detail for song in collect(music, audio)] == ["cannot be read: Permission denied", None]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_folder_that_may_not_be_read_is_named(music: Path, audio: Path) -> None:
+    put(music, "rock/a.mp3", "jazz/b.mp3")
+    (music / "rock").chmod(0)
+    with pytest.raises(UserError, match=r"rock.*Change its permissions"):
+        collect(music, audio)
+    (music / "rock").chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".mp3", "a\tb\nc.mp3", os.fsdecode(b"caf\xe9.mp3")])
+def test_any_name_that_a_file_can_have_will_do(music: Path, audio: Path, name: str) -> None:
+    (music / "rock").mkdir()
+    (music / "rock" / name).write_text("a sound")
+    (song,) = collect(music, audio)
+    assert song.source_id == f"rock/{name}"
+    assert (audio / song.file).read_text() == "a sound"
+
+
+@pytest.mark.parametrize("ending", [".mp3 ", ".Ö", ".x" * 40, "." + "x" * 200, ".", ".a-b"])
+def test_any_ending_will_do_for_a_listed_file(music: Path, audio: Path, ending: str) -> None:
+    (song,) = listed(music, audio, f"file,genre\na{ending},rock\n", f"a{ending}")
+    assert song.file is not None
+    assert song.file.startswith(track_id("folder", f"a{ending}"))
+
+
+def test_about_says_whose_music_it_is(music: Path) -> None:
+    put(music, "rock/a.mp3")
+    assert Folder(music).about.name == "folder"
+    assert Folder(music / "nowhere").about.terms
 
 
 @pytest.mark.parametrize("name", ["musique/été à Zürich.mp3", "日本語/歌.mp3", "рок/Ё—«песня».mp3", "a b/it's #1.mp3"])
@@ -92,10 +194,13 @@ def test_folder_without_audio_says_what_was_expected(music: Path, audio: Path) -
 
 
 def test_list_tells_genres_artist_and_title(music: Path, audio: Path) -> None:
-    text = "file,genre,artist,title,collection\na.mp3,rock | jazz,Anna,Hello,box\nsub/b.mp3,,,,\n"
+    columns = "file,genre,artist,title,collection,primary_genre,licence,url"
+    text = f"{columns}\na.mp3,rock | jazz,Anna,Hello,box,jazz,CC0,https://a.example\nsub/b.mp3,,,,,,,\n"
     a, b = listed(music, audio, text, "a.mp3", "sub/b.mp3")
     assert (a.genres, a.artist, a.title, a.collection) == (("rock", "jazz"), "Anna", "Hello", "box")
+    assert (a.primary_genre, a.licence, a.url) == ("jazz", "CC0", "https://a.example")
     assert (b.genres, b.artist, b.title, b.collection) == ((), None, None, None)
+    assert (b.primary_genre, b.licence, b.url) == (None, None, None)
     assert (audio / b.file).read_text("utf-8") == "the sound of sub/b.mp3"
 
 
@@ -139,25 +244,40 @@ def test_missing_columns_are_named(music: Path, audio: Path, columns: str) -> No
         listed(music, audio, f"{columns}\n{columns}\n")
 
 
-@pytest.mark.parametrize("file", ["../secret.mp3", "sub/../../secret.mp3", "/etc/passwd"])
-def test_file_outside_the_folder_is_refused(music: Path, audio: Path, file: str) -> None:
-    (music.parent / "secret.mp3").touch()
-    with pytest.raises(UserError, match=r"below its folder, got .*(secret|passwd)"):
-        listed(music, audio, f"file,genre\n{file},rock\n")
-    assert not list(audio.iterdir())
-
-
-def test_link_to_outside_the_folder_is_refused(music: Path, audio: Path) -> None:
+@pytest.mark.parametrize("file", ["../secret.mp3", "sub/../../secret.mp3", "/etc/passwd", "link.mp3", "../nowhere"])
+def test_listed_file_outside_the_folder_is_unreadable(music: Path, audio: Path, file: str) -> None:
     (music.parent / "secret.mp3").touch()
     (music / "link.mp3").symlink_to(music.parent / "secret.mp3")
-    with pytest.raises(UserError, match="below its folder"):
-        listed(music, audio, "file,genre\nlink.mp3,rock\n")
+    song, _ = listed(music, audio, f"file,genre\n{file},rock\na.mp3,rock\n", "a.mp3")
+    assert (song.source_id, song.file, song.reason) == (file, None, "unreadable")
+    assert song.detail == "cannot be read: it lies outside the folder; put the file itself into it"
 
 
-@pytest.mark.parametrize("file", ["missing.mp3", "", "sub"])
-def test_missing_file_is_named_before_anything_is_copied(music: Path, audio: Path, file: str) -> None:
-    with pytest.raises(UserError, match=f"Expected the file '{file}', listed in"):
-        listed(music, audio, f"file,genre\na.mp3,rock\n{file},rock\n", "a.mp3", "sub/b.mp3")
+@pytest.mark.parametrize(
+    ("file", "detail"),
+    [
+        ("missing.mp3", "cannot be read: No such file or directory"),
+        ("bell\a.mp3", "cannot be read: No such file or directory"),
+        ("a.mp3/b.mp3", "cannot be read: Not a directory"),
+        ("sub", "cannot be read: Not a regular file"),
+        ("a\0b.mp3", "cannot be read: embedded null byte"),
+        ("x" * 300 + ".mp3", "cannot be read: File name too long"),
+        ("x/" * 3000, "cannot be read: File name too long"),
+        ("", "row 2 of tracks.csv names no file"),
+        ("\0", "row 2 of tracks.csv names no file"),
+    ],
+)
+def test_listed_file_that_cannot_be_had_is_unreadable(music: Path, audio: Path, file: str, detail: str) -> None:
+    a, b = listed(music, audio, f"file,genre,artist\na.mp3,rock,Anna\n{file},rock,Ben\n", "a.mp3", "sub/b.mp3")
+    assert (b.genres, b.artist) == (("rock",), "Ben")
+    assert (b.file, b.reason, b.detail) == (None, "unreadable", detail)
+    assert a.reason is None
+
+
+@pytest.mark.parametrize("file", ["missing.mp3", "../a.mp3", "a.m4a"])
+def test_list_of_which_no_file_can_be_had_is_named(music: Path, audio: Path, file: str) -> None:
+    with pytest.raises(UserError, match=rf"at least one song in .*music that can be read.*'{file}': .+\."):
+        listed(music, audio, f"file,genre\n{file},rock\n")
     assert not list(audio.iterdir())
 
 

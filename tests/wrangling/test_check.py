@@ -1,10 +1,18 @@
+import os
+import re
+import resource
+import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from songgenre.wrangling.check import Decoded, decode
+from songgenre.tables import REASONS
+from songgenre.wrangling.check import FIRST_BYTES, Decoded, decode
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
@@ -43,6 +51,20 @@ def with_id3(path: Path) -> Path:
     return path
 
 
+def peak_mb() -> float:
+    """The most memory that this process ever held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def wav_header(channels: int, sample_rate: int, frames: int) -> bytes:
+    """The header of a wav of 16 bits."""
+    bytes_per_frame = 2 * channels
+    size = bytes_per_frame * frames
+    rate = sample_rate * bytes_per_frame % 2**32
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, sample_rate, rate, bytes_per_frame, 16)
+    return struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + form + struct.pack("<4sI", b"data", size)
+
+
 @pytest.mark.parametrize("suffix", [".wav", ".au", ".aiff", ".flac", ".ogg", ".mp3"])
 def test_whole_song_can_be_used(tmp_path: Path, song: np.ndarray, write_audio: Writer, suffix: str) -> None:
     assert judge(write_audio(tmp_path / f"song{suffix}", song)) == Decoded("", "", 6, SR, 1)
@@ -71,13 +93,32 @@ def test_file_of_no_bytes_is_empty(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["song.mp3", "song.wav", "song.flac"])
 @pytest.mark.parametrize(
-    "content", [b"x", b"not a song\n" * 500, b"<html>404</html>" * 100, b"\x89PNG\r\n\x1a\n" + bytes(5000)]
+    "content",
+    [
+        b"x",
+        b"not a song\n" * 500,
+        b"<html>404</html>" * 100,
+        b"\x89PNG\r\n\x1a\n" + bytes(5000),
+        b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(5000),
+        "not a song, \u00fb\u00ff\n".encode("utf-16") * 500,
+        "\ufeffnot a song\n".encode("utf-16-be") * 500,
+        bytes(5000),
+        b"\x00\x00\x00\x20ftypM4A " + bytes(5000),
+    ],
 )
 def test_what_is_something_else_is_not_audio(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
+    decoded = judge(path)
+    assert decoded.reason == "not_audio"
+    expected = f"expected wav, aiff, au, flac, ogg, opus or mp3, but the file begins with {content[:12]!r}"
+    assert decoded.detail == expected
+
+
+def test_little_that_libsndfile_takes_for_audio_is_not_audio(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
+    path = tmp_path / "song.htk"
+    soundfile.write(path, tone(seconds=1), SR)
     assert judge(path).reason == "not_audio"
-    assert judge(path).detail
 
 
 @pytest.mark.parametrize(
@@ -94,14 +135,48 @@ def test_what_is_something_else_is_not_audio(tmp_path: Path, name: str, content:
 def test_what_only_begins_like_audio_is_unreadable(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "song.mp3"
     path.write_bytes(content)
-    assert judge(path).reason == "unreadable"
+    decoded = judge(path)
+    assert decoded.reason == "unreadable"
+    assert re.fullmatch("begins like (mp3|wav|flac|ogg), but is damaged and cannot be decoded", decoded.detail)
 
 
 def test_cut_flac_is_unreadable(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
     assert judge(cut(write_audio(tmp_path / "song.flac", song))).reason == "unreadable"
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".aiff", ".mp3"])
+def test_flac_that_is_damaged_in_the_middle_is_unreadable(
+    tmp_path: Path, song: np.ndarray, write_audio: Writer
+) -> None:
+    path = write_audio(tmp_path / "song.flac", song)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = np.random.default_rng(0).bytes(3000)
+    path.write_bytes(content)
+    assert judge(path) == Decoded("unreadable", "begins like flac, but is damaged and cannot be decoded")
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".opus"])
+@pytest.mark.parametrize("share", [0.6, 0.9, 0.999])
+def test_ogg_without_its_last_page_is_truncated(
+    tmp_path: Path, song: np.ndarray, write_audio: Writer, suffix: str, share: float
+) -> None:
+    path = write_audio(tmp_path / f"song{suffix}", song, 24_000)
+    assert judge(path).reason == ""
+    decoded = judge(cut(path, share))
+    assert decoded.reason == "truncated"
+    assert decoded.detail == f"breaks off after {decoded.duration_s:.2f} s, before its last page"
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+def test_au_written_into_a_pipe_is_whole(tmp_path: Path, song: np.ndarray, write_audio: Writer, size: int) -> None:
+    path = write_audio(tmp_path / "song.au", song)
+    content = bytearray(path.read_bytes())
+    content[8:12] = size.to_bytes(4, "big")
+    path.write_bytes(content)
+    assert judge(path).reason == ("" if size else "too_short")
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".au", ".aiff", ".mp3"])
 def test_cut_file_that_announces_its_length_is_truncated(
     tmp_path: Path, song: np.ndarray, write_audio: Writer, suffix: str
 ) -> None:
@@ -174,3 +249,122 @@ def test_nothing_is_printed_about_a_broken_file(
 ) -> None:
     judge(cut(write_audio(tmp_path / "song.mp3", song)))
     assert capfd.readouterr() == ("", "")
+
+
+def make_directory(path: Path) -> None:
+    path.mkdir()
+
+
+def make_link_to_nothing(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("make", "detail"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (make_link_to_nothing, "cannot be read: No such file or directory"),
+        (make_directory, "cannot be read: Not a regular file"),
+        (os.mkfifo, "cannot be read: Not a regular file"),
+    ],
+)
+def test_what_is_no_file_is_unreadable(tmp_path: Path, make: Callable[[Path], None] | None, detail: str) -> None:
+    path = tmp_path / "song.mp3"
+    if make:
+        make(path)
+    assert judge(path) == Decoded("unreadable", detail)
+
+
+def test_name_that_is_too_long_is_unreadable(tmp_path: Path) -> None:
+    assert judge(tmp_path / ("x" * 300)) == Decoded("unreadable", "cannot be read: File name too long")
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".wav", "日本語.WAV", os.fsdecode(b"caf\xe9.wav"), "song", "song.xyz"])
+def test_any_name_will_do(tmp_path: Path, song: np.ndarray, write_audio: Writer, name: str) -> None:
+    path = write_audio(tmp_path / "song.wav", song).rename(tmp_path / name)
+    assert judge(path) == Decoded("", "", 6, SR, 1)
+
+
+@pytest.mark.parametrize("channels", [0, 1025, 32767])
+def test_wav_with_an_absurd_number_of_channels_is_unreadable(tmp_path: Path, channels: int) -> None:
+    path = tmp_path / "song.wav"
+    path.write_bytes(wav_header(channels, SR, 10) + bytes(1000))
+    assert judge(path).reason == "unreadable"
+
+
+@pytest.mark.parametrize(("sample_rate", "reason"), [(0, "unreadable"), (2**31 - 1, "too_short"), (1, "silent")])
+def test_wav_with_an_absurd_sample_rate_has_a_reason(tmp_path: Path, sample_rate: int, reason: str) -> None:
+    path = tmp_path / "song.wav"
+    path.write_bytes(wav_header(1, sample_rate, 1000) + bytes(2000))
+    assert judge(path).reason == reason
+
+
+def test_wav_of_1024_channels_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    with path.open("wb") as file:
+        file.write(wav_header(1024, SR, 4 * SR))
+        file.truncate(44 + 2 * 1024 * 4 * SR)
+    before = peak_mb()
+    assert judge(path) == Decoded("silent", "its level is -200 dB, below -60 dB", 4, SR, 1024)
+    assert peak_mb() - before < 50
+
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from songgenre.wrangling.ledger import _check
+def peak(name):
+    checked = _check(Path(name), clip_duration_s=30, min_duration_s=3, silence_db=-60)
+    assert checked.decoded.reason == "", checked.decoded
+    return checked.decoded.duration_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+(_, before), (duration_s, after) = map(peak, sys.argv[1:])
+print(duration_s, after - before)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".wav", ".mp3"])
+def test_hour_takes_no_more_memory_than_half_a_minute(
+    tmp_path: Path, tone: Maker, write_audio: Writer, suffix: str
+) -> None:
+    half_a_minute = tone(seconds=30, sample_rate=8_000)
+    short, long = write_audio(tmp_path / f"short{suffix}", half_a_minute, 8_000), tmp_path / f"long{suffix}"
+    with soundfile.SoundFile(long, "w", 8_000, 1) as file:
+        for _ in range(120):
+            file.write(half_a_minute)
+    run = subprocess.run([sys.executable, "-c", MEASURE, short, long], capture_output=True, text=True, check=True)
+    duration_s, more_mb = map(float, run.stdout.split())
+    assert duration_s == pytest.approx(3600, abs=0.1)
+    assert more_mb < 20
+
+
+MUTANTS = 50
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".aiff", ".au", ".flac", ".ogg", ".mp3"])
+def test_file_with_a_damaged_header_is_judged_without_an_error(
+    tmp_path: Path, song: np.ndarray, write_audio: Writer, suffix: str
+) -> None:
+    rng = np.random.default_rng(0)
+    path = write_audio(tmp_path / f"song{suffix}", song[: 4 * SR])
+    whole = path.read_bytes()
+    before, reasons = peak_mb(), set()
+    for _ in range(MUTANTS):
+        content = bytearray(whole)
+        for position in rng.integers(64, size=rng.integers(1, 9)):
+            content[position] = rng.choice([0, 1, 0x7F, 0x80, 0xFF, rng.integers(256)])
+        path.write_bytes(content[: rng.choice([len(content), rng.integers(len(content))])])
+        reasons.add(judge(path).reason)
+    assert reasons <= {"", *REASONS}
+    assert len(reasons) > 1
+    assert peak_mb() - before < 100
+
+
+@pytest.mark.parametrize("first", [*FIRST_BYTES, b"\xff\xfb\x90\x64"])
+def test_random_bytes_after_those_of_a_format_are_judged_without_an_error(tmp_path: Path, first: bytes) -> None:
+    rng = np.random.default_rng(0)
+    path = tmp_path / "song"
+    before = peak_mb()
+    for size in rng.integers(100_000, size=10):
+        path.write_bytes(first + rng.bytes(size))
+        assert judge(path).reason in REASONS
+    assert peak_mb() - before < 100

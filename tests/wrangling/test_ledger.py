@@ -10,14 +10,26 @@ import pytest
 from songgenre import tables
 from songgenre.audio import Clip, load
 from songgenre.errors import UserError
-from songgenre.sources.base import Song, catalogue
+from songgenre.sources.base import Song
+from songgenre.sources.catalogue import tabulate
 from songgenre.wrangling.ledger import middle, wrangle
+from songgenre.wrangling.split import uniform
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
 Ledger = tuple[pd.DataFrame, pd.DataFrame]
 
 SR = 22_050
+
+REFUSED = {"refused.mp3": "not_audio", "over_the_limit.mp3": "surplus"}
+
+PRIMARY = {
+    "two_genres.wav": "jazz",
+    "conflict_jazz.flac": "jazz",
+    "copies_agree.flac": "rock",
+    "copies_agree.wav": "rock",
+    "primary_is_another.wav": "pop",
+}
 
 GENRES_AND_ARTISTS = {
     "a.wav": (["rock"], "Anna"),
@@ -29,6 +41,10 @@ GENRES_AND_ARTISTS = {
     "conflict_jazz.flac": (["jazz"], "Dora"),
     "conflict_rock.wav": (["rock"], "Dora"),
     "two_genres.wav": (["rock", "jazz"], "Emil"),
+    "copies_agree.flac": (["jazz", "rock"], "Hal"),
+    "copies_agree.wav": (["rock", "pop"], "Hal"),
+    "no_primary.wav": (["rock", "jazz"], "Ida"),
+    "primary_is_another.wav": (["rock", "jazz"], "Ida"),
     "no_genre.wav": ([], "Fay"),
     "empty.mp3": (["rock"], "Gus"),
     "text.mp3": (["rock"], "Gus"),
@@ -55,6 +71,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio:
         "conflict_rock.wav": 4,
         "two_genres.wav": 5,
         "no_genre.wav": 6,
+        "copies_agree.flac": 10,
+        "copies_agree.wav": 10,
+        "no_primary.wav": 11,
+        "primary_is_another.wav": 12,
         "cut.mp3": 7,
         "cut.flac": 8,
     }.items():
@@ -74,14 +94,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio:
 @pytest.fixture(scope="module")
 def collected(folder: Path) -> pd.DataFrame:
     songs = [
-        Song("folder", name, name, tuple(genres), artist=artist)
+        Song("folder", name, name, tuple(genres), artist=artist, primary_genre=PRIMARY.get(name))
         for name, (genres, artist) in GENRES_AND_ARTISTS.items()
     ]
-    return catalogue(songs, folder)
+    refused = [
+        Song("folder", name, None, ("rock",), reason=reason, detail="as the source says")
+        for name, reason in REFUSED.items()
+    ]
+    table = tabulate([*songs, *refused], folder)
+    tables.write(table, tables.CATALOGUE, folder.parent / "catalogue.parquet")
+    return tables.read(tables.CATALOGUE, folder.parent / "catalogue.parquet")
 
 
-def judge(collected: pd.DataFrame, folder: Path, two_genres: str) -> Ledger:
-    return wrangle(collected, folder, clip_duration_s=6, min_duration_s=5, silence_db=-60, two_genres=two_genres)
+def judge(collected: pd.DataFrame, folder: Path, two_genres: str, **options: object) -> Ledger:
+    options = {"balance": False, "seed": 1} | options
+    return wrangle(collected, folder, 6, 5, -60, two_genres, **options)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +121,17 @@ def first(collected: pd.DataFrame, folder: Path) -> Ledger:
     return judge(collected, folder, "first")
 
 
-@pytest.fixture(scope="module", params=["dropping", "first"])
+@pytest.fixture(scope="module")
+def primary(collected: pd.DataFrame, folder: Path) -> Ledger:
+    return judge(collected, folder, "primary")
+
+
+@pytest.fixture(scope="module")
+def balanced(collected: pd.DataFrame, folder: Path) -> Ledger:
+    return judge(collected, folder, "first", balance=True)
+
+
+@pytest.fixture(scope="module", params=["dropping", "first", "primary", "balanced"])
 def either(request: pytest.FixtureRequest) -> Ledger:
     return request.getfixturevalue(request.param)
 
@@ -117,7 +154,7 @@ BROKEN = {
     "nan.wav": "unreadable",
     "short.wav": "too_short",
     "short_and_no_genre.wav": "too_short",
-}
+} | REFUSED
 
 
 def test_every_song_is_in_exactly_one_table(either: Ledger, collected: pd.DataFrame) -> None:
@@ -133,15 +170,58 @@ def test_tables_fit_their_schemas(either: Ledger, tmp_path: Path) -> None:
 
 
 def test_reasons_where_songs_of_two_genres_are_dropped(dropping: Ledger, collected: pd.DataFrame) -> None:
-    ambiguous = dict.fromkeys(["two_genres.wav", "conflict_jazz.flac", "conflict_rock.wav"], "ambiguous_genre")
+    two = ["two_genres.wav", "copies_agree.flac", "copies_agree.wav", "no_primary.wav", "primary_is_another.wav"]
+    ambiguous = dict.fromkeys([*two, "conflict_jazz.flac", "conflict_rock.wav"], "ambiguous_genre")
     assert reasons(dropping, collected) == BROKEN | ambiguous
 
 
 def test_reasons_where_the_first_of_two_genres_is_used(first: Ledger, collected: pd.DataFrame) -> None:
-    assert reasons(first, collected) == BROKEN | {"conflict_jazz.flac": "duplicate"}
+    assert reasons(first, collected) == BROKEN | {"conflict_jazz.flac": "duplicate", "copies_agree.flac": "duplicate"}
     genres = first[0].set_index("audio_path")["genre"]
     assert genres["two_genres.wav"] == "rock"
     assert genres["conflict_rock.wav"] == "rock"
+
+
+def test_reasons_where_the_primary_genre_is_used(primary: Ledger, collected: pd.DataFrame) -> None:
+    ambiguous = ["no_primary.wav", "primary_is_another.wav", "conflict_jazz.flac", "conflict_rock.wav"]
+    expected = dict.fromkeys(ambiguous, "ambiguous_genre") | {"copies_agree.flac": "duplicate"}
+    assert reasons(primary, collected) == BROKEN | expected
+    genres = primary[0].set_index("audio_path")["genre"]
+    assert genres["two_genres.wav"] == "jazz"
+    assert genres["copies_agree.wav"] == "rock"
+    assert genres["a.wav"] == "rock"
+
+
+def test_genre_that_only_the_primary_one_names_is_used(collected: pd.DataFrame, folder: Path) -> None:
+    song = collected[collected["source_id"] == "no_genre.wav"].assign(primary_genre="pop")
+    assert judge(song, folder, "primary")[0]["genre"].tolist() == ["pop"]
+    with pytest.raises(UserError):
+        judge(song, folder, "drop")
+
+
+def test_song_without_audio_is_excluded_as_the_source_says_and_never_opened(
+    either: Ledger, collected: pd.DataFrame
+) -> None:
+    names = collected.set_index("track_id")["source_id"]
+    excluded = either[1].assign(name=either[1]["track_id"].map(names)).set_index("name")
+    assert excluded.loc[list(REFUSED), "reason"].to_dict() == REFUSED
+    assert set(excluded.loc[list(REFUSED), "detail"]) == {"as the source says"}
+
+
+def test_balanced_genres_have_as_many_songs_as_the_rarest(balanced: Ledger, first: Ledger) -> None:
+    assert first[0]["genre"].value_counts().to_dict() == {"rock": 7, "jazz": 1}
+    assert balanced[0]["genre"].value_counts().to_dict() == {"rock": 1, "jazz": 1}
+    beyond = balanced[1][balanced[1]["reason"] == "surplus"]
+    assert len(beyond) == 6 + 1  # the source had refused one
+    assert "of rock, 1 are kept, as many as there are of the rarest genre" in set(beyond["detail"])
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_songs_with_the_lowest_hashes_stay(first: Ledger, collected: pd.DataFrame, folder: Path, seed: int) -> None:
+    rock = first[0].loc[first[0]["genre"] == "rock", "track_id"]
+    kept = judge(collected, folder, "first", balance=True, seed=seed)[0]
+    expected = min(rock, key=lambda track_id: uniform(track_id, seed))
+    assert kept.loc[kept["genre"] == "rock", "track_id"].tolist() == [expected]
 
 
 def test_detail_names_what_is_the_same_and_which_song_stays(dropping: Ledger, collected: pd.DataFrame) -> None:
@@ -179,3 +259,27 @@ def test_no_song_left_is_an_error_that_says_where_to_look(collected: pd.DataFram
 def test_middle(duration_s: float, clip: tuple[float, float]) -> None:
     assert middle(duration_s, 30) == pytest.approx(clip)
     assert sum(middle(duration_s, 30)) <= duration_s
+
+
+def test_catalogue_without_any_audio_is_an_error_that_says_where_to_look(collected: pd.DataFrame, folder: Path) -> None:
+    with pytest.raises(UserError, match="at least one usable song"):
+        judge(collected[collected["audio_path"].isna()], folder, "drop", balance=True)
+
+
+def test_file_that_vanished_is_unreadable(collected: pd.DataFrame, folder: Path) -> None:
+    catalogue = collected[collected["source_id"].isin(["a.wav", "b.flac"])].copy()
+    catalogue.loc[catalogue["source_id"] == "b.flac", "audio_path"] = "vanished.flac"
+    used, excluded = judge(catalogue, folder, "drop")
+    assert used["audio_path"].tolist() == ["a.wav"]
+    assert excluded["reason"].tolist() == ["unreadable"]
+
+
+def test_file_of_which_only_the_middle_cannot_be_found_is_unreadable(collected: pd.DataFrame, folder: Path) -> None:
+    content = bytearray((folder / "b.flac").read_bytes())
+    content[8:10] = bytes(2)  # the length of a block
+    (folder / "b_damaged.flac").write_bytes(content)
+    catalogue = collected[collected["source_id"].isin(["a.wav", "b.flac"])].copy()
+    catalogue.loc[catalogue["source_id"] == "b.flac", "audio_path"] = "b_damaged.flac"
+    _, excluded = judge(catalogue, folder, "drop")
+    assert excluded["reason"].tolist() == ["unreadable"]
+    assert excluded["detail"].str.endswith("not from its middle").all()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from songgenre.compute import parallel_map
 from songgenre.demo.artists import SongPlan, invent_artist, plan_song
 from songgenre.demo.composer import compose
 from songgenre.demo.genres import GENRES
 from songgenre.demo.names import MOST_ARTISTS, artist_names, song_titles
 from songgenre.demo.studio import SAMPLE_RATE, encode_mp3, render
 from songgenre.errors import UserError
-from songgenre.sources.base import Song, track_id
+from songgenre.paths import replacing
 
 BIT_RATE, OTHER_BIT_RATE = 48, 80
 """Of the songs, and of those that are there a second time encoded anew, in kbit/s."""
@@ -26,17 +24,22 @@ CROSSOVER = 0.12
 SONGS_PER_UNKNOWN_ARTIST = 30
 """One in so many songs does not say who made it."""
 
-FAULTS = ("truncated", "empty", "silent", "short", "text")
+FAULTS = ("truncated", "empty", "silent", "short", "text", "missing")
 EXTRAS = ("two genres",) * 6 + ("copy",) * 4 + ("encoded anew",) * 4 + FAULTS
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A file of the corpus.
+    """A song of the corpus and its file.
 
     Parameters
     ----------
-    song : Song
+    number : int
+        Within its genre.
+    genres : tuple of str
+        Those under which it is filed, its own first.
+    title : str
+    artist : str or None
     plan : SongPlan
     bit_rate : int
         In kbit/s.
@@ -44,19 +47,25 @@ class Recording:
         What is wrong with the file, one of `FAULTS`.
     """
 
-    song: Song
+    number: int
+    genres: tuple[str, ...]
+    title: str
+    artist: str | None
     plan: SongPlan
     bit_rate: int = BIT_RATE
     fault: str | None = None
 
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"{self.genres[0]}-{self.number:03d}.mp3"
 
-def collect(audio: Path, songs_per_genre: int, artists_per_genre: int, seed: int) -> list[Song]:
-    """Compose, play and record the demo corpus.
+
+def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list[Recording]:
+    """Decide on all the songs of the corpus.
 
     Parameters
     ----------
-    audio : Path
-        An existing folder, which gets a file per song.
     songs_per_genre, artists_per_genre : int
         Of the regular songs; there are the `EXTRAS` besides.
     seed : int
@@ -64,26 +73,13 @@ def collect(audio: Path, songs_per_genre: int, artists_per_genre: int, seed: int
 
     Returns
     -------
-    list of Song
+    list of Recording
+        The regular songs, genre by genre, then one for each of the `EXTRAS`.
 
     Raises
     ------
     UserError
         If there are more artists than songs, or more than there are names for.
-    """
-    recordings = plan_corpus(songs_per_genre, artists_per_genre, seed)
-    for _ in parallel_map(partial(record, audio=audio), recordings, "composing"):
-        pass
-    return [recording.song for recording in recordings]
-
-
-def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list[Recording]:
-    """Decide on all the songs of the corpus; see `collect`.
-
-    Returns
-    -------
-    list of Recording
-        The regular songs, genre by genre, then one for each of the `EXTRAS`.
     """
     most = min(songs_per_genre, MOST_ARTISTS)
     if not 1 <= artists_per_genre <= most:
@@ -98,7 +94,7 @@ def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list
     }
     recordings = [recording for genre in genres for recording in regular[genre]]
     recordings = [
-        replace(recording, song=replace(recording.song, artist=None))
+        replace(recording, artist=None)
         if index % SONGS_PER_UNKNOWN_ARTIST == SONGS_PER_UNKNOWN_ARTIST // 2
         else recording
         for index, recording in enumerate(recordings)
@@ -116,16 +112,19 @@ def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list
     return recordings
 
 
-def record(recording: Recording, audio: Path) -> None:
-    """Compose a song, play it and write its file, with its fault if it has one.
+def record(recording: Recording, folder: Path) -> None:
+    """Compose a song, play it and write its file, with its fault if it has one; one that is missing is not written.
 
     Parameters
     ----------
     recording : Recording
-    audio : Path
-        The folder for it.
+    folder : Path
+        Where to write.
     """
-    (audio / recording.song.file).write_bytes(_contents(recording))
+    if recording.fault == "missing":
+        return
+    with replacing(folder / recording.file) as partial:
+        partial.write_bytes(_contents(recording))
 
 
 def _contents(recording: Recording) -> bytes:
@@ -148,39 +147,20 @@ def _new(genre: str, number: int, artists_per_genre: int, seed: int, crossover: 
     artist = number % artists_per_genre
     plan = plan_song(invent_artist(genre, artist, seed), number, seed, crossover)
     titles = song_titles(genre, (seed, genre_number))
-    song = Song(
-        source="demo",
-        source_id=_source_id(genre, number),
-        file=_file(genre, number),
+    return Recording(
+        number=number,
         genres=(genre,),
         title=titles[number % len(titles)],
         artist=artist_names(genre, (seed, genre_number))[artist],
-        licence="CC0-1.0",
-        collection="demo",
+        plan=plan,
     )
-    return Recording(song, plan)
 
 
 def _again(original: Recording, number: int, bit_rate: int) -> Recording:
-    genre = original.plan.genre
-    song = replace(
-        original.song,
-        source_id=_source_id(genre, number),
-        file=_file(genre, number),
-        title=f"{original.song.title} (Single Version)",
-    )
-    return Recording(song, original.plan, bit_rate)
+    return replace(original, number=number, title=f"{original.title} (Single Version)", bit_rate=bit_rate)
 
 
 def _in_two_genres(recording: Recording) -> Recording:
     other = recording.plan.borrows_from
     assert other is not None
-    return replace(recording, song=replace(recording.song, genres=(recording.plan.genre, other)))
-
-
-def _source_id(genre: str, number: int) -> str:
-    return f"{genre}/{number:03d}"
-
-
-def _file(genre: str, number: int) -> str:
-    return f"{track_id('demo', _source_id(genre, number))}.mp3"
+    return replace(recording, genres=(recording.plan.genre, other))

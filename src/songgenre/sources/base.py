@@ -1,13 +1,48 @@
-"""What every source gives: songs, whose audio it has put into one folder."""
+"""What every source is, and gives: songs, whose audio it has put into one folder."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
+LONGEST_TEXT = 500
+"""Characters of a title, a name or an address; what a page holds beyond is cut off."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What to know, and to respect, of a source.
+
+    Parameters
+    ----------
+    name, description, homepage : str
+    citation : str
+        The work to cite, in words; empty if there is none.
+    licence : str
+        Under which the music, or its description, is given.
+    terms : str
+        What its user has to heed.
+    checksums : mapping of str to str, optional
+        The published SHA-1 of each file that it offers.
+    """
+
+    name: str
+    description: str
+    homepage: str
+    citation: str
+    licence: str
+    terms: str
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+    def markdown(self) -> str:
+        """All that is known, as a paragraph and a list."""
+        known = {"Licence": self.licence, "Terms": self.terms, "To cite": self.citation}
+        lines = [f"- {name}: {text}" for name, text in known.items() if text]
+        return "\n".join([f"**{self.name}** ({self.homepage}): {self.description}", "", *lines])
 
 
 @dataclass(frozen=True)
@@ -20,25 +55,35 @@ class Song:
         Name of the source, for example ``"folder"``.
     source_id : str
         What the source calls the song; unique within the source.
-    file : str
-        Name of its audio in the folder of collected audio.
+    file : str or None
+        Name of its audio in the folder of collected audio; None where that could not be had.
     genres : tuple of str
         All the genres under which the source files it; may be empty.
     title, artist, url, licence : str, optional
         None where the source does not say.
     collection : str, optional
         The part of the source it belongs to; the source itself by default.
+    primary_genre : str, optional
+        The one of several genres that the source calls the main one.
+    split : str, optional
+        ``"train"``, ``"validation"`` or ``"test"`` where the source comes with a split of its own.
+    reason, detail : str, optional
+        Why there is no audio (one of `songgenre.tables.REASONS`), in short and in full.
     """
 
     source: str
     source_id: str
-    file: str
+    file: str | None
     genres: tuple[str, ...]
     title: str | None = None
     artist: str | None = None
     url: str | None = None
     licence: str | None = None
     collection: str | None = None
+    primary_genre: str | None = None
+    split: str | None = None
+    reason: str | None = None
+    detail: str | None = None
 
     @property
     def track_id(self) -> str:
@@ -46,57 +91,35 @@ class Song:
         return track_id(self.source, self.source_id)
 
 
+class Source(ABC):
+    """Where music comes from."""
+
+    @property
+    @abstractmethod
+    def about(self) -> About:
+        """What to know of it."""
+
+    @abstractmethod
+    def collect(self, audio: Path) -> list[Song]:
+        """Put the audio of its songs into an existing folder, and say what is known of each."""
+
+    def forget(self) -> None:  # noqa: B027
+        """Remove what was kept for the case that `collect` is ended before its time, if anything was."""
+
+
 def track_id(source: str, source_id: str) -> str:
     """Name of a song within the project: short, safe in file names, the same on every machine."""
-    return f"{source}-{hashlib.sha256(source_id.encode()).hexdigest()[:12]}"
+    return f"{source}-{hashlib.sha256(source_id.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
-def catalogue(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
-    """Make the catalogue of what was collected.
+def plain(text: str | None) -> str | None:
+    """Make a text that came from outside fit for a table and a page.
 
-    Parameters
-    ----------
-    songs : iterable of Song
-    audio : Path
-        The folder that holds their audio.
-
-    Returns
-    -------
-    pd.DataFrame
-        A row per song, sorted by ``track_id``; see `songgenre.tables.CATALOGUE`.
+    Control characters and line breaks become spaces, halves of surrogate pairs the replacement character, and what
+    is longer than `LONGEST_TEXT` is cut. None if nothing is left.
     """
-    rows = [
-        {
-            "track_id": song.track_id,
-            "source": song.source,
-            "collection": song.collection or song.source,
-            "source_id": song.source_id,
-            "title": song.title,
-            "artist": song.artist,
-            "genres": list(song.genres),
-            "audio_path": song.file,
-            "url": song.url,
-            "licence": song.licence,
-            "sha256": _sha256(audio / song.file),
-            "bytes": (audio / song.file).stat().st_size,
-        }
-        for song in songs
-    ]
-    text = [
-        "track_id",
-        "source",
-        "collection",
-        "source_id",
-        "title",
-        "artist",
-        "audio_path",
-        "url",
-        "licence",
-    ]
-    table = pd.DataFrame(rows).astype(dict.fromkeys(text, "str"))
-    return table.sort_values("track_id", ignore_index=True)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    if text is None:
+        return None
+    categories = {"Cc": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
+    shown = "".join(categories.get(unicodedata.category(letter), letter) for letter in text[: 4 * LONGEST_TEXT])
+    return " ".join(shown.split())[:LONGEST_TEXT] or None

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
 
-from songgenre.quiet import quiet_libraries
+from songgenre import audio
 
-BLOCK = 1 << 18
 TOLERANCE_S = 0.1
 """What decoders leave out at the ends of a file that is whole, in seconds."""
 UNKNOWN_BYTES = 0x7FFFF000
-"""Programs that write into a pipe put this size or a larger one into the header of a wav."""
+"""Programs that write into a pipe put this size or a larger one into the header of a wav, aiff or au."""
+LONGEST_OGG_PAGE = 1 << 16
+
+FIRST_BYTES = {
+    b"RIFF": "wav",
+    b"RF64": "wav",
+    b"riff": "w64",
+    b"FORM": "aiff",
+    b"caff": "caf",
+    b".snd": "au",
+    b"fLaC": "flac",
+    b"OggS": "ogg",
+    b"ID3": "mp3",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Decoded:
 def decode(path: Path, min_duration_s: float, silence_db: float) -> Decoded:
     """Decode a whole file, block by block, and judge it.
 
+    Whatever the file holds, and also where there is none, the answer is a `Decoded`.
+
     Parameters
     ----------
     path : Path
@@ -55,66 +68,116 @@ def decode(path: Path, min_duration_s: float, silence_db: float) -> Decoded:
     -------
     Decoded
     """
-    if path.stat().st_size == 0:
-        return Decoded("empty", "the file has 0 bytes")
     try:
-        with quiet_libraries(), soundfile.SoundFile(path) as file:
-            return _judge(file, _announced_frames(path, file.frames), min_duration_s, silence_db)
-    except soundfile.LibsndfileError as error:
-        return Decoded("unreadable" if _looks_like_audio(path) else "not_audio", error.error_string)
+        with audio.open_bytes(path) as file:
+            start = file.read(12)
+        if not start:
+            return Decoded("empty", "the file has 0 bytes")
+        return _decode(path, start, min_duration_s, silence_db)
+    except OSError as error:
+        return Decoded("unreadable", f"cannot be read: {error.strerror}")
 
 
-def _looks_like_audio(path: Path) -> bool:
-    """Whether the file begins as wav, aiff, au, flac, ogg or mp3 files do."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    return start.startswith((b"RIFF", b"FORM", b".snd", b"fLaC", b"OggS", b"ID3")) or _is_mp3_frame(start)
+def _decode(path: Path, start: bytes, min_duration_s: float, silence_db: float) -> Decoded:
+    try:
+        with audio.open_audio(path) as file:
+            return _judge(file, path, start, min_duration_s, silence_db)
+    except audio.DECODING_ERRORS:
+        if (kind := _kind(start)) is None:
+            return _not_audio(start)
+        return Decoded("unreadable", f"begins like {kind}, but is damaged and cannot be decoded")
 
 
-def _is_mp3_frame(start: bytes) -> bool:
-    return start[:1] == b"\xff" and start[1:2] >= b"\xe0"
+def _kind(start: bytes) -> str | None:
+    """The format like whose files these bytes begin; None if there is none."""
+    if _is_mpeg_frame(start):
+        return "mp3"
+    return next((kind for first, kind in FIRST_BYTES.items() if start.startswith(first)), None)
 
 
-def _announced_frames(path: Path, frames: int) -> float:
-    """How many frames a file says it has, given what libsndfile says of it; 0 if it does not say.
+def _is_mpeg_frame(start: bytes) -> bool:
+    """Whether a frame of an mp3 or mp2 begins here: sync word, version, layer, bit rate and sample rate.
 
-    An mp3 does only by a tag in its first frame. Of a wav or aiff that is cut, libsndfile tells what is left; the
-    number of bytes in its header tells what there was, unless it is one of the large ones that mean unknown.
+    The byte order mark of a text in UTF-16, ``FF FE``, passes for a sync word, but not with a layer.
     """
-    with path.open("rb") as file:
-        start = file.read(10)
-        order: Literal["little", "big"] = "big" if start.startswith(b"FORM") else "little"
-        if start.startswith((b"RIFF", b"FORM")):
-            held, announced = path.stat().st_size, 8 + int.from_bytes(start[4:8], order)
-            return frames * announced / held if held < announced < UNKNOWN_BYTES else frames
-        if start.startswith(b"ID3"):
-            high, *rest = start[6:10]
-            size = high << 21 | rest[0] << 14 | rest[1] << 7 | rest[2]
-            file.seek(size, os.SEEK_CUR)
-        elif not _is_mp3_frame(start):
-            return frames
-        else:
-            file.seek(0)
-        frame = file.read(64)
-    says = not _is_mp3_frame(frame) or any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
-    return frames if says else 0
+    if len(start) < 4 or start[0] != 0xFF or start[1] < 0xE0:
+        return False
+    version, layer = start[1] >> 3 & 3, start[1] >> 1 & 3
+    bit_rate, sample_rate = start[2] >> 4, start[2] >> 2 & 3
+    return version != 1 and layer in (1, 2) and bit_rate not in (0, 15) and sample_rate != 3
 
 
-def _judge(file: soundfile.SoundFile, announced_frames: float, min_duration_s: float, silence_db: float) -> Decoded:
+def _not_audio(start: bytes) -> Decoded:
+    return Decoded("not_audio", f"expected {audio.FORMATS}, but the file begins with {start!r}")
+
+
+def _judge(file: soundfile.SoundFile, path: Path, start: bytes, min_duration_s: float, silence_db: float) -> Decoded:
     frames, energy = 0, 0.0
-    while len(y := file.read(BLOCK, dtype="float32", always_2d=True)):
+    for y in audio.blocks(file):
         frames += len(y)
         energy += float(np.square(y, dtype=np.float64).mean(axis=1).sum())
     duration_s = frames / file.samplerate
-    properties = {"duration_s": duration_s, "sample_rate": file.samplerate, "channels": file.channels}
+    properties: dict[str, Any] = {
+        "duration_s": duration_s,
+        "sample_rate": file.samplerate,
+        "channels": file.channels,
+    }
     if not np.isfinite(energy):
         return Decoded("unreadable", "holds samples that are not finite numbers", **properties)
-    if frames < announced_frames - TOLERANCE_S * file.samplerate:
-        announced_s = announced_frames / file.samplerate
+    announced_s = _announced_frames(path, file.frames) / file.samplerate
+    if duration_s < announced_s - TOLERANCE_S:
         return Decoded("truncated", f"announces {announced_s:.2f} s, holds {duration_s:.2f} s", **properties)
+    if _kind(start) == "ogg" and not _ends_with_its_last_page(path):
+        return Decoded("truncated", f"breaks off after {duration_s:.2f} s, before its last page", **properties)
     if duration_s < min_duration_s:
+        if _kind(start) is None:
+            return _not_audio(start)
         return Decoded("too_short", f"lasts {duration_s:.2f} s, below {min_duration_s:g} s", **properties)
     level_db = 10 * np.log10(max(energy / frames, 1e-20))
     if level_db < silence_db:
         return Decoded("silent", f"its level is {level_db:.0f} dB, below {silence_db:g} dB", **properties)
     return Decoded(**properties)
+
+
+def _announced_frames(path: Path, frames: int) -> float:
+    """How many frames a file says it has, given what libsndfile says of it; 0 if it does not say.
+
+    An mp3 does only by a tag in its first frame. Of a wav, aiff or au that is cut, libsndfile tells what is left; the
+    number of bytes in its header tells what there was, unless it is one of the large ones that mean unknown.
+    """
+    with path.open("rb") as file:
+        start = file.read(12)
+        if start.startswith((b"RIFF", b"FORM", b".snd")):
+            held, announced = path.stat().st_size, _announced_bytes(start)
+            return frames * announced / held if held < announced < UNKNOWN_BYTES else frames
+        if start.startswith(b"ID3"):
+            high, *rest = start[6:10]
+            size = high << 21 | rest[0] << 14 | rest[1] << 7 | rest[2]
+            file.seek(10 + size)
+        elif not _is_mpeg_frame(start):
+            return frames
+        else:
+            file.seek(0)
+        frame = file.read(64)
+    says = not _is_mpeg_frame(frame) or any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
+    return frames if says else 0
+
+
+def _announced_bytes(start: bytes) -> int:
+    """The size of a wav, aiff or au file by its header."""
+    if start.startswith(b".snd"):
+        return int.from_bytes(start[4:8], "big") + int.from_bytes(start[8:12], "big")
+    order: Literal["little", "big"] = "little" if start.startswith(b"RIFF") else "big"
+    return 8 + int.from_bytes(start[4:8], order)
+
+
+def _ends_with_its_last_page(path: Path) -> bool:
+    """Whether the last page of an ogg file is whole and marked as the end of the stream (RFC 3533, section 6)."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LONGEST_OGG_PAGE))
+        end = file.read()
+    page = end[max(0, end.rfind(b"OggS")) :]
+    if len(page) < 27:
+        return False
+    is_last, segments = bool(page[5] & 4), page[26]
+    return is_last and len(page) >= 27 + segments + sum(page[27 : 27 + segments])

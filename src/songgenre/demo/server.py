@@ -1,0 +1,260 @@
+"""The record shop: a web site on this machine that offers the demo corpus as real sites offer music.
+
+It has listings with several pages, song pages with schema.org markup, audio with range requests, and a robots.txt;
+and some of what real sites have as well: a song that is gone, one that is asked for too often, a slow one, one that
+has moved, and a page of HTML under the name of an mp3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from asyncio import Future
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from math import ceil
+from pathlib import Path
+from socket import socket
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler, StaticFileHandler
+
+from songgenre.compute import workers
+from songgenre.demo.corpus import Recording, record
+from songgenre.demo.genres import GENRES
+from songgenre.errors import UserError
+
+HOST = "127.0.0.1"
+SONGS_PER_PAGE = 20
+LICENCE = "https://creativecommons.org/publicdomain/zero/1.0/"
+
+BUSY, SLOW, MOVED = 11, 22, 33
+"""Places, in the corpus, of the song that answers only the second time, the slow one, and the one that has moved."""
+RETRY_AFTER_S = 1
+SLOW_S = 2.0
+
+ROBOTS = "User-agent: *\nDisallow: /basket\n"
+
+
+class Shop:
+    """What is offered, and where its files are.
+
+    Parameters
+    ----------
+    recordings : list of Recording
+    folder : Path
+        Gets the file of each song when it is first asked for.
+    """
+
+    def __init__(self, recordings: list[Recording], folder: Path) -> None:
+        self.recordings = {recording.file: recording for recording in recordings}
+        self.folder = folder
+        self.templates = Environment(
+            loader=PackageLoader("songgenre.demo"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        files = list(self.recordings)
+        self.busy, self.slow, self.moved = (files[place % len(files)] for place in (BUSY, SLOW, MOVED))
+        self.composing: dict[str, Future[None]] = {}
+
+    async def compose(self, file: str) -> None:
+        """Wait until the file of a song is there."""
+        if (self.folder / file).is_file():
+            return
+        if file not in self.composing:
+            submitted = workers().submit(record, self.recordings[file], self.folder)
+            self.composing[file] = asyncio.wrap_future(submitted)
+        await self.composing[file]
+
+    def render(self, template: str, **content: Any) -> str:
+        """A page of the shop."""
+        return self.templates.get_template(template).render(genres=list(GENRES), **content)
+
+    def application(self) -> Application:
+        """The web site."""
+        shop = {"shop": self}
+        return Application(
+            [
+                (r"/", Front, shop),
+                (r"/genre/([a-z-]+)", Genre, shop),
+                (r"/song/([a-z-]+-\d+)", Song, shop),
+                (r"/audio/moved/(.+)", Audio, {"path": str(self.folder), "moved": True} | shop),
+                (r"/audio/(.+)", Audio, {"path": str(self.folder), "moved": False} | shop),
+                (r"/robots\.txt", Robots),
+            ],
+            log_function=lambda handler: None,
+        )
+
+
+class Page(RequestHandler):
+    """A page of the shop."""
+
+    def initialize(self, shop: Shop) -> None:  # noqa: D102
+        self.shop = shop
+
+
+class Front(Page):
+    """The first page."""
+
+    def get(self) -> None:  # noqa: D102
+        self.finish(self.shop.render("front.html", songs=len(self.shop.recordings)))
+
+
+class Genre(Page):
+    """A page of the songs of a genre."""
+
+    def get(self, genre: str) -> Future[None] | None:  # noqa: D102
+        asked = self.get_query_argument("page", "1")
+        page = int(asked) if asked.isdecimal() else 0
+        listed = [recording for recording in self.shop.recordings.values() if genre in recording.genres]
+        pages = ceil(len(listed) / SONGS_PER_PAGE)
+        if not 1 <= page <= pages:
+            self.send_error(404)
+            return None
+        shown = listed[(page - 1) * SONGS_PER_PAGE : page * SONGS_PER_PAGE]
+        return self.finish(
+            self.shop.render(
+                "genre.html",
+                genre=genre,
+                page=page,
+                pages=pages,
+                recordings=[_shown(recording) for recording in shown],
+                previous=f"/genre/{genre}?page={page - 1}" if page > 1 else None,
+                next=f"/genre/{genre}?page={page + 1}" if page < pages else None,
+            )
+        )
+
+
+class Song(Page):
+    """The page of a song."""
+
+    def get(self, name: str) -> Future[None] | None:  # noqa: D102
+        recording = self.shop.recordings.get(f"{name}.mp3")
+        if recording is None:
+            self.send_error(404)
+            return None
+        audio_url = f"{self.request.protocol}://{self.request.host}/audio/{recording.file}"
+        markup = {
+            "@context": "https://schema.org",
+            "@type": "MusicRecording",
+            "name": recording.title,
+            "genre": list(recording.genres),
+            "license": LICENCE,
+            "audio": {"@type": "AudioObject", "contentUrl": audio_url, "encodingFormat": "audio/mpeg"},
+        }
+        if recording.artist:
+            markup["byArtist"] = {"@type": "MusicGroup", "name": recording.artist}
+        return self.finish(self.shop.render("song.html", recording=_shown(recording), markup=markup))
+
+
+class Audio(StaticFileHandler):
+    """The file of a song, whole or in part."""
+
+    def initialize(self, path: str, shop: Shop, moved: bool) -> None:  # type: ignore[override]  # noqa: D102
+        super().initialize(path)
+        self.shop, self.is_moved = shop, moved
+
+    async def get(self, path: str, include_body: bool = True) -> None:  # noqa: D102
+        shop = self.shop
+        recording = shop.recordings.get(path)
+        if recording is None or recording.fault == "missing":
+            self.send_error(404)
+            return
+        if path == shop.moved and not self.is_moved:
+            self.redirect(f"/audio/moved/{path}")
+            return
+        if path == shop.busy:
+            shop.busy = ""
+            self.set_status(429)
+            self.set_header("Retry-After", str(RETRY_AFTER_S))
+            return
+        if path == shop.slow:
+            await asyncio.sleep(SLOW_S)
+        await shop.compose(path)
+        await super().get(path, include_body)
+
+
+class Robots(RequestHandler):
+    """What crawlers are asked not to read."""
+
+    def get(self) -> None:  # noqa: D102
+        self.set_header("Content-Type", "text/plain")
+        self.finish(ROBOTS)
+
+
+@contextmanager
+def opened(recordings: list[Recording], folder: Path) -> Iterator[str]:
+    """Open the shop for as long as the context lasts, in a thread.
+
+    Parameters
+    ----------
+    recordings : list of Recording
+    folder : Path
+        Existing folder for their files.
+
+    Yields
+    ------
+    str
+        The address of the first page, without the last slash.
+    """
+    sockets = bind_sockets(0, HOST)
+    loop = asyncio.new_event_loop()
+    closing = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(_serve(recordings, folder, sockets, closing),))
+    thread.start()
+    try:
+        yield _address(sockets)
+    finally:
+        loop.call_soon_threadsafe(closing.set)
+        thread.join()
+        loop.close()
+
+
+def serve(recordings: list[Recording], port: int, announce: Callable[[str], None]) -> None:
+    """Open the shop until it is interrupted.
+
+    Parameters
+    ----------
+    recordings : list of Recording
+    port : int
+        0 for any that is free.
+    announce : callable
+        Is given the address of the first page when the shop is open.
+
+    Raises
+    ------
+    UserError
+        If the port is taken.
+    """
+    try:
+        sockets = bind_sockets(port, HOST)
+    except OSError as error:
+        raise UserError(f"Expected port {port} of {HOST} to be free: {error.strerror}. Name another one.") from None
+    announce(_address(sockets))
+    with TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
+        asyncio.run(_serve(recordings, Path(folder), sockets, asyncio.Event()))
+
+
+async def _serve(recordings: list[Recording], folder: Path, sockets: list[socket], closing: asyncio.Event) -> None:
+    server = HTTPServer(Shop(recordings, folder).application())
+    server.add_sockets(sockets)
+    await closing.wait()
+    server.stop()
+    await server.close_all_connections()
+
+
+def _address(sockets: list[socket]) -> str:
+    return f"http://{HOST}:{sockets[0].getsockname()[1]}"
+
+
+def _shown(recording: Recording) -> dict[str, Any]:
+    return {
+        "title": recording.title,
+        "artist": recording.artist,
+        "genres": recording.genres,
+        "page": f"/song/{recording.file.removesuffix('.mp3')}",
+        "audio": f"/audio/{recording.file}",
+    }

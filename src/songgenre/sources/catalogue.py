@@ -1,0 +1,93 @@
+"""The catalogue: a row for every song that a source offered."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from songgenre import tables
+from songgenre.sources.base import Song, plain
+
+
+def tabulate(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
+    """Make the catalogue of what was offered.
+
+    Parameters
+    ----------
+    songs : iterable of Song
+    audio : Path
+        The folder that holds their audio.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per song, sorted by ``track_id``; see `songgenre.tables.CATALOGUE`.
+    """
+    rows = [
+        {
+            "track_id": song.track_id,
+            "source": song.source,
+            "collection": plain(song.collection) or song.source,
+            "source_id": plain(song.source_id),
+            "title": plain(song.title),
+            "artist": plain(song.artist),
+            "genres": list(filter(None, map(plain, song.genres))),
+            "primary_genre": plain(song.primary_genre),
+            "split": song.split,
+            "audio_path": song.file,
+            "url": plain(song.url),
+            "licence": plain(song.licence),
+            "sha256": None if song.file is None else _sha256(audio / song.file),
+            "bytes": 0 if song.file is None else (audio / song.file).stat().st_size,
+            "reason": song.reason,
+            "detail": plain(song.detail),
+        }
+        for song in songs
+    ]
+    table = pd.DataFrame(rows, columns=list(tables.CATALOGUE.columns))
+    text = [name for name in table.columns if name not in ("genres", "bytes")]
+    return table.astype(dict.fromkeys(text, "str")).sort_values("track_id", ignore_index=True)
+
+
+def summarise(catalogue: pd.DataFrame) -> pd.Series:
+    """Count what a catalogue holds.
+
+    Returns
+    -------
+    pd.Series
+        int, by what is counted.
+    """
+    counts = {
+        "songs": len(catalogue),
+        "songs without audio": catalogue["reason"].notna().sum(),
+        "megabytes of audio": round(catalogue["bytes"].sum() / 1e6),
+        "genres": catalogue["genres"].explode().nunique(),
+        "artists": catalogue["artist"].nunique(),
+        "songs without an artist": catalogue["artist"].isna().sum(),
+        "songs of several genres": (catalogue["genres"].str.len() > 1).sum(),
+        "songs with the same bytes as another": catalogue["sha256"].dropna().duplicated().sum(),
+    }
+    return pd.Series(counts, name="number", dtype=int)
+
+
+def changed(catalogue: pd.DataFrame, audio: Path) -> list[str]:
+    """The files of a catalogue that are missing, not listed, or hold other bytes than it says.
+
+    Parameters
+    ----------
+    catalogue : pd.DataFrame
+    audio : Path
+        The folder that holds the collected audio.
+    """
+    listed = catalogue.dropna(subset="audio_path").set_index("audio_path")["sha256"]
+    there = {path.name for path in audio.iterdir()}
+    differ = {name for name, sha256 in listed.items() if name in there and _sha256(audio / name) != sha256}
+    return sorted(there ^ set(listed.index) | differ)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

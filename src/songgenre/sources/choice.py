@@ -1,0 +1,63 @@
+"""From the parameters to the source that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from songgenre.paths import Project
+from songgenre.sources.base import Source
+from songgenre.sources.demo import Demo
+from songgenre.sources.fma import Fma
+from songgenre.sources.folder import Folder
+from songgenre.sources.website import Task, Website
+
+MB = 1_000_000
+
+
+def choose(
+    project: Project,
+    source: str,
+    folder: str,
+    demo: Mapping[str, Any],
+    fma: Mapping[str, Any],
+    site: Mapping[str, Any],
+    crawl: Mapping[str, Any],
+) -> Source:
+    """Make the source that ``scraping.source`` names.
+
+    Parameters
+    ----------
+    project : Project
+        Relative folders are relative to its root.
+    source, folder, demo, fma, site, crawl
+        The section ``scraping`` of ``params.yaml``.
+
+    Returns
+    -------
+    Source
+    """
+    patience = {name: crawl[name] for name in ("timeout_s", "retries")}
+    match source:
+        case "demo":
+            kept = project.downloads / "-".join(["demo", *map(str, demo.values())])
+            return Demo(**demo, **patience, concurrency=crawl["concurrency"], folder=kept)
+        case "fma":
+            downloaded = project.root / Path(folder).expanduser() if folder else None
+            return Fma(
+                **fma, **patience, folder=downloaded, downloads=project.downloads, max_file_mb=crawl["max_file_mb"]
+            )
+        case "site":
+            task = Task(
+                **site,
+                **patience,
+                songs_per_genre=crawl["songs_per_genre"],
+                max_file_bytes=round(crawl["max_file_mb"] * MB),
+                max_total_bytes=round(crawl["max_total_mb"] * MB),
+                concurrency=crawl["concurrency"],
+                throttle=crawl["throttle"],
+                folder=str(project.downloads / site["name"]),
+            )
+            return Website(task)
+    return Folder(project.root / Path(folder).expanduser())

@@ -1,0 +1,98 @@
+"""The record shop of invented music, opened on this machine and crawled like any other web site."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from songgenre.demo.corpus import plan_corpus
+from songgenre.demo.genres import GENRES
+from songgenre.demo.server import opened
+from songgenre.sources.base import About, Song, Source
+from songgenre.sources.website import Task, Website
+
+ABOUT = About(
+    name="demo",
+    description=(
+        "A record shop of invented music: each song is composed by rules for its genre and habits of its artist, and "
+        "played by a General MIDI synthesizer."
+    ),
+    homepage="songgenre demo serve",
+    citation="",
+    licence="CC0 1.0",
+    terms="None. How well a model does on it says nothing about real music.",
+)
+
+
+@dataclass(frozen=True)
+class Demo(Source):
+    """The record shop as a source.
+
+    Parameters
+    ----------
+    songs_per_genre, artists_per_genre, seed : int
+        See `songgenre.demo.corpus.plan_corpus`.
+    concurrency : int
+        Requests at once.
+    timeout_s : float
+        For one request.
+    retries : int
+        Of one request.
+    folder : Path
+        Keeps what is made and loaded until `forget`, for the case that the crawl is ended.
+    """
+
+    songs_per_genre: int
+    artists_per_genre: int
+    seed: int
+    concurrency: int
+    timeout_s: float
+    retries: int
+    folder: Path
+    about: About = ABOUT
+
+    def collect(self, audio: Path) -> list[Song]:
+        """Open the shop and crawl it.
+
+        Parameters
+        ----------
+        audio : Path
+            Existing folder for the audio.
+
+        Returns
+        -------
+        list of Song
+            Without the addresses, which are others each time the shop opens.
+
+        Raises
+        ------
+        UserError
+            If there are more artists than songs, or more than there are names for.
+        """
+        recordings = plan_corpus(self.songs_per_genre, self.artists_per_genre, self.seed)
+        stock = self.folder / "stock"
+        stock.mkdir(parents=True, exist_ok=True)
+        with opened(recordings, stock) as shop:
+            task = Task(
+                name="demo",
+                listings={genre: [f"{shop}/genre/{genre}"] for genre in GENRES},
+                song_links=f"^{re.escape(shop)}/song/",
+                next_links=r"[?]page=\d+$",
+                audio_hosts=[],
+                songs_per_genre=len(recordings),
+                max_file_bytes=10_000_000,
+                max_total_bytes=10_000_000 * len(recordings),
+                concurrency=self.concurrency,
+                throttle=False,
+                timeout_s=self.timeout_s,
+                retries=self.retries,
+                folder=str(self.folder),
+            )
+            songs = Website(task).collect(audio)
+        return [replace(song, url=None, detail=song.detail and song.detail.replace(shop, "")) for song in songs]
+
+    def forget(self) -> None:
+        """Remove what was kept for the case that the crawl is ended."""
+        shutil.rmtree(self.folder, ignore_errors=True)

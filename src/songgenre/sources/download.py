@@ -1,0 +1,196 @@
+"""Large files from the web: interrupted as often as may be, whole and right in the end."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import BinaryIO
+
+import httpx
+
+from songgenre.errors import UserError
+from songgenre.progress import say, track
+
+MEGABYTE = 1_000_000
+FIRST_WAIT_S = 1.0
+"""Before the first retry; it doubles with each that follows."""
+LONGEST_WAIT_S = 120.0
+"""Before any retry, whatever the server asks for."""
+TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+
+
+class _TransientError(Exception):
+    """What may go better when it is tried again, after the seconds that the server asks for, if it does."""
+
+    def __init__(self, what: str, wait_s: float | None = None) -> None:
+        super().__init__(what)
+        self.wait_s = wait_s
+
+
+def fetch(url: str, path: Path, sha1: str, timeout_s: float, retries: int) -> None:
+    """Download a file, unless it is there already.
+
+    What has come is kept beside `path` under the same name with the ending ``.part``. After an interruption of any
+    kind the next request, or the next call, asks only for the rest.
+
+    Parameters
+    ----------
+    url : str
+    path : Path
+        Where to put it. Its folder is made if it is missing.
+    sha1 : str
+        The SHA-1 that it must have, in hexadecimal digits.
+    timeout_s : float
+        How long the server may stay silent.
+    retries : int
+        Of requests in a row that brought less than a megabyte each.
+
+    Raises
+    ------
+    UserError
+        If the server refuses, sends the reader elsewhere, does not announce the size, stays silent or sends something
+        else, or the file cannot be written.
+
+    References
+    ----------
+    RFC 9110, HTTP Semantics, sections 10.2.3 (Retry-After) and 14 (Range Requests).
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        if path.is_file() and sha1_of(path) == sha1:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with httpx.Client(timeout=timeout_s, headers={"Accept-Encoding": "identity"}) as client:
+            _complete(client, url, part, sha1, retries)
+        got = sha1_of(part)
+        if got != sha1:
+            part.unlink()
+            raise UserError(
+                f"Expected {url} to have the SHA-1 {sha1}, got {got}; what was downloaded is deleted. Run it again; "
+                "if the sum differs again, the server offers another file: check scraping.fma.url in params.yaml."
+            )
+        part.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"Expected to write {url} to {part}, but: {error}. Make room, or whatever it takes, and run it again; "
+            "it goes on where it stopped."
+        ) from None
+
+
+def sha1_of(path: Path) -> str:
+    """SHA-1 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha1").hexdigest()
+
+
+def _complete(client: httpx.Client, url: str, part: Path, sha1: str, retries: int) -> None:
+    furthest = _size(part)
+    failures = 0
+    while True:
+        try:
+            return _go_on(client, url, part, sha1)
+        except _TransientError as error:
+            failures = 1 if _size(part) >= furthest + MEGABYTE else failures + 1
+            furthest = max(furthest, _size(part))
+            if failures > retries:
+                raise UserError(
+                    f"Expected {url} to download, but after {retries} retries: {error}. {part} keeps the "
+                    f"{_size(part) / MEGABYTE:g} MB that came; run it again later, and it goes on from there."
+                ) from None
+            wait_s = error.wait_s
+            if wait_s is None:
+                wait_s = min(FIRST_WAIT_S * 2 ** (failures - 1), LONGEST_WAIT_S)
+            say(f"{url}: {error}; trying again in {wait_s:g} s")
+            time.sleep(wait_s)
+
+
+def _go_on(client: httpx.Client, url: str, part: Path, sha1: str) -> None:
+    """Ask for what is missing of a file, and add it."""
+    have = _size(part)
+    try:
+        with client.stream("GET", url, headers={"Range": f"bytes={have}-"} if have else {}) as response:
+            if not have or response.status_code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return _receive(response, part, have)
+    except httpx.TransportError as error:
+        raise _TransientError(str(error) or type(error).__name__) from None
+    except httpx.InvalidURL as error:
+        raise UserError(f"Expected an address, got {url}: {error}. Check scraping.fma.url in params.yaml.") from None
+    if sha1_of(part) != sha1:
+        part.unlink()
+        _go_on(client, url, part, sha1)
+
+
+def _receive(response: httpx.Response, part: Path, have: int) -> None:
+    _check_status(response)
+    resumes = response.status_code == HTTPStatus.PARTIAL_CONTENT
+    total = _announced_size(response, have)
+    missing = total // MEGABYTE - (have // MEGABYTE if resumes else 0)
+    with part.open("ab" if resumes else "wb") as file:
+        for _ in track(_megabytes(response, file, total), f"{part.stem}, MB", total=missing):
+            pass
+    if _size(part) < total:
+        raise _TransientError(f"{_size(part)} of {total} bytes came")
+
+
+def _megabytes(response: httpx.Response, file: BinaryIO, total: int) -> Iterator[int]:
+    """Write a body, up to the size that was announced; give a sign at each megabyte."""
+    for chunk in response.iter_raw():
+        before = file.tell()
+        file.write(chunk[: total - before])
+        yield from range(before // MEGABYTE, file.tell() // MEGABYTE)
+        if file.tell() >= total:
+            return
+
+
+def _check_status(response: httpx.Response) -> None:
+    status = response.status_code
+    if status in TRY_AGAIN or response.is_server_error:
+        raise _TransientError(f"the server answered {status} {response.reason_phrase}", _retry_after(response))
+    if response.is_redirect:
+        target = response.headers.get("Location", "where it does not say")
+        raise UserError(
+            f"Expected a file at {response.url}, but it has moved to {target}. If you trust that address, "
+            "scraping.fma.url in params.yaml may need a change."
+        )
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        raise UserError(
+            f"Expected a file at {response.url}, but the server answered {status} {response.reason_phrase}. "
+            "Check scraping.fma.url in params.yaml."
+        )
+
+
+def _announced_size(response: httpx.Response, have: int) -> int:
+    """Size of the whole file, in bytes."""
+    if response.status_code == HTTPStatus.OK:
+        announced = response.headers.get("Content-Length", "no size")
+        wanted = re.fullmatch(r"(\d+)", announced)
+    else:
+        announced = response.headers.get("Content-Range", "no range")
+        wanted = re.fullmatch(rf"bytes {have}-\d+/(\d+)", announced)
+    if wanted is None:
+        raise UserError(
+            f"Expected the server to announce which bytes of {response.url} it sends, from {have} on, and how many "
+            f"there are, but it announced {announced}. Download the file by hand, and name its folder in "
+            "scraping.folder in params.yaml."
+        )
+    return int(wanted[1])
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the server asks to wait; None if it does not."""
+    asked = response.headers.get("Retry-After", "")
+    if asked.isdecimal():
+        return min(float(asked), LONGEST_WAIT_S)
+    try:
+        return min(max(0.0, parsedate_to_datetime(asked).timestamp() - time.time()), LONGEST_WAIT_S)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,128 @@
+"""GTZAN in a folder: the ten genres with a hundred excerpts each that much of the literature is measured on.
+
+The folder holds the ten sub-folders of the archive itself, or below ``genres`` or ``genres_original``. The
+fault-filtered split is used if its three lists are put into the folder; without them, the songs of one recording or
+one artist are on both sides of any split, and scores say little.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from songgenre.errors import UserError
+from songgenre.sources.base import About, Song
+
+ABOUT = About(
+    name="gtzan",
+    description="GTZAN: 1,000 excerpts of 30 s, a hundred of each of ten genres, without artists and titles",
+    homepage="http://marsyas.info/downloads/datasets.html",
+    citation=(
+        "G. Tzanetakis and P. Cook, 'Musical genre classification of audio signals', IEEE Transactions on Speech and "
+        "Audio Processing 10(5), 2002. Its faults: B. L. Sturm, 'The GTZAN dataset: Its contents, its faults, their "
+        "effects on evaluation, and its future use', arXiv:1306.1461, 2013. The fault-filtered split: C. Kereliuk, "
+        "B. L. Sturm and J. Larsen, 'Deep learning and music adversaries', IEEE Transactions on Multimedia 17(11), "
+        "2015."
+    ),
+    licence="None is known.",
+    terms="For research only: it was put together without permission for the music.",
+)
+
+GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
+EXCERPT = re.compile(rf"({'|'.join(GENRES)})/\1\.\d{{5}}\.(wav|au)")
+CORRUPT = "jazz/jazz.00054"
+LISTS = {"train": "train_filtered.txt", "validation": "valid_filtered.txt", "test": "test_filtered.txt"}
+
+
+def find(folder: Path) -> Path | None:
+    """Find the ten genres of GTZAN.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Path or None
+        The folder with the ten sub-folders: this one, or ``genres`` or ``genres_original`` in it.
+    """
+    places = (folder, folder / "genres", folder / "genres_original")
+    return next((place for place in places if all(_has_excerpts(place / genre) for genre in GENRES)), None)
+
+
+def describe(songs: list[Song], folder: Path) -> list[Song]:
+    """Tell of GTZAN's songs what is known of them.
+
+    Parameters
+    ----------
+    songs : list of Song
+        Those that were found below the folder of `find`; what is not named as in GTZAN is left as it is.
+    folder : Path
+        With the lists of the fault-filtered split, ``train_filtered.txt``, ``valid_filtered.txt`` and
+        ``test_filtered.txt``, or none of them. A line is like ``blues/blues.00029.wav``; the ending does not matter.
+
+    Returns
+    -------
+    list of Song
+        With the split. A song without audio is the corrupt one, or in none of the lists.
+
+    Raises
+    ------
+    UserError
+        If some of the lists are missing, or they name songs that are not there, or one in two splits.
+    """
+    ours = {song.source_id for song in songs if EXCERPT.fullmatch(song.source_id)}
+    splits = _splits(folder)
+    unknown = set(splits) - {_without_ending(source_id) for source_id in ours} - {CORRUPT}
+    if unknown:
+        raise UserError(f"Expected the lists of {folder} to name songs that are there, but {min(unknown)} is not.")
+    return [_described(song, splits) if song.source_id in ours else song for song in songs]
+
+
+def _has_excerpts(genre: Path) -> bool:
+    return any(EXCERPT.fullmatch(f"{genre.name}/{path.name}") for path in genre.glob("*"))
+
+
+def _without_ending(source_id: str) -> str:
+    return source_id.removesuffix(".wav").removesuffix(".au")
+
+
+def _splits(folder: Path) -> dict[str, str]:
+    """The split of each song that is listed; nothing if there are no lists."""
+    missing = [name for name in LISTS.values() if not (folder / name).is_file()]
+    if len(missing) == len(LISTS):
+        return {}
+    if missing:
+        raise UserError(
+            f"Expected all of {', '.join(LISTS.values())} in {folder}, or none, but {' and '.join(missing)} is missing."
+        )
+    splits: dict[str, str] = {}
+    for split, name in LISTS.items():
+        for song in _lines(folder / name):
+            if splits.setdefault(song, split) != split:
+                raise UserError(
+                    f"Expected each song in one of the lists of {folder}, "
+                    f"but {song} is in {LISTS[splits[song]]} and in {name}."
+                )
+    return splits
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"Expected a list of songs, a line each, at {path}, but it cannot be read: {error}.") from None
+    return [_without_ending(line.strip()) for line in lines if line.strip()]
+
+
+def _described(song: Song, splits: dict[str, str]) -> Song:
+    name = _without_ending(song.source_id)
+    song = replace(song, collection="gtzan", split=splits.get(name))
+    if song.source_id == f"{CORRUPT}.wav":
+        detail = "known to be corrupt in GTZAN as it is distributed in wav"
+        return replace(song, file=None, reason="unreadable", detail=detail)
+    if splits and name not in splits:
+        detail = "left out by the fault-filtered lists: repeated, distorted or wrongly labelled"
+        return replace(song, file=None, reason="duplicate", detail=detail)
+    return song

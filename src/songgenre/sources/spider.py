@@ -1,0 +1,369 @@
+"""The crawler: a process of its own that reads listings, song pages and audio, and can be killed at any moment.
+
+It reads its `Task` as a line of JSON from its standard input, which stays open: when it closes, because whoever
+started the crawler is gone, the crawler ends. On its standard output it says, a line of JSON each, how many songs
+there are, each one that is done, and, if it cannot go on, why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+from scrapy import Request, Spider
+from scrapy.crawler import AsyncCrawlerProcess
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    CloseSpider,
+    DownloadCancelledError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+)
+from scrapy.http import HtmlResponse, Response
+from scrapy.linkextractors import LinkExtractor
+from scrapy.spidermiddlewares.httperror import HttpError
+from twisted.python.failure import Failure
+
+from songgenre.audio import SUFFIXES
+from songgenre.paths import replacing
+from songgenre.sources import markup, politeness
+from songgenre.sources.base import Song, track_id
+from songgenre.sources.website import Task
+
+USER_AGENT = f"songgenre/{version('song-genre-classification')} (research on music genres; obeys robots.txt)"
+
+LARGEST_PAGE = 5_000_000
+"""Bytes of a page."""
+MOST_PAGES = 10_000
+"""Of one listing."""
+PATIENCE_WITH_ANOTHER_CRAWLER_S = 20
+
+
+@dataclass
+class Listed:
+    """A song as the listings show it.
+
+    Parameters
+    ----------
+    place : int
+        In the order of the listings.
+    page : str
+        Address of its page.
+    genres : list of str
+    """
+
+    place: int
+    page: str
+    genres: list[str] = field(default_factory=list)
+
+
+class CrawlError(Exception):
+    """There is nothing to be had; the message is for the user."""
+
+
+class SongSpider(Spider):
+    """Read all listings, then each song's page and audio, in the order of the listings."""
+
+    name = "songs"
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.task = task
+        self.origin = _origin(next(iter(task.listings.values()))[0])
+        self.audio = Path(task.folder)
+        self.known = dict(_journal(task.journal))
+        self.songs: dict[int, Song] = {}
+        self.bytes: dict[int, int] = {}
+        self.total = 0
+        self.problem: str | None = None
+        self.song_links = LinkExtractor(allow=task.song_links, deny_extensions=[])
+        self.next_links = LinkExtractor(allow=task.next_links, deny_extensions=[])
+
+    async def start(self) -> AsyncIterator[Request]:
+        """Ask for the page of every song that is not here yet."""
+        try:
+            listed = await self._read_listings()
+        except CrawlError as error:
+            self.problem = str(error)
+            return
+        self.total = len(listed)
+        say({"total": self.total})
+        for song in listed:
+            known = self.known.get(self._source_id(song.page))
+            if known and (self.audio / str(known.file)).is_file():
+                self._done(song, known)
+            else:
+                yield Request(
+                    song.page,
+                    callback=self.read_song,
+                    errback=self.refuse,
+                    priority=-song.place,
+                    dont_filter=True,
+                    cb_kwargs={"listed": song},
+                    meta={"download_maxsize": LARGEST_PAGE},
+                )
+
+    async def _read_listings(self) -> list[Listed]:
+        songs: dict[str, Listed] = {}
+        for genre, urls in self.task.listings.items():
+            for page in await self._pages_of(genre, urls):
+                song = songs.setdefault(page, Listed(len(songs), page))
+                song.genres.append(genre)
+        return list(songs.values())
+
+    async def _pages_of(self, genre: str, urls: list[str]) -> list[str]:
+        """The addresses of the song pages that a genre's listings link to, at most ``songs_per_genre``."""
+        pages: dict[str, None] = {}
+        for first in urls:
+            url: str | None = first
+            read: set[str] = set()
+            while url and len(read) < MOST_PAGES and len(pages) < self.task.songs_per_genre:
+                read.add(url)
+                listing = await self._listing(url, genre, is_first=url == first)
+                found = [link.url for link in self.song_links.extract_links(listing)] if listing else []
+                if url == first and not found:
+                    raise CrawlError(
+                        f"Expected links to songs, which match {self.task.song_links}, on {url}, the listing of "
+                        f"{genre}, but there are none. Does scraping.site.song_links fit the addresses of its songs?"
+                    )
+                url = self._next(listing, read) if listing and not pages.keys() >= set(found) else None
+                pages |= dict.fromkeys(found)
+        return list(pages)[: self.task.songs_per_genre]
+
+    async def _listing(self, url: str, genre: str, is_first: bool) -> HtmlResponse | None:
+        request = Request(url, meta={"download_maxsize": LARGEST_PAGE}, dont_filter=True)
+        try:
+            response = await self.crawler.engine.download_async(request)
+            why = "" if response.status == 200 else f"HTTP {response.status}"
+        except Exception as error:
+            response, why = None, _explained(error, request)[1]
+        if isinstance(response, HtmlResponse) and not why:
+            return response
+        why = why or "it is no HTML page"
+        if is_first:
+            raise CrawlError(f"Expected the listing of {genre} at {url}, but it could not be read: {why}.")
+        say({"note": f"The listing of {genre} ends before {url}, which could not be read: {why}."})
+        return None
+
+    def _next(self, listing: HtmlResponse, read: set[str]) -> str | None:
+        marked = [listing.urljoin(url) for url in listing.css("[rel~=next]::attr(href)").getall()]
+        links = marked or [link.url for link in self.next_links.extract_links(listing)]
+        return next((url for url in links if url not in read), None)
+
+    def read_song(self, response: Response, listed: Listed) -> Iterator[Request]:
+        """Note what the page of a song says, and ask for the audio."""
+        recording = None
+        if isinstance(response, HtmlResponse) and response.body:
+            recording = markup.recording(response.selector.root, response.url)
+        if recording is None:
+            missing = f"no schema.org MusicRecording or AudioObject with audio on {response.url}"
+            self._refuse(listed, ("unreadable", missing))
+            return
+        try:
+            url = response.urljoin(recording.audio_url)
+            song = self._song(listed, recording, url)
+            request = Request(
+                url,
+                callback=self.keep_audio,
+                errback=self.refuse,
+                priority=-listed.place,
+                dont_filter=True,
+                cb_kwargs={"listed": listed, "song": song},
+                meta={"download_maxsize": self.task.max_file_bytes},
+            )
+        except ValueError as error:
+            self._refuse(listed, ("unreadable", f"its audio has no web address: {error}"))
+            return
+        if self._is_enough(listed):
+            self._refuse(listed, self._surplus(), song)
+            return
+        with self.task.journal.open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps(asdict(song)) + "\n")
+        yield request
+
+    def _song(self, listed: Listed, recording: markup.Recording, audio_url: str) -> Song:
+        source_id = self._source_id(listed.page)
+        suffix = PurePosixPath(urlsplit(audio_url).path).suffix.lower()
+        return Song(
+            source=self.task.name,
+            source_id=source_id,
+            file=track_id(self.task.name, source_id) + (suffix if suffix in SUFFIXES else ".audio"),
+            genres=(),
+            title=recording.title,
+            artist=recording.artist,
+            url=listed.page,
+            licence=recording.licence,
+            primary_genre=_first_of(recording.genres, self.task.listings),
+        )
+
+    def keep_audio(self, response: Response, listed: Listed, song: Song) -> None:
+        """Write the audio of a song."""
+        partial = self.audio / f".{song.file}.partial"
+        try:
+            partial.write_bytes(response.body)
+            partial.replace(self.audio / str(song.file))
+        except OSError as error:
+            self.problem = f"The audio of {listed.page} could not be written to {self.audio}: {error}."
+            raise CloseSpider("cannot write") from None
+        self._done(listed, song)
+
+    def refuse(self, failure: Failure) -> None:
+        """Note why a page or audio could not be had."""
+        request: Request = failure.request  # type: ignore[attr-defined]
+        self._refuse(**request.cb_kwargs, why=_explained(failure.value, request))
+
+    def _done(self, listed: Listed, song: Song) -> None:
+        self.songs[listed.place] = replace(song, genres=tuple(listed.genres))
+        self.bytes[listed.place] = (self.audio / song.file).stat().st_size if song.file else 0
+        say({"done": song.source_id})
+
+    def _refuse(self, listed: Listed, why: tuple[str, str], song: Song | None = None) -> None:
+        song = song or Song(self.task.name, self._source_id(listed.page), None, (), url=listed.page)
+        reason, detail = why
+        self._done(listed, replace(song, file=None, reason=reason, detail=detail))
+
+    def _is_enough(self, listed: Listed) -> bool:
+        """Whether the songs before this one alone are all the bytes that were asked for."""
+        if sum(self.bytes.values()) < self.task.max_total_bytes:
+            return False
+        return sum(size for place, size in self.bytes.items() if place < listed.place) >= self.task.max_total_bytes
+
+    def _surplus(self) -> tuple[str, str]:
+        return "surplus", f"comes after the first {self.task.max_total_bytes / 1e6:g} MB"
+
+    def _source_id(self, page: str) -> str:
+        return page.removeprefix(self.origin)
+
+    def collected(self) -> list[Song]:
+        """All songs in the order of the listings, those before the limit of bytes with their audio."""
+        total, songs = 0, []
+        for place in sorted(self.songs):
+            song = self.songs[place]
+            if song.file and total >= self.task.max_total_bytes:
+                reason, detail = self._surplus()
+                song = replace(song, file=None, reason=reason, detail=detail)
+            total += self.bytes[place]
+            songs.append(song)
+        return songs
+
+
+def _origin(url: str) -> str:
+    address = urlsplit(url)
+    return f"{address.scheme}://{address.netloc}"
+
+
+def _first_of(genres: tuple[str, ...], listed: Iterable[str]) -> str | None:
+    """The first of a page's genres that is one of the listings', in their spelling."""
+    spelling = {genre.casefold(): genre for genre in listed}
+    return next((spelling[genre.casefold()] for genre in genres if genre.casefold() in spelling), None)
+
+
+def _explained(error: BaseException | None, request: Request) -> tuple[str, str]:
+    """The reason for the ledger, in short and in full, why a request brought nothing."""
+    largest = f"larger than {request.meta['download_maxsize'] / 1e6:g} MB"
+    match error:
+        case HttpError():
+            return "unreadable", f"HTTP {error.response.status} at {error.response.url}"
+        case DownloadCancelledError():
+            return "unreadable", largest
+        case IgnoreRequest() if "DOWNLOAD_MAXSIZE" in str(error):
+            return "unreadable", f"{largest} when decompressed"
+        case ResponseDataLossError():
+            return "truncated", "the connection ended before the announced length"
+        case CannotResolveHostError():
+            return "unreadable", f"no public address is behind the name of the host ({error})"
+        case DownloadTimeoutError():
+            return "unreadable", f"no whole answer within {request.meta['download_timeout']:g} s"
+        case IgnoreRequest():
+            return "unreadable", str(error) or "refused"
+    return "unreadable", str(error) or type(error).__name__
+
+
+def _journal(path: Path) -> Iterator[tuple[str, Song]]:
+    """What an earlier crawl read; a line that was being written when it was killed is left out."""
+    if not path.is_file():
+        return
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            song = Song(**json.loads(line))
+        except ValueError:
+            continue
+        yield song.source_id, song
+
+
+def say(message: dict[str, Any]) -> None:
+    """Tell whoever started the crawler."""
+    print(json.dumps(message), flush=True)
+
+
+def settings(task: Task) -> dict[str, Any]:
+    """How Scrapy is to behave."""
+    return {
+        "USER_AGENT": USER_AGENT,
+        "ROBOTSTXT_OBEY": True,
+        "SITE_HOSTS": [*{politeness.host(url) for urls in task.listings.values() for url in urls}, *task.audio_hosts],
+        "CONCURRENT_REQUESTS": task.concurrency,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": task.concurrency,
+        "DOWNLOAD_DELAY": 0,
+        "AUTOTHROTTLE_ENABLED": task.throttle,
+        "AUTOTHROTTLE_START_DELAY": 1,
+        "DOWNLOAD_TIMEOUT": task.timeout_s,
+        "DOWNLOAD_WARNSIZE": 0,
+        "RETRY_TIMES": task.retries,
+        "DNS_RESOLVER": politeness.PublicResolver,
+        "DOWNLOADER_MIDDLEWARES": {
+            politeness.OnSite: 50,
+            politeness.PatientRetry: 550,
+            "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+        },
+        "COOKIES_ENABLED": False,
+        "METAREFRESH_ENABLED": False,
+        "TELNETCONSOLE_ENABLED": False,
+        "LOG_LEVEL": "ERROR",
+    }
+
+
+def _end_with_the_one_who_started() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main() -> None:
+    """Crawl; see the module."""
+    task = Task(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_the_one_who_started, daemon=True).start()
+    try:
+        with FileLock(Path(task.folder) / ".lock", timeout=PATIENCE_WITH_ANOTHER_CRAWLER_S):
+            _crawl(task)
+    except Timeout:
+        say({"problem": f"Another crawler is at work in {task.folder}. Wait until it has ended."})
+
+
+def _crawl(task: Task) -> None:
+    process = AsyncCrawlerProcess(settings(task))
+    crawler = process.create_crawler(SongSpider)
+    process.crawl(crawler, task=task)
+    process.start()
+    spider = crawler.spider
+    assert isinstance(spider, SongSpider)
+    if spider.problem:
+        say({"problem": spider.problem})
+        return
+    if len(spider.songs) < spider.total:
+        raise SystemExit(1)
+    with replacing(task.songs) as partial:
+        partial.write_text(json.dumps([asdict(song) for song in spider.collected()]), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+
+from songgenre import tables
+from songgenre.sources.base import Song
+from songgenre.sources.catalogue import changed, summarise, tabulate
+
+
+def song(source_id: str, file: str, **options: str) -> Song:
+    return Song("folder", source_id, file, ("rock",), **options)
+
+
+def test_catalogue_holds_what_the_files_hold(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"song")
+    (tmp_path / "b.mp3").write_bytes(b"")
+    songs = [song("a", "a.mp3", artist="Anna", collection="mine"), song("b", "b.mp3")]
+    table = tabulate(songs, tmp_path).set_index("source_id")
+    assert table.loc["a", "sha256"] == hashlib.sha256(b"song").hexdigest()
+    assert table["bytes"].to_dict() == {"a": 4, "b": 0}
+    assert table["collection"].to_dict() == {"a": "mine", "b": "folder"}
+    assert table.loc["a", "artist"] == "Anna"
+    assert pd.isna(table.loc["b", "artist"])
+
+
+def test_catalogue_fits_its_schema_also_where_nothing_but_the_file_is_known(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"song")
+    table = tabulate([Song("folder", "a", "a.mp3", ())], tmp_path)
+    tables.write(table, tables.CATALOGUE, tmp_path / "catalogue.parquet")
+    assert tables.read(tables.CATALOGUE, tmp_path / "catalogue.parquet")["title"].isna().all()
+
+
+def test_catalogue_is_sorted_whatever_the_order_of_the_songs(tmp_path: Path) -> None:
+    songs = [song(name, name) for name in "dacb"]
+    for each in songs:
+        (tmp_path / each.file).write_text(each.file)
+    table = tabulate(songs, tmp_path)
+    assert table["track_id"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(table, tabulate(reversed(songs), tmp_path))
+
+
+def test_song_without_audio_is_in_the_catalogue_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_bytes(b"song")
+    there = song("a", "a.mp3", primary_genre="rock", split="test")
+    missing = [Song("folder", name, None, (), reason="unreadable", detail="it is\nnot there") for name in "bc"]
+    tables.write(tabulate([there, *missing], tmp_path), tables.CATALOGUE, tmp_path / "catalogue.parquet")
+    table = tables.read(tables.CATALOGUE, tmp_path / "catalogue.parquet").set_index("source_id")
+    assert table.loc["b", ["bytes", "reason", "detail"]].tolist() == [0, "unreadable", "it is not there"]
+    assert table.loc["a", ["primary_genre", "split"]].tolist() == ["rock", "test"]
+    assert table.loc["b", ["audio_path", "sha256", "primary_genre", "split"]].isna().all()
+
+
+def test_changed_names_files_that_are_missing_not_listed_or_others(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+    table = tabulate([song(name, name) for name in "abc"], tmp_path)
+    assert changed(table, tmp_path) == []
+    (tmp_path / "a").write_text("other")
+    (tmp_path / "b").unlink()
+    (tmp_path / "d").touch()
+    assert changed(table, tmp_path) == ["a", "b", "d"]
+
+
+def test_summary_counts(tmp_path: Path) -> None:
+    for name, content in {"a": "1", "b": "1", "c": "2"}.items():
+        (tmp_path / name).write_text(content * 1_000_000)
+    songs = [
+        Song("folder", "a", "a", ("rock", "jazz"), artist="Anna"),
+        Song("folder", "b", "b", ("rock",), artist="Anna"),
+        Song("folder", "c", "c", ()),
+        Song("folder", "d", None, ("pop",), reason="empty", detail="nothing in it"),
+    ]
+    assert summarise(tabulate(songs, tmp_path)).to_dict() == {
+        "songs": 4,
+        "songs without audio": 1,
+        "megabytes of audio": 3,
+        "genres": 3,
+        "artists": 1,
+        "songs without an artist": 2,
+        "songs of several genres": 1,
+        "songs with the same bytes as another": 1,
+    }

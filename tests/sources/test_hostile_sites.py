@@ -1,0 +1,296 @@
+"""One crawl of a site on which nearly everything is wrong; for each song the crawl goes on and the ledger knows why."""
+
+import gzip
+import socket
+import struct
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from songgenre import tables
+from songgenre.sources.base import Song, track_id
+from songgenre.sources.catalogue import tabulate
+from songgenre.sources.spider import LARGEST_PAGE
+from songgenre.sources.website import Task, Website
+
+LARGEST = 200_000
+RETRIES = 1
+TIMEOUT_S = 1.5
+ENDLESS_BYTES = Counter[str]()
+
+
+class Crawled(NamedTuple):
+    songs: dict[str, Song]
+    site: Any
+    elsewhere: Any
+    root: Path
+
+    def content(self, name: str) -> bytes:
+        return (self.root / "audio" / str(self.songs[name].file)).read_bytes()
+
+    def waits(self, path: str) -> list[float]:
+        times = [asked for asked_path, asked, _ in self.site.asked if asked_path == path]
+        return [later - earlier for earlier, later in pairwise(times)]
+
+
+def redirect(location: str) -> Callable[[Any], None]:
+    return lambda handler: handler.send(b"", 302, Location=location)
+
+
+def announce(handler: Any, length: int, **headers: str) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Type", "audio/mpeg")
+    handler.send_header("Content-Length", str(length))
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+
+
+def cut_off(handler: Any) -> None:
+    announce(handler, 5000)
+    handler.wfile.write(b"half")
+    handler.close_connection = True
+
+
+def goes_on_and_on(handler: Any) -> None:
+    announce(handler, 4)
+    handler.wfile.write(b"song" + b"more" * 1000)
+    handler.close_connection = True
+
+
+def endless(handler: Any) -> None:
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for _ in range(10_000):
+        handler.wfile.write(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+        ENDLESS_BYTES[handler.path] += 0x1000
+
+
+def bomb(handler: Any) -> None:
+    handler.send(gzip.compress(bytes(100_000_000)), type_="audio/mpeg", Content_Encoding="gzip")
+
+
+def stall(handler: Any) -> None:
+    time.sleep(2 * TIMEOUT_S)
+
+
+def stall_half_way(handler: Any) -> None:
+    announce(handler, 5000)
+    handler.wfile.write(b"half")
+    handler.wfile.flush()
+    time.sleep(2 * TIMEOUT_S)
+    handler.close_connection = True
+
+
+def reset(handler: Any) -> None:
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+
+
+def first(answer: Callable[[Any], None], then: bytes) -> Callable[[Any], None]:
+    asked = Counter[str]()
+
+    def answer_in_turn(handler: Any) -> None:
+        asked[handler.path] += 1
+        if asked[handler.path] == 1:
+            answer(handler)
+        else:
+            handler.send(then)
+
+    return answer_in_turn
+
+
+def deep(levels: int) -> str:
+    return '<script type="application/ld+json">' + '{"a":' * levels + "1" + "}" * levels + "</script>"
+
+
+def lay_traps(site: Any, elsewhere: Any) -> None:
+    def song(name: str, answer: Callable[[Any], None], **properties: Any) -> None:
+        site.song(name, **properties)
+        site.answers[f"/audio/{name}.mp3"] = answer
+
+    site.page("/robots.txt", "User-agent: *\nDisallow: /private/\n", type_="text/plain")
+    for name in ("good", "last", "empty", "text"):
+        site.song(name, content={"empty": b"", "text": b"<html>Gone</html>"}.get(name, b"la la"))
+    elsewhere.file("/audio.mp3", b"secret")
+    site.song("gone")
+    site.song("forbidden", "/private/forbidden.mp3")
+    song("redirected elsewhere", redirect(f"{elsewhere.url}/audio.mp3"))
+    song("redirected to metadata", redirect("http://169.254.169.254/latest/meta-data/"))
+    song("redirected to a file", redirect("file:///etc/passwd"))
+    song("redirected round", redirect("/audio/redirected round.mp3"))
+    song("moved", redirect("/audio/good.mp3"))
+    site.song("audio elsewhere", f"{elsewhere.url}/audio.mp3")
+    site.song("audio in a file", "file:///etc/passwd")
+    site.song("audio nowhere", "http://[")
+    song("too large", lambda handler: announce(handler, 10**12))
+    song("endless", endless)
+    song("bomb", bomb)
+    song("cut off", cut_off)
+    song("goes on", goes_on_and_on)
+    song("stalls", stall)
+    song("stalls half way", stall_half_way)
+    song("resets", reset)
+    song("resets once", first(reset, b"well"))
+    song("fails", lambda handler: handler.send(b"", 500))
+    song("busy once", first(lambda handler: handler.send(b"", 429, Retry_After="1"), b"well"))
+    song("busy for an hour", lambda handler: handler.send(b"", 503, Retry_After="3600"))
+    site.page("/song/no markup", "<h1>A song</h1>")
+    site.page("/song/broken markup", '<script type="application/ld+json">{"@type": "MusicRec</script>')
+    site.page("/song/deep markup", deep(20_000))
+    site.page(
+        "/song/markup of numbers", '<script type="application/ld+json">[1, null, {"@type": 7, "audio": [[]]}]</script>'
+    )
+    site.page("/song/no page", "\x00\x01\x02", type_="application/octet-stream")
+    site.answers["/song/endless page"] = endless
+    site.song("climbs", "/audio/../../../climbs.mp3", b"la")
+    site.answers["/climbs.mp3"] = lambda handler: handler.send(b"la")
+    site.song("odd ending", "/audio/odd.exe?x=.mp3", b"la")
+    site.song("control characters", content=b"la", name="Na\x00me\r\n\x1b[31m\u202e", byArtist="\ud800")
+    site.song("long name", content=b"la", name="x" * 100_000)
+    site.song("wrong type", content=b"la")
+    site.file("/audio/wrong type.mp3", b"la", type_="text/html; charset=utf-7")
+    for name in list(site.answers):
+        site.answers[name.replace(" ", "%20")] = site.answers[name]
+    names = [name.removeprefix("/song/") for name in site.answers if name.startswith("/song/") and " " not in name]
+    site.listing("/rock", *names)
+
+
+@pytest.fixture(scope="module")
+def crawled(
+    tmp_path_factory: pytest.TempPathFactory,
+    open_site: Callable[[], AbstractContextManager[Any]],
+    task: Callable[..., Task],
+) -> Iterator[Crawled]:
+    root = tmp_path_factory.mktemp("hostile")
+    (root / "audio").mkdir()
+    with open_site() as site, open_site() as elsewhere:
+        lay_traps(site, elsewhere)
+        to_crawl = task(
+            site, root / "kept", max_file_bytes=LARGEST, retries=RETRIES, timeout_s=TIMEOUT_S, concurrency=4
+        )
+        songs = Website(to_crawl).collect(root / "audio")
+        named = {song.source_id.rpartition("/")[2].replace("%20", " "): song for song in songs}
+        yield Crawled(named, site, elsewhere, root)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "detail"),
+    [
+        ("gone", "unreadable", "HTTP 404"),
+        ("forbidden", "unreadable", "Forbidden by robots.txt"),
+        ("redirected elsewhere", "unreadable", "on none of the site's hosts"),
+        ("redirected to metadata", "unreadable", "on none of the site's hosts"),
+        ("redirected to a file", "unreadable", "HTTP 302"),
+        ("redirected round", "unreadable", "max redirections reached"),
+        ("audio elsewhere", "unreadable", "on none of the site's hosts"),
+        ("audio in a file", "unreadable", "is no web address"),
+        ("audio nowhere", "unreadable", "no web address"),
+        ("too large", "unreadable", "larger than 0.2 MB"),
+        ("endless", "unreadable", "larger than 0.2 MB"),
+        ("bomb", "unreadable", "larger than 0.2 MB"),
+        ("cut off", "truncated", "before the announced length"),
+        ("stalls", "unreadable", "no whole answer within 1.5 s"),
+        ("stalls half way", "unreadable", "no whole answer within 1.5 s"),
+        ("fails", "unreadable", "HTTP 500"),
+        ("busy for an hour", "unreadable", "HTTP 503"),
+        ("no markup", "unreadable", "no schema.org MusicRecording"),
+        ("broken markup", "unreadable", "no schema.org MusicRecording"),
+        ("deep markup", "unreadable", "no schema.org MusicRecording"),
+        ("markup of numbers", "unreadable", "no schema.org MusicRecording"),
+        ("no page", "unreadable", "no schema.org MusicRecording"),
+        ("endless page", "unreadable", "larger than 5 MB"),
+    ],
+)
+def test_song_that_cannot_be_had_is_refused_with_the_reason(
+    crawled: Crawled, name: str, reason: str, detail: str
+) -> None:
+    song = crawled.songs[name]
+    assert (song.reason, song.file) == (reason, None)
+    assert detail in str(song.detail)
+
+
+def test_reset_connection_is_refused(crawled: Crawled) -> None:
+    assert crawled.songs["resets"].reason == "unreadable"
+    assert crawled.songs["resets"].detail
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("good", b"la la"),
+        ("last", b"la la"),
+        ("empty", b""),
+        ("text", b"<html>Gone</html>"),
+        ("moved", b"la la"),
+        ("goes on", b"song"),
+        ("resets once", b"well"),
+        ("busy once", b"well"),
+        ("climbs", b"la"),
+        ("odd ending", b"la"),
+        ("control characters", b"la"),
+        ("long name", b"la"),
+        ("wrong type", b"la"),
+    ],
+)
+def test_whatever_comes_as_audio_is_kept_for_the_next_stage_to_judge(
+    crawled: Crawled, name: str, content: bytes
+) -> None:
+    assert crawled.songs[name].reason is None
+    assert crawled.content(name) == content
+
+
+def test_files_have_names_of_our_own(crawled: Crawled) -> None:
+    for name, song in crawled.songs.items():
+        if song.file:
+            assert song.file == track_id("shop", song.source_id) + (".audio" if name == "odd ending" else ".mp3")
+
+
+def test_nothing_is_written_elsewhere(crawled: Crawled) -> None:
+    assert {path.name for path in crawled.root.iterdir()} == {"audio", "kept"}
+    assert {path.name for path in (crawled.root / "audio").iterdir()} == {
+        song.file for song in crawled.songs.values() if song.file
+    }
+
+
+def test_no_other_host_is_asked_for_anything(crawled: Crawled) -> None:
+    assert crawled.elsewhere.asked == []
+    assert not any(path.startswith("/private") for path in crawled.site.counts())
+
+
+def test_endless_body_is_not_waited_for(crawled: Crawled) -> None:
+    in_the_sockets = 8_000_000
+    assert LARGEST < ENDLESS_BYTES["/audio/endless.mp3"] < LARGEST + in_the_sockets
+    assert LARGEST_PAGE < ENDLESS_BYTES["/song/endless%20page"] < LARGEST_PAGE + in_the_sockets
+
+
+def test_failed_requests_are_repeated_as_often_as_allowed(crawled: Crawled) -> None:
+    counts = crawled.site.counts()
+    for name in ("fails", "cut%20off", "stalls", "resets"):
+        assert counts[f"/audio/{name}.mp3"] == 1 + RETRIES
+    for name in ("gone", "too%20large", "busy%20for%20an%20hour"):
+        assert counts[f"/audio/{name}.mp3"] == 1
+
+
+def test_repeated_requests_wait_as_long_as_asked(crawled: Crawled) -> None:
+    assert min(crawled.waits("/audio/busy%20once.mp3")) >= 1
+    assert min(crawled.waits("/audio/fails.mp3")) >= 1
+
+
+def test_catalogue_takes_it_all(crawled: Crawled) -> None:
+    table = tabulate(crawled.songs.values(), crawled.root / "audio").set_index("source_id")
+    tables.write(
+        table.reset_index()[list(tables.CATALOGUE.columns)], tables.CATALOGUE, crawled.root / "kept" / "x.parquet"
+    )
+    strange = table.loc["/song/control%20characters"]
+    assert strange["title"].isprintable() or "\u202e" in strange["title"]
+    assert not set("\x00\x1b\r\n") & set(strange["title"])
+    assert len(table.loc["/song/long%20name", "title"]) == 500
+    assert len(table) == len(crawled.songs)
