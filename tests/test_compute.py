@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from songgenre.compute import parallel_map
+from songgenre.compute import parallel_map, workers
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -32,3 +32,10 @@ def test_work_is_done_in_other_processes_with_one_thread_each() -> None:
     results = list(parallel_map(where, ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"], "looking"))
     assert os.getpid() not in {pid for pid, _ in results}
     assert {threads for _, threads in results} == {"1"}
+
+
+def test_single_tasks_are_done_in_other_processes_with_one_thread_each() -> None:
+    asked = [workers().submit(os.environ.get, "OMP_NUM_THREADS"), workers().submit(os.getpid)]
+    threads, pid = (future.result() for future in asked)
+    assert threads == "1"
+    assert pid != os.getpid()

@@ -60,10 +60,23 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("section", "name", "value"),
     [
-        ("scraping", "seed", 1.5),
-        ("scraping", "seed", -1),
-        ("scraping", "demo_songs_per_genre", "48"),
+        ("scraping.demo", "seed", 1.5),
+        ("scraping.demo", "seed", -1),
+        ("scraping.demo", "songs_per_genre", "48"),
         ("scraping", "source", "internet"),
+        ("scraping.fma", "size", "full"),
+        ("scraping.fma", "url", "os.unil.cloud.switch.ch/fma"),
+        ("scraping.site", "name", "../shop"),
+        ("scraping.site", "listings", {}),
+        ("scraping.site", "listings", {"rock": ["file:///etc/passwd"]}),
+        ("scraping.site", "listings", {"rock": []}),
+        ("scraping.site", "song_links", "(["),
+        ("scraping.site", "next_links", "*"),
+        ("scraping.crawl", "retries", -1),
+        ("scraping.crawl", "max_file_mb", 0.0),
+        ("scraping.crawl", "throttle", "no"),
+        ("wrangling", "split", "random"),
+        ("wrangling", "balance", "yes"),
         ("wrangling", "silence_db", 0.0),
         ("wrangling", "two_genres", "both"),
         ("wrangling", "validation_fraction", 0.0),
@@ -81,7 +94,10 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
     ],
 )
 def test_wrong_value_is_named(content: dict[str, Any], tmp_path: Path, section: str, name: str, value: Any) -> None:
-    content[section][name] = value
+    inner = content
+    for part in section.split("."):
+        inner = inner[part]
+    inner[name] = value
     with pytest.raises(UserError) as error:
         load(write(content, tmp_path))
     assert f"{section}.{name}" in str(error.value)

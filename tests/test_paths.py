@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,20 @@ def test_a_folder_for_which_nothing_was_written_stays(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), replacing(path):
         pass
     assert [file.name for file in path.iterdir()] == ["old"]
+
+
+def test_what_a_killed_process_has_left_is_removed_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f".folder.{ended.pid}.partial"
+    left.mkdir()
+    (left / "half").touch()
+    (tmp_path / f".file.txt.{ended.pid}.partial").touch()
+    (tmp_path / f".folder.{os.getppid()}.partial").mkdir()
+    (tmp_path / ".folder.of mine.partial").touch()
+    with replacing(tmp_path / "folder") as partial:
+        partial.mkdir()
+    with replacing(tmp_path / "file.txt") as partial:
+        partial.touch()
+    kept = {"folder", "file.txt", f".folder.{os.getppid()}.partial", ".folder.of mine.partial"}
+    assert {path.name for path in tmp_path.iterdir()} == kept

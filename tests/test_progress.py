@@ -10,7 +10,7 @@ from multiprocessing.connection import Client
 import pytest
 from rich.console import Console
 
-from songgenre.progress import ADDRESS, KEY, listening, track
+from songgenre.progress import ADDRESS, KEY, listening, say, track
 
 REPORT = """
 import sys
@@ -49,6 +49,18 @@ def test_start_and_end_of_each_step_are_printed_by_the_runner(runner: dict[str, 
     assert report(runner, n=50) == "['a', 'b', 'c']\n"
     expected = ["features: 0/3", "features: 3/3", "training: 0/50", "training: 50/50"]
     assert soon(lambda: screen.getvalue().split("\n")[:-1] == expected), screen.getvalue()
+
+
+def test_what_a_process_says_is_printed_by_the_runner(runner: dict[str, str], screen: io.StringIO) -> None:
+    script = "from songgenre.progress import say; say('refused [bold]3[/] songs')"
+    ended = subprocess.run([sys.executable, "-c", script], env=os.environ | runner, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("", "")
+    assert soon(lambda: screen.getvalue() == "refused [bold]3[/] songs\n"), screen.getvalue()
+
+
+def test_what_is_said_without_a_runner_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    say("refused 3 songs")
+    assert capsys.readouterr().err == "refused 3 songs\n"
 
 
 def test_stranger_without_the_key_is_turned_away_and_the_others_are_not(

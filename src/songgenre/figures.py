@@ -62,7 +62,7 @@ def splits(tracks: pd.DataFrame) -> Figure:
     counts.plot.barh(stacked=True, ax=axes, color=sns.color_palette("Blues_r", len(counts.columns) + 1), width=0.8)
     axes.set(title="Songs per genre and split", xlabel="songs", ylabel="")
     axes.invert_yaxis()
-    axes.legend(title="split")
+    axes.legend(title="split", loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

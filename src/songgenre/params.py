@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -21,7 +21,7 @@ class Section(BaseModel):
 
 class Site(Section):
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
-    listings: dict[str, list[str]] = Field(min_length=1)
+    listings: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(min_length=1)
     song_links: str
     next_links: str
     audio_hosts: list[str]

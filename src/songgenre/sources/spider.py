@@ -82,8 +82,11 @@ class SongSpider(Spider):
         self.origin = _origin(next(iter(task.listings.values()))[0])
         self.audio = Path(task.folder)
         self.known = dict(_journal(task.journal))
+        self.journal = task.journal.open("a", encoding="utf-8")
+        self.journal.write("\n")  # ends the line that was being written when an earlier crawl was killed
         self.songs: dict[int, Song] = {}
         self.bytes: dict[int, int] = {}
+        self.total_bytes = 0
         self.total = 0
         self.problem: str | None = None
         self.song_links = LinkExtractor(allow=task.song_links, deny_extensions=[])
@@ -107,7 +110,6 @@ class SongSpider(Spider):
                     song.page,
                     callback=self.read_song,
                     errback=self.refuse,
-                    priority=-song.place,
                     dont_filter=True,
                     cb_kwargs={"listed": song},
                     meta={"download_maxsize": LARGEST_PAGE},
@@ -176,7 +178,7 @@ class SongSpider(Spider):
                 url,
                 callback=self.keep_audio,
                 errback=self.refuse,
-                priority=-listed.place,
+                priority=1,
                 dont_filter=True,
                 cb_kwargs={"listed": listed, "song": song},
                 meta={"download_maxsize": self.task.max_file_bytes},
@@ -187,8 +189,7 @@ class SongSpider(Spider):
         if self._is_enough(listed):
             self._refuse(listed, self._surplus(), song)
             return
-        with self.task.journal.open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(asdict(song)) + "\n")
+        print(json.dumps(asdict(song)), file=self.journal, flush=True)
         yield request
 
     def _song(self, listed: Listed, recording: markup.Recording, audio_url: str) -> Song:
@@ -225,6 +226,7 @@ class SongSpider(Spider):
     def _done(self, listed: Listed, song: Song) -> None:
         self.songs[listed.place] = replace(song, genres=tuple(listed.genres))
         self.bytes[listed.place] = (self.audio / song.file).stat().st_size if song.file else 0
+        self.total_bytes += self.bytes[listed.place]
         say({"done": song.source_id})
 
     def _refuse(self, listed: Listed, why: tuple[str, str], song: Song | None = None) -> None:
@@ -234,7 +236,7 @@ class SongSpider(Spider):
 
     def _is_enough(self, listed: Listed) -> bool:
         """Whether the songs before this one alone are all the bytes that were asked for."""
-        if sum(self.bytes.values()) < self.task.max_total_bytes:
+        if self.total_bytes < self.task.max_total_bytes:
             return False
         return sum(size for place, size in self.bytes.items() if place < listed.place) >= self.task.max_total_bytes
 
@@ -326,6 +328,9 @@ def settings(task: Task) -> dict[str, Any]:
             politeness.PatientRetry: 550,
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
         },
+        "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",
+        "CONCURRENT_ITEMS": 1,
+        "DOWNLOADER_STATS": False,
         "COOKIES_ENABLED": False,
         "METAREFRESH_ENABLED": False,
         "TELNETCONSOLE_ENABLED": False,
