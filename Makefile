@@ -48,6 +48,6 @@ lock: setup ## Resolve pyproject.toml anew into requirements.lock
 		--generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv, caches and everything that the stages wrote; the DVC cache stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/clean data/features models
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/clean data/features data/cache models
 	rm -rf reports/html reports/notebooks reports/predictions reports/failed reports/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

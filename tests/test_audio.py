@@ -2,6 +2,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -156,6 +157,29 @@ def test_clips_lie_where_the_tracks_say(tmp_path: Path) -> None:
         {"audio_path": ["a.mp3", "b.mp3"], "clip_start_s": [0.0, 3.5], "clip_duration_s": [30.0, 7.0]}
     )
     assert clips(tracks, tmp_path) == [Clip(tmp_path / "a.mp3", 0, 30), Clip(tmp_path / "b.mp3", 3.5, 7)]
+
+
+@pytest.mark.parametrize("folder", ["s3://bucket/audio", "s3://bucket/audio/"])
+def test_clips_may_lie_at_a_url(folder: str) -> None:
+    tracks = pd.DataFrame({"audio_path": ["a.mp3"], "clip_start_s": [0.0], "clip_duration_s": [30.0]})
+    assert clips(tracks, folder) == [Clip("s3://bucket/audio/a.mp3", 0, 30)]
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_clip_at_a_url_is_that_of_the_file(tmp_path: Path, melody: Maker, write_audio: Writer, suffix: str) -> None:
+    path = write_audio(tmp_path / f"song{suffix}", melody(seed=1, seconds=4, sample_rate=SR), SR)
+    clip = Clip(path, 1.5, 2)
+    np.testing.assert_array_equal(load(clip._replace(path=path.as_uri()), SR), load(clip, SR))
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [("memory://missing.mp3", "it cannot be read"), ("attic://song.mp3", "attic"), ("memory://noise.mp3", "damaged")],
+)
+def test_what_is_no_audio_at_a_url_is_named(url: str, why: str) -> None:
+    fsspec.filesystem("memory").pipe_file("noise.mp3", b"not a song")
+    with pytest.raises(UserError, match=f"{url}.*{why}"):
+        load(Clip(url, 0, 1), SR)
 
 
 @pytest.mark.parametrize("level", [1.0, 0.1, 0.001])

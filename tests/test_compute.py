@@ -35,7 +35,7 @@ def test_work_is_done_in_other_processes_with_one_thread_each() -> None:
 
 
 def test_single_tasks_are_done_in_other_processes_with_one_thread_each() -> None:
-    asked = [workers().submit(os.environ.get, "OMP_NUM_THREADS"), workers().submit(os.getpid)]
+    asked = [workers().submit(os.getenv, "OMP_NUM_THREADS"), workers().submit(os.getpid)]
     threads, pid = (future.result() for future in asked)
     assert threads == "1"
     assert pid != os.getpid()

@@ -91,6 +91,9 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
         ("cnn", "widths", []),
         ("cnn", "epochs", None),
         ("evaluation", "bootstrap_samples", 10),
+        ("compute", "scheduler", "host:8786"),
+        ("compute", "scheduler", "http://host:8786"),
+        ("compute", "audio", None),
     ],
 )
 def test_wrong_value_is_named(content: dict[str, Any], tmp_path: Path, section: str, name: str, value: Any) -> None:
@@ -124,6 +127,12 @@ def test_something_must_be_left_to_train_on(content: dict[str, Any], tmp_path: P
 def test_source_folder_needs_a_folder(content: dict[str, Any], tmp_path: Path) -> None:
     content["scraping"]["source"] = "folder"
     with pytest.raises(UserError, match="folder must name a directory"):
+        load(write(content, tmp_path))
+
+
+def test_cluster_that_reads_audio_elsewhere_needs_a_cache_elsewhere(content: dict[str, Any], tmp_path: Path) -> None:
+    content["compute"] |= {"scheduler": "tcp://host:8786", "audio": "s3://bucket/audio"}
+    with pytest.raises(UserError, match="cache must name a place"):
         load(write(content, tmp_path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator
@@ -31,24 +32,38 @@ DECODING_ERRORS = (RuntimeError, ValueError, MemoryError)
 
 
 class Clip(NamedTuple):
-    """A part of a file that libsndfile reads: wav, au, aiff, flac, ogg, opus or mp3."""
+    """A part of a file that libsndfile reads: wav, au, aiff, flac, ogg, opus or mp3.
 
-    path: Path
+    Parameters
+    ----------
+    path : Path or str
+        A file, or the URL of one that fsspec reaches, for example ``s3://bucket/audio/song.mp3``.
+    start_s, duration_s : float
+    """
+
+    path: Path | str
     start_s: float
     duration_s: float
 
 
-def clips(tracks: pd.DataFrame, folder: Path) -> list[Clip]:
+def clips(tracks: pd.DataFrame, folder: Path | str) -> list[Clip]:
     """Where the clips of tracks lie.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.TRACKS`.
-    folder : Path
-        That of the collected audio.
+    folder : Path or str
+        That of the collected audio, or the URL of a copy.
     """
-    return [Clip(folder / track.audio_path, track.clip_start_s, track.clip_duration_s) for track in tracks.itertuples()]
+    return [
+        Clip(_within(folder, track.audio_path), track.clip_start_s, track.clip_duration_s)
+        for track in tracks.itertuples()
+    ]
+
+
+def _within(folder: Path | str, name: str) -> Path | str:
+    return f"{folder.rstrip('/')}/{name}" if isinstance(folder, str) else folder / name
 
 
 def open_bytes(path: Path) -> BinaryIO:
@@ -65,19 +80,40 @@ def open_bytes(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def open_audio(path: Path) -> Iterator[soundfile.SoundFile]:
+def open_audio(path: Path | str) -> Iterator[soundfile.SoundFile]:
     """Open an audio file to decode it, without a word from the decoders.
+
+    Parameters
+    ----------
+    path : Path or str
+        A file, or the URL of one that fsspec reaches, which is read into memory.
 
     Raises
     ------
+    UserError
+        If what is at a URL cannot be had.
     OSError
         As `open_bytes`.
     RuntimeError, ValueError, MemoryError
         If it cannot be decoded.
     """
-    open_bytes(path).close()
-    with quiet_libraries(), soundfile.SoundFile(os.fsencode(path)) as file:
+    if isinstance(path, str):
+        source: io.BytesIO | bytes = io.BytesIO(_fetched(path))
+    else:
+        open_bytes(path).close()
+        source = os.fsencode(path)
+    with quiet_libraries(), soundfile.SoundFile(source) as file:
         yield file
+
+
+def _fetched(url: str) -> bytes:
+    import fsspec
+
+    try:
+        file_system, path = fsspec.url_to_fs(url)
+        return file_system.cat_file(path)
+    except Exception as error:  # every file system has its own
+        raise UserError(f"Expected an audio file at {url}, but it cannot be read: {error}.") from None
 
 
 def blocks(file: soundfile.SoundFile, frames: int | None = None) -> Iterator[np.ndarray]:
@@ -143,18 +179,36 @@ def level_db(clip: Clip) -> float:
     return float(10 * np.log10(np.mean(np.square(y, dtype=np.float64))))
 
 
+def duration_s(path: Path | str) -> float:
+    """Length of a file in seconds, as it announces it.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be decoded.
+    """
+    with _decoding(path) as file:
+        return file.frames / file.samplerate
+
+
 def _native(clip: Clip) -> tuple[np.ndarray, int]:
     """What there is of a clip, in mono, and its sample rate."""
+    with _decoding(clip.path) as file:
+        file.seek(min(round(clip.start_s * file.samplerate), file.frames))
+        frames = round(clip.duration_s * file.samplerate)
+        mono = [np.empty(0, np.float32), *(y.mean(axis=1) for y in blocks(file, frames))]
+        return np.concatenate(mono), file.samplerate
+
+
+@contextmanager
+def _decoding(path: Path | str) -> Iterator[soundfile.SoundFile]:
     try:
-        with open_audio(clip.path) as file:
-            file.seek(min(round(clip.start_s * file.samplerate), file.frames))
-            frames = round(clip.duration_s * file.samplerate)
-            mono = [np.empty(0, np.float32), *(y.mean(axis=1) for y in blocks(file, frames))]
-            return np.concatenate(mono), file.samplerate
+        with open_audio(path) as file:
+            yield file
     except OSError as error:
-        raise UserError(f"Expected an audio file at {clip.path}, but it cannot be read: {error.strerror}.") from None
+        raise UserError(f"Expected an audio file at {path}, but it cannot be read: {error.strerror}.") from None
     except DECODING_ERRORS:
         raise UserError(
-            f"Expected {FORMATS} audio in {clip.path}, but it is something else or damaged. "
+            f"Expected {FORMATS} audio in {path}, but it is something else or damaged. "
             "Fetch it again, or convert it to flac or mp3."
         ) from None

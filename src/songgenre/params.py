@@ -105,11 +105,12 @@ class Eda(Section):
 
 
 class Features(Section):
+    family: Literal["study", "fma", "full"]
     sample_rate: int = Field(ge=16000)  # spectral contrast looks up to 6.4 kHz
     n_fft: int = Field(ge=256)
-    hop_length: int = Field(ge=64)
-    n_mfcc: int = Field(ge=1)
-    n_mels: int = Field(ge=16)
+    hop_length: int = Field(ge=64, multiple_of=64)  # halved six times for the constant-Q transform
+    n_mfcc: int = Field(ge=1, le=40)
+    n_mels: int = Field(ge=40)
     mel_db_range: float = Field(gt=0)
 
 
@@ -138,6 +139,18 @@ class Evaluation(Section):
     seed: int = Field(ge=0)
 
 
+class Compute(Section):
+    scheduler: str | None = Field(pattern=r"^(tcp|tls)://\S+$")
+    audio: str
+    cache: str
+
+    @model_validator(mode="after")
+    def _cache_is_where_the_audio_is(self) -> Compute:
+        if self.scheduler and self.audio and not self.cache:
+            raise ValueError("audio is not in this folder, so cache must name a place that the workers can reach, too")
+        return self
+
+
 class Params(Section):
     """All of ``params.yaml``."""
 
@@ -148,9 +161,10 @@ class Params(Section):
     sklearn: Sklearn
     cnn: Cnn
     evaluation: Evaluation
+    compute: Compute
 
     def section(self, name: str) -> dict[str, Any]:
-        """The parameters of one stage, as plain literals.
+        """The parameters of one section, as plain literals.
 
         Raises
         ------
@@ -159,7 +173,7 @@ class Params(Section):
         """
         if name not in type(self).model_fields:
             known = ", ".join(type(self).model_fields)
-            raise UserError(f"Expected a stage with parameters ({known}), got {name!r}.")
+            raise UserError(f"Expected a section of params.yaml ({known}), got {name!r}.")
         section: Section = getattr(self, name)
         return section.model_dump()
 

@@ -71,6 +71,10 @@ class Project:
     def mel_index(self) -> Path:
         return self.root / "data" / "features" / "mel_index.parquet"
 
+    @property
+    def feature_cache(self) -> Path:
+        return self.root / "data" / "cache" / "features"
+
     def model(self, family: str) -> Path:
         """Folder of the models that the stage ``family`` trains."""
         return self.root / "models" / family
@@ -148,7 +152,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         process = left.suffixes[-2][1:]
-        if process.isdecimal() and not psutil.pid_exists(int(process)):
+        if process.isdecimal() and not _is_running(int(process)):
             _remove(left)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -158,6 +162,13 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         _remove(partial)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _remove(path: Path) -> None:

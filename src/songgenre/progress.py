@@ -59,8 +59,8 @@ def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
         return
     runner.send((description, 0, total))
     for done, item in enumerate(items, start=1):
-        yield item
         runner.send((description, done, total))
+        yield item
 
 
 def say(text: str) -> None:

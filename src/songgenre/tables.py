@@ -79,7 +79,8 @@ CATALOGUE = pa.DataFrameSchema(
 TRACKS = pa.DataFrameSchema(
     _track_id
     | {
-        "audio_path": _text(unique=True),
+        "audio_path": _text(unique=True, checks=pa.Check.str_matches(FILE_NAME)),
+        "sha256": _text(checks=pa.Check.str_matches("^[0-9a-f]{64}$")),
         "genre": _text(),
         "title": _text(nullable=True),
         "artist": _text(nullable=True),

@@ -1,3 +1,9 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,20 +14,22 @@ import pytest
 from songgenre import tables
 from songgenre.audio import Clip, load
 from songgenre.errors import UserError
-from songgenre.features.descriptors import describe
+from songgenre.features import describe_and_mel
+from songgenre.features.descriptors import columns
 from songgenre.features.extract import Recipe, extract, extract_corpus
-from songgenre.features.spectra import mel_image, spectra
+from songgenre.features.spectra import MOST_MFCC
 from songgenre.paths import Project
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
 
-RECIPE = Recipe(sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=32, mel_db_range=60.0)
+RECIPE = Recipe("study", sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=48, mel_db_range=60.0)
 
 TRACKS = pd.DataFrame(
     {
         "track_id": ["c", "a", "b"],
         "audio_path": ["c.flac", "a.wav", "b.mp3"],
+        "sha256": ["c" * 64, "a" * 64, "b" * 64],
         "clip_start_s": [0.5, 0.0, 1.0],
         "clip_duration_s": [3.0, 1.25, 3.0],
     },
@@ -50,11 +58,10 @@ def clip(project: Project, row: int) -> Clip:
 def test_features_are_those_of_the_decoded_clip(project: Project) -> None:
     features = extract(clip(project, 0), RECIPE)
     y = load(clip(project, 0), 22_050)
-    its_spectra = spectra(y, 22_050, 1024, 256, 32)
-    image, db_max = mel_image(its_spectra.mel_power, 60)
-    assert features.descriptors == describe(y, its_spectra, 5)
+    parameters = {"n_fft": 1024, "hop_length": 256, "n_mels": 48, "db_range": 60.0}
+    described, image = describe_and_mel(y, 22_050, family="study", n_mfcc=MOST_MFCC, **parameters)
+    np.testing.assert_array_equal(features.descriptors, described)
     np.testing.assert_array_equal(features.mel, image)
-    assert features.mel_db_max == db_max
 
 
 def test_rows_are_in_the_order_of_the_tracks(project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame]) -> None:
@@ -64,8 +71,10 @@ def test_rows_are_in_the_order_of_the_tracks(project: Project, extracted: tuple[
     assert mel_index["row"].tolist() == [0, 1, 2]
     for row in range(3):
         alone = extract(clip(project, row), RECIPE)
+        expected = pd.Series(alone.descriptors, columns("study", MOST_MFCC))[columns("study", 5)]
         values = descriptors.drop(columns="track_id").iloc[row]
-        np.testing.assert_allclose(values, list(alone.descriptors.values()), rtol=1e-5, atol=1e-7)
+        assert values.index.tolist() == expected.index.tolist()
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-7)
         width = alone.mel.shape[1]
         assert np.abs(mel[row, :, :width].astype(int) - alone.mel).max() <= 1
         assert mel_index["db_max"].iloc[row] == pytest.approx(alone.mel_db_max, abs=1e-4)
@@ -76,7 +85,7 @@ def test_images_have_the_width_of_the_longest_clip_and_shorter_ones_begin_anew(
 ) -> None:
     mel = np.load(project.mel, mmap_mode="r")
     assert mel.dtype == np.uint8
-    assert mel.shape == (3, 32, 1 + 3 * 22_050 // 256)
+    assert mel.shape == (3, 48, 1 + 3 * 22_050 // 256)
     width = 1 + round(1.25 * 22_050) // 256
     np.testing.assert_array_equal(mel[1, :, width : 2 * width], mel[1, :, :width])
     np.testing.assert_array_equal(mel[1, :, 2 * width :], mel[1, :, : mel.shape[2] - 2 * width])
@@ -94,8 +103,122 @@ def test_file_that_cannot_be_decoded_is_named_and_the_old_images_stay(
 ) -> None:
     before = project.mel.read_bytes()
     (project.audio / "broken.mp3").write_text("not a song")
-    broken = TRACKS.assign(audio_path=["c.flac", "broken.mp3", "b.mp3"])
+    broken = TRACKS.assign(audio_path=["c.flac", "broken.mp3", "b.mp3"], sha256=["c" * 64, "d" * 64, "b" * 64])
     with pytest.raises(UserError, match=r"broken\.mp3"):
         extract_corpus(broken, project, RECIPE)
     assert project.mel.read_bytes() == before
     assert list(project.mel.parent.iterdir()) == [project.mel]
+
+
+@pytest.fixture
+def copy(project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> Project:
+    """The project with its cache."""
+    shutil.copytree(project.root, tmp_path / "copy")
+    return Project(tmp_path / "copy")
+
+
+def same(project: Project, copy: Project, recipe: Recipe = RECIPE) -> None:
+    """Features computed with what is in the cache of the copy are those computed from nothing."""
+    with_cache = extract_corpus(TRACKS, copy, recipe)
+    images = copy.mel.read_bytes()
+    shutil.rmtree(copy.feature_cache)
+    shutil.copytree(project.audio, copy.audio, dirs_exist_ok=True)
+    without = extract_corpus(TRACKS, copy, recipe)
+    assert images == copy.mel.read_bytes()
+    for before, after in zip(with_cache, without, strict=True):
+        pd.testing.assert_frame_equal(before, after, check_exact=True)
+
+
+def unreadable(project: Project, *names: str) -> None:
+    for name in names:
+        (project.audio / name).write_text("not a song any more")
+
+
+def test_songs_that_are_known_are_not_decoded_again(project: Project, copy: Project) -> None:
+    unreadable(copy, "a.wav", "b.mp3", "c.flac")
+    same(project, copy)
+
+
+def test_another_number_of_mfcc_decodes_nothing(project: Project, copy: Project) -> None:
+    unreadable(copy, "a.wav", "b.mp3", "c.flac")
+    same(project, copy, RECIPE._replace(n_mfcc=31))
+
+
+def test_only_new_songs_are_computed(project: Project, copy: Project, melody: Maker, write_audio: Writer) -> None:
+    write_audio(copy.audio / "new.wav", melody(9, seconds=4))
+    new = TRACKS.iloc[:1].assign(track_id="new", audio_path="new.wav", sha256="e" * 64)
+    unreadable(copy, "a.wav", "b.mp3", "c.flac")
+    descriptors, _ = extract_corpus(pd.concat([TRACKS[:2], new, TRACKS[2:]]), copy, RECIPE)
+    assert descriptors["track_id"].tolist() == ["c", "a", "new", "b"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"hop_length": 512}, {"n_mels": 40}, {"family": "fma"}, {"mel_db_range": 50.0}, {"sample_rate": 16_000}],
+)
+def test_other_parameters_compute_anew(copy: Project, changed: dict[str, object]) -> None:
+    unreadable(copy, "a.wav", "b.mp3", "c.flac")
+    with pytest.raises(UserError):
+        extract_corpus(TRACKS, copy, RECIPE._replace(**changed))
+
+
+@pytest.mark.parametrize("column", ["sha256", "clip_start_s", "clip_duration_s"])
+def test_other_audio_or_another_part_of_it_is_computed_anew(copy: Project, column: str) -> None:
+    unreadable(copy, "c.flac")
+    other = TRACKS.copy()
+    other.loc[other.index[0], column] = "f" * 64 if column == "sha256" else 0.25
+    with pytest.raises(UserError, match=r"c\.flac"):
+        extract_corpus(other, copy, RECIPE)
+
+
+def test_other_code_computes_anew(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("songgenre.features.cache.code_version", lambda: "another")
+    unreadable(copy, "c.flac")
+    with pytest.raises(UserError, match=r"c\.flac"):
+        extract_corpus(TRACKS, copy, RECIPE)
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK", None])
+def test_damaged_entry_is_computed_anew_and_mended(project: Project, copy: Project, damage: bytes | None) -> None:
+    entry = next(copy.feature_cache.rglob("*.npz"))
+    whole = entry.read_bytes()
+    middle = len(whole) // 2
+    entry.write_bytes(whole[:middle] + b"????" + whole[middle + 4 :] if damage is None else damage)
+    extract_corpus(TRACKS, copy, RECIPE)
+    with np.load(entry) as mended:
+        assert set(mended) == {"descriptors", "mel", "mel_db_max"}
+    same(project, copy)
+
+
+def test_cache_may_be_deleted_at_any_time(project: Project, copy: Project) -> None:
+    for entry in list(copy.feature_cache.rglob("*.npz"))[:2]:
+        entry.unlink()
+    same(project, copy)
+
+
+def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> None:
+    shutil.rmtree(copy.feature_cache)
+    script = (
+        "import sys; from pathlib import Path; import pandas as pd; from songgenre.paths import Project;"
+        "from songgenre.features.extract import Recipe, extract_corpus;"
+        "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), Recipe(*eval(sys.argv[3])))"
+    )
+    tracks = copy.root / "tracks.pickle"
+    many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(200)])
+    many.to_pickle(tracks)
+    killed = subprocess.Popen(
+        [sys.executable, "-c", script, str(copy.root), str(tracks), repr(tuple(RECIPE))], start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while len(list(copy.feature_cache.rglob("*.npz"))) < 30:
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    kept = len(list(copy.feature_cache.rglob("*.npz")))
+    assert 30 <= kept < len(many)
+    unreadable(copy, "a.wav", "b.mp3", "c.flac")
+    known = set(path.stem for path in copy.feature_cache.rglob("*.npz"))
+    assert len(known) == kept
+    in_flight = 2 * (os.cpu_count() or 1)
+    extract_corpus(many.iloc[: kept - in_flight], copy, RECIPE)

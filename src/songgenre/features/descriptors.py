@@ -1,85 +1,236 @@
-"""The nine descriptors of the first study, and tempo."""
+"""The descriptors: what music research has named, frame by frame, and what is made of them for a whole clip.
+
+Each is what librosa's function of the same name gives (McFee et al. 2015), with the transforms shared.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import librosa
 import numpy as np
 
-from songgenre.features.spectra import Spectra
-from songgenre.features.statistics import summarise
+from songgenre.features import kernels
+from songgenre.features.spectra import MOST_MFCC, N_CHROMA, Spectra
+
+Family = Literal["study", "fma", "full"]
+
+N_CONTRAST_BANDS = 6
+CONTRAST_FMIN = 200.0
+CONTRAST_QUANTILE = 0.02
+ZERO = 1e-10
+"""A sample as small as this has no sign."""
 
 
-class Meaning(NamedTuple):
-    """What a descriptor says."""
-
-    unit: str
-    meaning: str
-
-
-DICTIONARY = {
-    "chroma": Meaning("0 to 1", "share of each of the twelve pitch classes"),
-    "rms": Meaning("full scale", "loudness: root mean square"),
-    "spectral_centroid": Meaning("Hz", "brightness: centre of mass of the spectrum"),
-    "spectral_bandwidth": Meaning("Hz", "spread of the spectrum around its centroid"),
-    "spectral_contrast": Meaning("dB", "peaks against valleys in each of seven octave bands"),
-    "spectral_rolloff": Meaning("Hz", "frequency below which 85 % of the magnitude lies"),
-    "zero_crossing_rate": Meaning("per sample", "how often the signal changes its sign: noisiness"),
-    "mfcc": Meaning("dB", "timbre: shape of the mel spectrum on a cosine basis"),
-    "tonnetz": Meaning("-1 to 1", "tonal centroid: fifths, minor and major thirds"),
-    "tempo": Meaning("beats per minute", "the most likely beat"),
-}
-
-
-def describe(y: np.ndarray, spectra: Spectra, n_mfcc: int) -> dict[str, float]:
-    """Describe a clip by statistics over time of each descriptor (`summarise`), and its tempo.
-
-    Each is that of librosa's function of the same name (McFee et al. 2015), with ``sr`` given and the spectrogram
-    shared. `DICTIONARY` tells what they mean. Tonnetz is computed from the STFT chroma.
+class Descriptor(NamedTuple):
+    """A property of every frame, or of the whole clip.
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n,)]
-    spectra : Spectra
-        Of the same clip.
-    n_mfcc : int
-
-    Returns
-    -------
-    dict
-        Finite numbers only; silence has tempo 0 and tonnetz 0.
+    n_rows : int
+        Of the property; 0 if it is a number for the whole clip.
+    unit, meaning, reference : str
+        For the data dictionary.
+    compute : callable
+        Gives an array [shape=(n_rows, n_frames)], or a number.
     """
-    statistics: dict[str, float] = {}
-    for name, frames in _frames(y, spectra, n_mfcc).items():
-        statistics |= summarise(name, frames)
-    return statistics | {"tempo": _tempo(spectra)}
+
+    n_rows: int
+    unit: str
+    meaning: str
+    reference: str
+    compute: Callable[[Spectra], np.ndarray | float]
 
 
-def _frames(y: np.ndarray, spectra: Spectra, n_mfcc: int) -> dict[str, np.ndarray]:
-    """Every descriptor over time [shape=(n_rows, n_frames)]."""
-    sr, magnitude = spectra.sample_rate, spectra.magnitude
-    feature = librosa.feature
-    chroma = feature.chroma_stft(S=magnitude**2, sr=sr, n_fft=spectra.n_fft)
-    centroid = feature.spectral_centroid(S=magnitude, sr=sr)
-    return {
-        "chroma": chroma,
-        "rms": feature.rms(y=y, frame_length=spectra.n_fft, hop_length=spectra.hop_length),
-        "spectral_centroid": centroid,
-        "spectral_bandwidth": feature.spectral_bandwidth(S=magnitude, sr=sr, centroid=centroid),
-        "spectral_contrast": feature.spectral_contrast(S=magnitude, sr=sr),
-        "spectral_rolloff": feature.spectral_rolloff(S=magnitude, sr=sr),
-        "zero_crossing_rate": feature.zero_crossing_rate(y, frame_length=spectra.n_fft, hop_length=spectra.hop_length),
-        "mfcc": feature.mfcc(S=librosa.power_to_db(spectra.mel_power), sr=sr, n_mfcc=n_mfcc),
-        "tonnetz": feature.tonnetz(chroma=chroma, sr=sr),
-    }
+def _contrast(spectra: Spectra) -> np.ndarray:
+    edges, counts = _contrast_bands(spectra.sample_rate, spectra.n_fft)
+    peaks, valleys = kernels.peaks_and_valleys(spectra.magnitude, edges, counts)
+    return librosa.power_to_db(peaks) - librosa.power_to_db(valleys)
+
+
+def _contrast_bands(sample_rate: int, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last bins of octave bands, and how many bins are two per cent of each, as librosa cuts them."""
+    frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=n_fft)
+    octaves = np.concatenate([[0.0], CONTRAST_FMIN * 2.0 ** np.arange(N_CONTRAST_BANDS + 1)])
+    edges, counts = [], []
+    for band, (low, high) in enumerate(pairwise(octaves)):
+        first = int(np.searchsorted(frequencies, low)) - (band > 0)
+        is_last = band == N_CONTRAST_BANDS
+        end = len(frequencies) if is_last else int(np.searchsorted(frequencies, high, side="right"))
+        counts.append(max(1, round(CONTRAST_QUANTILE * (end - first))))
+        edges.append((first, end if is_last else end - 1))
+    return np.array(edges), np.array(counts)
+
+
+def _zero_crossings(spectra: Spectra) -> np.ndarray:
+    return kernels.sign_changes(spectra.y, ZERO, spectra.n_fft, spectra.hop_length)[np.newaxis]
 
 
 def _tempo(spectra: Spectra) -> float:
-    onset_envelope = librosa.onset.onset_strength(
-        S=librosa.power_to_db(spectra.mel_power), sr=spectra.sample_rate, hop_length=spectra.hop_length
-    )
-    if not onset_envelope.any():
+    onsets = spectra.onset_strength
+    if not onsets.any():
         return 0.0
-    tempo = librosa.feature.tempo(onset_envelope=onset_envelope, sr=spectra.sample_rate, hop_length=spectra.hop_length)
-    return float(tempo[0])
+    return float(librosa.feature.tempo(onset_envelope=onsets, sr=spectra.sample_rate, hop_length=spectra.hop_length)[0])
+
+
+def _onset_rate(spectra: Spectra) -> float:
+    onsets = spectra.onset_strength
+    found = librosa.onset.onset_detect(onset_envelope=onsets, sr=spectra.sample_rate, hop_length=spectra.hop_length)
+    return len(found) * spectra.sample_rate / len(spectra.y)
+
+
+DESCRIPTORS: dict[str, Descriptor] = {
+    "chroma_stft": Descriptor(
+        N_CHROMA,
+        "0 to 1",
+        "strength of the twelve pitch classes, from the Fourier transform",
+        "Ellis 2007",
+        lambda spectra: spectra.chroma_stft,
+    ),
+    "chroma_cqt": Descriptor(
+        N_CHROMA,
+        "0 to 1",
+        "strength of the twelve pitch classes, from the constant-Q transform",
+        "Schörkhuber and Klapuri 2010",
+        lambda spectra: librosa.feature.chroma_cqt(C=spectra.constant_q, bins_per_octave=12),
+    ),
+    "chroma_cens": Descriptor(
+        N_CHROMA,
+        "0 to 1",
+        "the same, quantised and smoothed over a second, whatever the loudness",
+        "Müller and Ewert 2011",
+        lambda spectra: spectra.chroma_cens,
+    ),
+    "tonnetz": Descriptor(
+        6,
+        "-1 to 1",
+        "tonal centroid: fifths, minor and major thirds",
+        "Harte et al. 2006",
+        lambda spectra: librosa.feature.tonnetz(chroma=spectra.chroma_cens),
+    ),
+    "mfcc": Descriptor(
+        MOST_MFCC,
+        "dB",
+        "timbre: shape of the mel spectrum on a cosine basis",
+        "Davis and Mermelstein 1980",
+        lambda spectra: spectra.mfcc,
+    ),
+    "rms": Descriptor(1, "full scale", "loudness: root mean square", "Parseval", lambda spectra: spectra.moments[0:1]),
+    "spectral_centroid": Descriptor(
+        1,
+        "Hz",
+        "brightness: centre of mass of the spectrum",
+        "Klapuri and Davy 2006",
+        lambda spectra: spectra.moments[1:2],
+    ),
+    "spectral_bandwidth": Descriptor(
+        1,
+        "Hz",
+        "spread of the spectrum around its centroid",
+        "Klapuri and Davy 2006",
+        lambda spectra: spectra.moments[2:3],
+    ),
+    "spectral_contrast": Descriptor(
+        N_CONTRAST_BANDS + 1,
+        "dB",
+        "peaks against valleys in each of seven octave bands",
+        "Jiang et al. 2002",
+        _contrast,
+    ),
+    "spectral_rolloff": Descriptor(
+        1,
+        "Hz",
+        "frequency below which 85 % of the magnitude lies",
+        "Peeters 2004",
+        lambda spectra: spectra.moments[3:4],
+    ),
+    "zero_crossing_rate": Descriptor(
+        1, "per sample", "how often the signal changes its sign: noisiness", "Gouyon et al. 2000", _zero_crossings
+    ),
+    "spectral_flatness": Descriptor(
+        1,
+        "0 to 1",
+        "noise (1) against tones (0)",
+        "Dubnov 2004",
+        lambda spectra: librosa.feature.spectral_flatness(S=spectra.magnitude.T),
+    ),
+    "onset_strength": Descriptor(
+        1,
+        "dB",
+        "how much the level in mel bands rises from frame to frame",
+        "Böck and Widmer 2013",
+        lambda spectra: spectra.onset_strength[np.newaxis],
+    ),
+    "mfcc_delta": Descriptor(
+        MOST_MFCC,
+        "dB per frame",
+        "how the timbre changes",
+        "Furui 1986",
+        lambda spectra: librosa.feature.delta(spectra.mfcc, mode="nearest"),
+    ),
+    "tempo": Descriptor(0, "beats per minute", "the most likely beat", "Ellis 2007", _tempo),
+    "onset_rate": Descriptor(0, "per second", "how many notes begin", "Böck et al. 2012", _onset_rate),
+}
+"""In the order of their columns."""
+
+_FMA = [
+    name
+    for name in DESCRIPTORS
+    if name not in ("spectral_flatness", "onset_strength", "mfcc_delta", "tempo", "onset_rate")
+]
+_STUDY = [name for name in _FMA if name not in ("chroma_cqt", "chroma_cens")]
+
+FAMILIES: dict[Family, list[str]] = {"study": [*_STUDY, "tempo"], "fma": _FMA, "full": list(DESCRIPTORS)}
+
+STATISTICS = ["mean", "std", "skew", "kurtosis", "median", "min", "max", "change"]
+STATISTICS_OF: dict[Family, list[str]] = {"study": STATISTICS[:2], "fma": STATISTICS[:7], "full": STATISTICS}
+"""Of the frames of a clip: moments, order statistics, and the mean absolute change from frame to frame."""
+
+
+def columns(family: Family, n_mfcc: int) -> list[str]:
+    """Name the values that describe a clip.
+
+    Parameters
+    ----------
+    family : str
+        ``"study"``: the nine descriptors of the first study by mean and standard deviation, and the tempo.
+        ``"fma"``: the 518 values of Defferrard et al. 2017, with 20 MFCC.
+        ``"full"``: all `DESCRIPTORS` by all `STATISTICS`.
+    n_mfcc : int
+        At most `MOST_MFCC`.
+
+    Returns
+    -------
+    list of str
+        ``mfcc_01_mean``, ``mfcc_01_std``, ...; without the number where there is a single row.
+    """
+    names = []
+    for name in FAMILIES[family]:
+        n_rows = min(DESCRIPTORS[name].n_rows, n_mfcc) if name.startswith("mfcc") else DESCRIPTORS[name].n_rows
+        rows = [name] if n_rows <= 1 else [f"{name}_{row:02d}" for row in range(1, n_rows + 1)]
+        names += [f"{row}_{statistic}" for row in rows for statistic in STATISTICS_OF[family]] if n_rows else rows
+    return names
+
+
+def describe_spectra(spectra: Spectra, family: Family) -> np.ndarray:
+    """Describe a clip by the statistics over time of each descriptor of a family.
+
+    Parameters
+    ----------
+    spectra : Spectra
+    family : str
+        See `columns`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+        The values that ``columns(family, MOST_MFCC)`` names, finite numbers only. Of a descriptor that never changes,
+        as in silence, skewness and excess kurtosis are 0.
+    """
+    computed = [DESCRIPTORS[name].compute(spectra) for name in FAMILIES[family]]
+    frames = [value for value in computed if isinstance(value, np.ndarray)]
+    numbers = [value for value in computed if isinstance(value, float)]
+    summed_up = kernels.statistics(np.concatenate(frames, dtype=np.float64))
+    return np.concatenate([summed_up[: len(STATISTICS_OF[family])].T.ravel(), numbers])

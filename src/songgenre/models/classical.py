@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
 from songgenre.progress import track
 
@@ -98,10 +99,10 @@ def tune(
             n_jobs=-1,
             error_score="raise",
         )
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        for name, search in searches.items():
+    for name, search in searches.items():
+        with joblib_backend():
             search.fit(X, y, groups=artist_groups)
-            yield name, search
+        yield name, search
 
 
 def cross_validated(

@@ -145,11 +145,14 @@ def _inverted_index(fingerprints: Sequence[np.ndarray], ends: np.ndarray) -> np.
 
     A song that holds a value several times, as in a sustained tone, is listed for it once.
     """
-    values = np.concatenate(fingerprints).astype(np.int64)
-    index = np.sort(values << POSITION_BITS | np.arange(len(values)))
-    song = np.searchsorted(ends, index & POSITION_MASK, side="right")
-    repeated = (np.diff(index >> POSITION_BITS) == 0) & (np.diff(song) == 0)
-    return np.delete(index, 1 + np.flatnonzero(repeated))
+    index = np.concatenate(fingerprints).astype(np.int64)
+    index <<= POSITION_BITS
+    index |= np.arange(len(index))
+    index.sort()
+    song = np.searchsorted(ends, index & POSITION_MASK, side="right").astype(np.int32)
+    is_first = np.ones(len(index), dtype=bool)
+    is_first[1:] = ((index[1:] ^ index[:-1]) > POSITION_MASK) | (song[1:] != song[:-1])
+    return index[is_first]
 
 
 def _candidates(

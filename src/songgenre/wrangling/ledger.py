@@ -136,8 +136,11 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], two
     best_first = usable.assign(unknown=usable["artist"].isna(), size=-usable["bytes"]).sort_values(
         ["unknown", "size", "track_id"]
     )
-    first = duplicates.find_duplicates([fingerprints[index] for index in best_first.index])
-    for _, group in best_first.groupby(first):
+    distinct = best_first.drop_duplicates("sha256")
+    first = duplicates.find_duplicates([fingerprints[index] for index in distinct.index])
+    recording = best_first["sha256"].map(dict(zip(distinct["sha256"], first, strict=True)))
+    copies = recording.duplicated(keep=False)
+    for _, group in best_first[copies].groupby(recording[copies]):
         kept = group.iloc[0]
         genres = sorted(set(group["genre"]))
         if len(genres) > 1 and two_genres != "first":
@@ -172,6 +175,7 @@ def _used(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:
         {
             "track_id": songs["track_id"],
             "audio_path": songs["audio_path"],
+            "sha256": songs["sha256"],
             "genre": songs["genre"].astype("str"),
             "title": songs["title"],
             "artist": songs["artist"],

@@ -1,0 +1,196 @@
+"""The inner loops, compiled once and kept (numba's cache): a spectrogram is read frame by frame, while it is at hand.
+
+Arrays have a frame per row, so that what belongs to one moment lies side by side.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+
+@numba.njit(cache=True)
+def moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percent: float) -> np.ndarray:
+    """Loudness, centroid, bandwidth and roll-off of every frame.
+
+    Parameters
+    ----------
+    magnitude : np.ndarray [shape=(n_frames, n_frequencies), dtype=float32]
+    frequencies : np.ndarray [shape=(n_frequencies,)]
+        In Hz.
+    roll_percent : float
+        Share of the magnitude below the roll-off.
+
+    Returns
+    -------
+    np.ndarray [shape=(4, n_frames), dtype=float64]
+        Root mean square (full scale), centroid, bandwidth and roll-off (Hz); all 0 in silence.
+    """
+    n_frames, n_frequencies = magnitude.shape
+    found = np.zeros((4, n_frames))
+    for t in range(n_frames):
+        frame = magnitude[t]
+        total = first = power = 0.0
+        for k in range(n_frequencies):
+            value = float(frame[k])
+            total += value
+            first += value * frequencies[k]
+            power += value * value
+        power -= 0.5 * (float(frame[0]) ** 2 + float(frame[-1]) ** 2)
+        found[0, t] = np.sqrt(2 * power) / (2 * (n_frequencies - 1))
+        if total <= np.finfo(np.float32).tiny:
+            continue
+        centroid = first / total
+        second = 0.0
+        for k in range(n_frequencies):
+            second += frame[k] * (frequencies[k] - centroid) ** 2
+        below, k = float(frame[0]), 0
+        while below < roll_percent * total and k < n_frequencies - 1:
+            k += 1
+            below += frame[k]
+        found[1, t], found[2, t], found[3, t] = centroid, np.sqrt(second / total), frequencies[k]
+    return found
+
+
+@numba.njit(cache=True)
+def peaks_and_valleys(magnitude: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean of the largest and of the smallest magnitudes in each band of every frame.
+
+    Parameters
+    ----------
+    magnitude : np.ndarray [shape=(n_frames, n_frequencies)]
+    edges : np.ndarray [shape=(n_bands, 2), dtype=int]
+        First bin of each band, and the one after its last.
+    counts : np.ndarray [shape=(n_bands,), dtype=int]
+        How many magnitudes to average.
+
+    Returns
+    -------
+    np.ndarray [shape=(2, n_bands, n_frames)]
+        Peaks, valleys.
+    """
+    n_frames = len(magnitude)
+    found = np.empty((2, len(edges), n_frames))
+    largest, smallest = np.empty(counts.max()), np.empty(counts.max())
+    for t in range(n_frames):
+        for band in range(len(edges)):
+            n = counts[band]
+            largest[:n], smallest[:n] = -np.inf, np.inf
+            for k in range(edges[band, 0], edges[band, 1]):
+                value = float(magnitude[t, k])
+                if value > largest[n - 1]:
+                    place = n - 1
+                    while place > 0 and largest[place - 1] < value:
+                        largest[place] = largest[place - 1]
+                        place -= 1
+                    largest[place] = value
+                if value < smallest[n - 1]:
+                    place = n - 1
+                    while place > 0 and smallest[place - 1] > value:
+                        smallest[place] = smallest[place - 1]
+                        place -= 1
+                    smallest[place] = value
+            found[0, band, t] = largest[:n].mean()
+            found[1, band, t] = smallest[:n].mean()
+    return found
+
+
+@numba.njit(cache=True)
+def spectral_peaks(magnitude: np.ndarray, first: int, end: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+    """Local maxima over frequency, refined by a parabola, as `librosa.piptrack` finds them.
+
+    Parameters
+    ----------
+    magnitude : np.ndarray [shape=(n_frames, n_frequencies)]
+    first, end : int
+        Bins to look at.
+    threshold : float
+        A maximum below this share of its frame's largest is left out.
+
+    Returns
+    -------
+    bins, heights : np.ndarray [shape=(n_peaks,)]
+        Where the peaks are, in fractional bins, and how high.
+    """
+    bins, heights = [], []
+    for t in range(len(magnitude)):
+        frame = magnitude[t]
+        reference = threshold * frame.max()
+        for k in range(max(first, 1), min(end, len(frame) - 1)):
+            here, left, right = frame[k], frame[k - 1], frame[k + 1]
+            if here <= reference or here < right or (left > reference and here <= left):
+                continue
+            curvature, slope = float(right) + float(left) - 2 * float(here), (float(right) - float(left)) / 2
+            shift = 0.0 if abs(slope) >= abs(curvature) else -slope / curvature
+            bins.append(k + shift)
+            heights.append(here + 0.5 * slope * shift)
+    return np.array(bins), np.array(heights)
+
+
+@numba.njit(cache=True)
+def sign_changes(y: np.ndarray, threshold: float, frame_length: int, hop_length: int) -> np.ndarray:
+    """Share of the samples of each frame whose sign differs from that of the sample before.
+
+    Parameters
+    ----------
+    y : np.ndarray [shape=(n,)]
+    threshold : float
+        What is as small counts as positive.
+    frame_length, hop_length : int
+        In samples; frames are centred, and `y` goes on beyond its ends with their values.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_frames,)]
+    """
+    changes = np.zeros(len(y) + 1, dtype=np.int64)
+    before = y[0] < -threshold
+    for n in range(len(y)):
+        negative = y[n] < -threshold
+        changes[n + 1] = changes[n] + (negative != before)
+        before = negative
+    n_frames = 1 + len(y) // hop_length
+    rate = np.empty(n_frames)
+    for t in range(n_frames):
+        start = t * hop_length - frame_length // 2
+        first, last = min(max(start, 0), len(y) - 1), min(max(start + frame_length - 1, 0), len(y) - 1)
+        rate[t] = (changes[last + 1] - changes[first + 1]) / frame_length
+    return rate
+
+
+@numba.njit(cache=True)
+def statistics(rows: np.ndarray) -> np.ndarray:
+    """Moments and order statistics of every row.
+
+    Parameters
+    ----------
+    rows : np.ndarray [shape=(n_rows, n)]
+
+    Returns
+    -------
+    np.ndarray [shape=(8, n_rows), dtype=float64]
+        Mean, standard deviation, skewness, excess kurtosis, median, minimum, maximum and mean absolute difference of
+        neighbours. Where all values are equal, as far as single precision tells, skewness and kurtosis are 0; so is the
+        last of a single value.
+    """
+    n_rows, n = rows.shape
+    found = np.zeros((8, n_rows))
+    for row in range(n_rows):
+        values = rows[row].astype(np.float64)
+        mean = values.mean()
+        second = third = fourth = difference = 0.0
+        for place in range(n):
+            deviation = values[place] - mean
+            square = deviation * deviation
+            second += square
+            third += square * deviation
+            fourth += square * square
+            if place > 0:
+                difference += abs(values[place] - values[place - 1])
+        second, third, fourth = second / n, third / n, fourth / n
+        found[0, row], found[1, row] = mean, np.sqrt(second)
+        if second > (np.finfo(np.float32).eps * np.abs(values).max()) ** 2:
+            found[2, row], found[3, row] = third / second**1.5, fourth / second**2 - 3
+        found[4, row], found[5, row], found[6, row] = np.median(values), values.min(), values.max()
+        found[7, row] = difference / max(1, n - 1)
+    return found

@@ -1,0 +1,169 @@
+"""Collecting and cleaning, killed at any moment: run again, it gives the same bytes as if nothing had happened."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psutil
+import pytest
+from ruamel.yaml import YAML
+
+from songgenre.paths import Project
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+SETTINGS = ["scraping.demo.songs_per_genre=2", "scraping.demo.artists_per_genre=2"]
+SONGS = 30
+PATIENCE_S = 60
+SOME_SECONDS = 10
+
+
+class Run(NamedTuple):
+    """A run of the pipeline in a session of its own, and the file with what it says."""
+
+    process: subprocess.Popen[bytes]
+    said: Path
+
+    def processes(self) -> list[psutil.Process]:
+        """All that belong to it, also those that are in other sessions."""
+        dvc = psutil.Process(self.process.pid)
+        return [dvc, *dvc.children(recursive=True)]
+
+
+class Moment(NamedTuple):
+    """When to kill which stage."""
+
+    stage: str
+    has_come: Callable[[Project, str], bool]
+
+
+def is_there(songs: int) -> Callable[[Project, str], bool]:
+    return lambda project, said: len(list(project.downloads.glob("*/*.mp3"))) >= songs
+
+
+MOMENTS = {
+    "the first song has come": Moment("scraping", is_there(1)),
+    "half of the songs have come": Moment("scraping", is_there(SONGS // 2)),
+    "the audio is in place, the catalogue is not": Moment("scraping", lambda project, said: project.audio.is_dir()),
+    "the decoding begins": Moment("wrangling", lambda project, said: "decoding: 0/" in said),
+    "the first of the two tables is written": Moment("wrangling", lambda project, said: project.tracks.is_file()),
+}
+
+
+@pytest.fixture(scope="module")
+def clone(fresh_clone: "Callable[[], Clone]") -> "Clone":
+    """A clone that has collected and cleaned a small corpus without a disturbance."""
+    clone = fresh_clone()
+    clone.run("dvc", "exp", "run", *(f"--set-param={setting}" for setting in SETTINGS), "wrangling")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def undisturbed(clone: "Clone") -> dict[str, Any]:
+    return written(clone)
+
+
+def written(clone: "Clone") -> dict[str, Any]:
+    """All that the stages leave behind, by its path, and what DVC notes of it."""
+    folders = [clone.root / "data", clone.root / "reports" / "notebooks"]
+    paths = sorted(path for folder in folders for path in folder.rglob("*"))
+    sums = {str(path.relative_to(clone.root)): sha256(path) for path in paths}
+    return sums | {"dvc.lock": YAML(typ="safe").load(clone.root / "dvc.lock")}
+
+
+def sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+
+
+def forget(clone: "Clone", stage: str) -> None:
+    """Remove what a stage wrote, and what DVC would need to restore it without a run."""
+    yaml = YAML(typ="safe")
+    lock = yaml.load(clone.root / "dvc.lock")
+    for out in lock["stages"].pop(stage)["outs"]:
+        path = clone.root / out["path"]
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    yaml.dump(lock, clone.root / "dvc.lock")
+    shutil.rmtree(clone.root / ".dvc" / "cache" / "runs")
+
+
+def run_until(moment: Moment, clone: "Clone", said: Path) -> Run:
+    """Start the pipeline; it is still at work in the moment when this returns."""
+    forget(clone, moment.stage)
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            ["dvc", "repro", "wrangling"],
+            cwd=clone.root,
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + PATIENCE_S
+    while not moment.has_come(Project(clone.root), said.read_text()):
+        assert process.poll() is None, said.read_text()
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.005)
+    return Run(process, said)
+
+
+def at_work(processes: list[psutil.Process]) -> list[str]:
+    """Those that have not ended; one that has may stay as a zombie where nobody asks how."""
+    alive = []
+    for process in processes:
+        try:
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                alive.append(" ".join(process.cmdline()))
+        except psutil.NoSuchProcess:
+            continue
+    return alive
+
+
+def assert_runs_again(clone: "Clone", stage: str, undisturbed: dict[str, Any]) -> None:
+    said = clone.run("dvc", "repro", "wrangling")
+    assert f"Running stage '{stage}'" in said
+    assert written(clone) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "the first song has come",
+        "the audio is in place, the catalogue is not",
+        "the first of the two tables is written",
+    ],
+)
+def test_killed_with_all_that_it_started_it_runs_again(
+    clone: "Clone", undisturbed: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    run = run_until(MOMENTS[name], clone, tmp_path / "said")
+    processes = run.processes()
+    os.killpg(run.process.pid, signal.SIGKILL)
+    run.process.wait()
+    assert_runs_again(clone, MOMENTS[name].stage, undisturbed)
+    assert at_work(processes) == []
+
+
+@pytest.mark.parametrize("name", ["half of the songs have come", "the decoding begins"])
+def test_processes_of_a_killed_runner_end_by_themselves(
+    clone: "Clone", undisturbed: dict[str, Any], tmp_path: Path, name: str
+) -> None:
+    run = run_until(MOMENTS[name], clone, tmp_path / "said")
+    processes = run.processes()
+    [runner] = [process for process in processes if process.cmdline()[-3:-1] == ["notebook", "run"]]
+    assert any("ipykernel_launcher" in process.cmdline() for process in processes)
+    runner.kill()
+    deadline = time.monotonic() + SOME_SECONDS
+    while at_work(processes) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert at_work(processes) == []
+    assert run.process.wait() != 0
+    assert_runs_again(clone, MOMENTS[name].stage, undisturbed)

@@ -1,0 +1,279 @@
+"""A scheduler, workers and an object store: real processes on this machine."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fsspec
+import numpy as np
+import pandas as pd
+import pytest
+from moto.server import ThreadedMotoServer
+from ruamel.yaml import YAML
+
+import songgenre
+from songgenre import tables
+from songgenre.compute import parallel_map
+from songgenre.errors import UserError
+from songgenre.features.extract import Recipe, extract_corpus
+from songgenre.models.classical import tune
+from songgenre.params import load
+from songgenre.paths import Project
+
+ROOT = Path(__file__).parents[1]
+RECIPE = Recipe(**load(ROOT / "params.yaml").section("features"))
+NOBODY = "tcp://127.0.0.1:1"
+N_SONGS = 40
+ENDINGS = ("mp3", "flac", "wav")
+
+
+class Cluster(NamedTuple):
+    address: str
+    workers: list[subprocess.Popen[bytes]]
+
+
+@contextmanager
+def process(*command: str | Path, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process and all that it starts; none outlives the block."""
+    started = subprocess.Popen(
+        command,
+        env=os.environ | variables,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield started
+    finally:
+        kill(started)
+
+
+def kill(started: subprocess.Popen[bytes]) -> None:
+    if started.poll() is None:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+
+@contextmanager
+def cluster(folder: Path, n_workers: int, **variables: str) -> Iterator[Cluster]:
+    about = folder / "scheduler.json"
+    with ExitStack() as stack:
+        options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", about)
+        stack.enter_context(process("dask", "scheduler", *options))
+        wait_until(lambda: about.is_file() and about.read_text().endswith("}"))
+        address = json.loads(about.read_text())["address"]
+        command = ("dask", "worker", "--nthreads", "1", "--no-dashboard", "--local-directory", folder, address)
+        yield Cluster(address, [stack.enter_context(process(*command, **variables)) for _ in range(n_workers)])
+
+
+def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An empty bucket of an S3 server, which this process and those that it starts find in their environment."""
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+        for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(variable, "testing")
+        fsspec.filesystem("s3").mkdir("music")
+        yield "s3://music"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def two_workers(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("cluster"), n_workers=2) as two:
+        yield two
+
+
+@pytest.fixture(scope="module")
+def audio(
+    tmp_path_factory: pytest.TempPathFactory,
+    melody: Callable[..., np.ndarray],
+    write_audio: Callable[..., Path],
+    bucket: str,
+) -> Path:
+    """Songs in a folder, and in the bucket."""
+    folder = tmp_path_factory.mktemp("local") / "data" / "raw" / "audio"
+    for number in range(N_SONGS):
+        write_audio(folder / f"{number}.{ENDINGS[number % 3]}", melody(number, seconds=3))
+    fsspec.filesystem("s3").put(f"{folder}/", f"{bucket}/audio/", recursive=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tracks(audio: Path) -> pd.DataFrame:
+    paths = sorted(audio.iterdir())
+    return pd.DataFrame(
+        {
+            "track_id": [path.stem for path in paths],
+            "audio_path": [path.name for path in paths],
+            "sha256": [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths],
+            "clip_start_s": 0.5,
+            "clip_duration_s": 2.0,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def expected(audio: Path, tracks: pd.DataFrame) -> dict[str, bytes]:
+    """What this machine writes."""
+    return written(tracks, Project(audio.parents[2]))
+
+
+@pytest.fixture
+def work_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Project]:
+    """Change into a project without audio that has its own settings."""
+
+    def change(**compute: Any) -> Project:
+        params = YAML().load(ROOT / "params.yaml")
+        params["compute"] |= compute
+        YAML().dump(params, tmp_path / "params.yaml")
+        (tmp_path / "dvc.yaml").touch()
+        monkeypatch.chdir(tmp_path)
+        return Project(tmp_path)
+
+    return change
+
+
+def written(tracks: pd.DataFrame, project: Project) -> dict[str, bytes]:
+    descriptors, mel_index = extract_corpus(tracks, project, RECIPE)
+    tables.write(descriptors, tables.DESCRIPTORS, project.descriptors)
+    tables.write(mel_index, tables.MEL_INDEX, project.mel_index)
+    return {path.name: path.read_bytes() for path in (project.descriptors, project.mel_index, project.mel)}
+
+
+def test_cluster_writes_the_same_bytes_as_this_machine_and_is_not_asked_again(
+    work_in: Callable[..., Project],
+    two_workers: Cluster,
+    bucket: str,
+    tracks: pd.DataFrame,
+    expected: dict[str, bytes],
+) -> None:
+    places = {"audio": f"{bucket}/audio", "cache": f"{bucket}/features"}
+    assert written(tracks, work_in(scheduler=two_workers.address, **places)) == expected
+    assert written(tracks, work_in(scheduler=NOBODY, **places)) == expected
+
+
+def test_same_bytes_are_written_when_a_worker_is_killed(
+    work_in: Callable[..., Project],
+    bucket: str,
+    tmp_path: Path,
+    tracks: pd.DataFrame,
+    expected: dict[str, bytes],
+) -> None:
+    storage = fsspec.filesystem("s3", use_listings_cache=False)
+    with cluster(tmp_path, n_workers=2) as two, ThreadPoolExecutor() as threads:
+        project = work_in(scheduler=two.address, audio=f"{bucket}/audio", cache=f"{bucket}/killed")
+        result = threads.submit(written, tracks, project)
+        wait_until(lambda: len(storage.find(f"{bucket}/killed")) > 4)
+        kill(two.workers[0])
+        assert not result.done()
+        assert result.result() == expected
+
+
+def test_results_come_in_order_from_workers_with_one_thread_each(
+    work_in: Callable[..., Project], two_workers: Cluster
+) -> None:
+    def look(item: int) -> tuple[int, int, str | None]:
+        time.sleep(0.05 * (item % 2))
+        return item, os.getpgid(0), os.environ.get("OPENBLAS_NUM_THREADS")
+
+    work_in(scheduler=two_workers.address)
+    items, places, threads = zip(*parallel_map(look, range(50), "looking"), strict=True)
+    assert items == tuple(range(50))
+    assert set(places) == {worker.pid for worker in two_workers.workers}
+    assert set(threads) == {"1"}
+
+
+def test_work_on_files_stays_here_where_the_workers_do_not_share_them(
+    work_in: Callable[..., Project], bucket: str
+) -> None:
+    work_in(scheduler=NOBODY, audio=f"{bucket}/audio", cache=f"{bucket}/features")
+    assert list(parallel_map(len, ["a", "bc"], "measuring")) == [1, 2]
+
+
+def test_error_of_a_task_arrives_as_it_is(
+    work_in: Callable[..., Project], two_workers: Cluster, bucket: str, tracks: pd.DataFrame
+) -> None:
+    project = work_in(scheduler=two_workers.address, audio=f"{bucket}/nothing", cache=f"{bucket}/none")
+    with pytest.raises(
+        UserError, match=r"^Expected an audio file at s3://music/nothing/\d+\.\w+, but it cannot be read"
+    ):
+        extract_corpus(tracks, project, RECIPE)
+
+
+def test_scheduler_that_does_not_answer_is_named(
+    work_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("songgenre.compute.PATIENCE_S", 1)
+    work_in(scheduler=NOBODY)
+    with pytest.raises(UserError, match=rf"scheduler at {NOBODY}, .* `dask scheduler`"):
+        list(parallel_map(len, ["a"], "measuring"))
+
+
+def test_scheduler_without_workers_is_named(
+    work_in: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("songgenre.compute.PATIENCE_S", 1)
+    with cluster(tmp_path, n_workers=0) as empty:
+        work_in(scheduler=empty.address)
+        with pytest.raises(UserError, match=f"none.* `dask worker --nthreads 1 {empty.address}`"):
+            list(parallel_map(len, ["a"], "measuring"))
+
+
+def test_workers_with_other_code_are_refused(work_in: Callable[..., Project], tmp_path: Path) -> None:
+    package = tmp_path / "other" / "songgenre"
+    shutil.copytree(Path(songgenre.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / "audio.py").open("a") as file:
+        file.write("LOUDER = 2\n")
+    with cluster(tmp_path, n_workers=1, PYTHONPATH=str(package.parent)) as other:
+        work_in(scheduler=other.address)
+        with pytest.raises(UserError, match=r"it has songgenre \w{12} instead of \w{12}\. .* same commit"):
+            list(parallel_map(len, ["a"], "measuring"))
+
+
+def test_lost_scheduler_is_named(work_in: Callable[..., Project], tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        one = stack.enter_context(cluster(tmp_path, n_workers=1))
+        work_in(scheduler=one.address)
+        results = parallel_map(time.sleep, [0.0, *[60.0] * 10], "waiting")
+        next(results)
+        stack.close()
+        with pytest.raises(UserError, match=f"cluster at {one.address} has lost data"):
+            next(results)
+
+
+def test_grid_search_on_the_cluster_chooses_the_same_parameters(
+    work_in: Callable[..., Project], two_workers: Cluster
+) -> None:
+    rng = np.random.default_rng(0)
+    genres = pd.Series(np.repeat(["rock", "jazz", "folk"], 40))
+    X = pd.DataFrame(rng.normal(size=(120, 6)) + 0.5 * pd.factorize(genres)[0][:, None])
+    artists = pd.Series(np.arange(120) // 4)
+    grids = {"logistic_regression": {"C": [0.01, 1.0]}, "random_forest": {"n_estimators": [5], "max_depth": [1, 4]}}
+
+    def searched(scheduler: str | None) -> list[tuple[dict[str, Any], list[float], np.ndarray]]:
+        work_in(scheduler=scheduler)
+        return [
+            (search.best_params_, search.cv_results_["mean_test_score"].tolist(), search.predict_proba(X).tolist())
+            for _, search in tune(grids, X, genres, artists, folds=3, seed=0)
+        ]
+
+    assert searched(two_workers.address) == searched(None)
