@@ -1,56 +1,206 @@
-"""Seconds for the descriptors and the mel image of a clip, against librosa called once per feature."""
+"""Features of a clip against two ways with librosa, on one core; then of a corpus, on all.
+
+The clips are those of the folder that SONGGENRE_REAL_MUSIC names, or else the songs of the pipeline.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import librosa
 import numpy as np
+import pandas as pd
+import psutil
+import scipy.stats
+import soundfile
+from threadpoolctl import threadpool_limits
 
-from songgenre import audio, params, tables
-from songgenre.features.descriptors import describe
-from songgenre.features.extract import Recipe
-from songgenre.features.spectra import mel_image, spectra
-from songgenre.paths import project
+from songgenre import audio
+from songgenre.features.descriptors import DESCRIPTORS, FAMILIES, describe_spectra
+from songgenre.features.extract import Recipe, extract, extract_corpus
+from songgenre.features.spectra import Spectra, mel_levels
+from songgenre.paths import Project, project
 
+RECIPE = Recipe("fma", 22_050, 2048, 512, 20, 128, 80.0)
+SR = RECIPE.sample_rate
 N_CLIPS = 10
+N_CORPUS = int(os.environ.get("BENCHMARK_SONGS", "5000"))
 
 
-def ours(y: np.ndarray, recipe: Recipe) -> None:
-    clip = spectra(y, recipe.sample_rate, recipe.n_fft, recipe.hop_length, recipe.n_mels)
-    mel_image(clip.mel_power, recipe.mel_db_range)
-    describe(y, clip, recipe.n_mfcc)
+def find_clips() -> list[audio.Clip]:
+    named = os.environ.get("SONGGENRE_REAL_MUSIC")
+    folder = Path(named) if named else project().audio
+    paths = sorted(path for path in folder.rglob("*") if path.suffix in audio.SUFFIXES)
+    durations = [(path, soundfile.info(path).duration) for path in paths if path.stat().st_size > 100_000]
+    return [audio.Clip(path, 0.0, min(30.0, duration)) for path, duration in durations if duration > 27]
 
 
-def librosa_per_feature(y: np.ndarray, recipe: Recipe) -> None:
-    sr, feature = recipe.sample_rate, librosa.feature
-    feature.chroma_stft(y=y, sr=sr)
-    feature.rms(y=y)
-    feature.spectral_centroid(y=y, sr=sr)
-    feature.spectral_bandwidth(y=y, sr=sr)
-    feature.spectral_contrast(y=y, sr=sr)
-    feature.spectral_rolloff(y=y, sr=sr)
-    feature.zero_crossing_rate(y)
-    feature.mfcc(y=y, sr=sr, n_mfcc=recipe.n_mfcc)
-    feature.tonnetz(chroma=feature.chroma_stft(y=y, sr=sr), sr=sr)
-    feature.tempo(y=y, sr=sr)
-    librosa.power_to_db(feature.melspectrogram(y=y, sr=sr, n_mels=recipe.n_mels))
+def with_librosa_per_feature(clip: audio.Clip) -> None:
+    """Each function called on the samples, as its documentation shows it."""
+    y, feature = audio.load(clip, SR), librosa.feature
+    cens = feature.chroma_cens(y=y, sr=SR)
+    frames = [
+        feature.chroma_stft(y=y, sr=SR),
+        feature.chroma_cqt(y=y, sr=SR),
+        cens,
+        feature.tonnetz(chroma=cens),
+        feature.mfcc(y=y, sr=SR),
+        feature.rms(y=y),
+        feature.spectral_centroid(y=y, sr=SR),
+        feature.spectral_bandwidth(y=y, sr=SR),
+        feature.spectral_contrast(y=y, sr=SR),
+        feature.spectral_rolloff(y=y, sr=SR),
+        feature.zero_crossing_rate(y),
+    ]
+    with_scipy(frames)
+    librosa.power_to_db(feature.melspectrogram(y=y, sr=SR))
 
 
-def seconds_per_clip(function: Callable[[np.ndarray, Recipe], None], clips: list[np.ndarray], recipe: Recipe) -> float:
-    function(clips[0], recipe)
-    start = time.perf_counter()
-    for y in clips:
-        function(y, recipe)
-    return (time.perf_counter() - start) / len(clips)
+def with_the_recipe_of_fma(clip: audio.Clip) -> None:
+    """One Fourier and one constant-Q transform, shared, as Defferrard et al. 2017 did; and the mel spectrogram."""
+    y, feature = audio.load(clip, SR), librosa.feature
+    constant_q = np.abs(librosa.cqt(y, sr=SR, hop_length=512, bins_per_octave=12, n_bins=84, tuning=None))
+    cens = feature.chroma_cens(C=constant_q, n_chroma=12, bins_per_octave=12)
+    magnitude = np.abs(librosa.stft(y, n_fft=2048, hop_length=512))
+    mel_db = librosa.power_to_db(feature.melspectrogram(sr=SR, S=magnitude**2))
+    frames = [
+        feature.zero_crossing_rate(y, frame_length=2048, hop_length=512),
+        feature.chroma_cqt(C=constant_q, n_chroma=12, bins_per_octave=12),
+        cens,
+        feature.tonnetz(chroma=cens),
+        feature.chroma_stft(S=magnitude**2, sr=SR, n_chroma=12),
+        feature.rms(S=magnitude),
+        feature.spectral_centroid(S=magnitude, sr=SR),
+        feature.spectral_bandwidth(S=magnitude, sr=SR),
+        feature.spectral_contrast(S=magnitude, sr=SR, n_bands=6),
+        feature.spectral_rolloff(S=magnitude, sr=SR),
+        feature.mfcc(S=mel_db, n_mfcc=20),
+    ]
+    with_scipy(frames)
+
+
+def with_scipy(frames: list[np.ndarray]) -> np.ndarray:
+    rows = [row for each in frames for row in each]
+    statistics = (np.mean, np.std, scipy.stats.skew, scipy.stats.kurtosis, np.median, np.min, np.max)
+    return np.array([[statistic(row) for statistic in statistics] for row in rows])
+
+
+def ours(clip: audio.Clip) -> None:
+    extract(clip, RECIPE)
+
+
+def seconds(function: Callable[[audio.Clip], None], clips: list[audio.Clip]) -> float:
+    """Median over clips of the best of three, warm."""
+    function(clips[0])
+    best = []
+    for clip in clips:
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            function(clip)
+            times.append(time.perf_counter() - started)
+        best.append(min(times))
+    return float(np.median(best))
+
+
+def stage_table(clips: list[audio.Clip]) -> pd.Series:
+    """Milliseconds of each step, in the order in which one needs the other."""
+    steps: dict[str, Callable[[Spectra], object]] = {
+        "Fourier transform": lambda spectra: spectra.magnitude,
+        "tuning": lambda spectra: spectra.tuning,
+        "mel and chroma filters": lambda spectra: spectra.mel_power,
+        "MFCC": lambda spectra: spectra.mfcc,
+        "constant-Q transform": lambda spectra: spectra.constant_q,
+        "centroid, bandwidth, roll-off, loudness": lambda spectra: spectra.moments,
+        "contrast": lambda spectra: DESCRIPTORS["spectral_contrast"].compute(spectra),
+        "zero crossings": lambda spectra: DESCRIPTORS["zero_crossing_rate"].compute(spectra),
+        "chroma CENS": lambda spectra: spectra.chroma_cens,
+        "mel image": lambda spectra: mel_levels(spectra.mel_power, RECIPE.mel_db_range),
+    }
+    taken = pd.DataFrame(0.0, index=range(len(clips)), columns=["decoding", *steps, "statistics and the rest"])
+    for row, clip in enumerate(clips):
+        clock = [time.perf_counter()]
+        y = audio.load(clip, SR)
+        clock.append(time.perf_counter())
+        spectra = Spectra(y, SR, RECIPE.n_fft, RECIPE.hop_length, RECIPE.n_mels)
+        for step in steps.values():
+            step(spectra)
+            clock.append(time.perf_counter())
+        describe_spectra(spectra, RECIPE.family)
+        clock.append(time.perf_counter())
+        taken.iloc[row] = np.diff(clock) * 1e3
+    return taken.median()
+
+
+def measure_clips(clips: list[audio.Clip]) -> float:
+    some = clips[:: max(1, len(clips) // N_CLIPS)][:N_CLIPS]
+    with threadpool_limits(1):
+        per_feature, recipe, here = (
+            seconds(function, some) for function in (with_librosa_per_feature, with_the_recipe_of_fma, ours)
+        )
+        print(
+            f"a clip on one core: librosa per feature {per_feature:.3f} s, FMA's recipe {recipe:.3f} s, ours {here:.3f} s"
+        )
+        print(f"librosa per feature / ours: {per_feature / here:.1f}")
+        print(f"FMA's recipe / ours: {recipe / here:.1f}")
+        print(stage_table(some).round(1).to_string(), "\n")
+    return here
+
+
+def worker_memory(samples: list[float], ended: threading.Event) -> None:
+    while not ended.wait(0.5):
+        children = [child for child in psutil.Process().children(recursive=True) if "loky" in " ".join(child.cmdline())]
+        samples.append(max([child.memory_full_info().uss / 2**20 for child in children], default=0.0))
+
+
+def measure_corpus(clips: list[audio.Clip], alone_s: float) -> None:
+    """Time and memory of a corpus in which every song is new to the cache."""
+    samples: list[float] = []
+    ended = threading.Event()
+    with TemporaryDirectory() as folder:
+        tracks = pd.DataFrame(
+            {
+                "track_id": [f"song-{place}" for place in range(N_CORPUS)],
+                "audio_path": [str(clips[place % len(clips)].path) for place in range(N_CORPUS)],
+                "sha256": [f"{place:064d}" for place in range(N_CORPUS)],
+                "clip_start_s": 0.0,
+                "clip_duration_s": [clips[place % len(clips)].duration_s for place in range(N_CORPUS)],
+            }
+        )
+        extract_corpus(tracks[:20], Project(Path(folder) / "warming up"), RECIPE)
+        corpus = Project(Path(folder) / "corpus")
+        watcher = threading.Thread(target=worker_memory, args=(samples, ended))
+        watcher.start()
+        started = time.perf_counter()
+        extract_corpus(tracks, corpus, RECIPE)
+        cold_s = time.perf_counter() - started
+        ended.set()
+        watcher.join()
+        started = time.perf_counter()
+        extract_corpus(tracks, corpus, RECIPE)
+        warm_s = time.perf_counter() - started
+        more = tracks.assign(sha256=[f"{place + N_CORPUS // 100:064d}" for place in range(N_CORPUS)])
+        started = time.perf_counter()
+        extract_corpus(more, corpus, RECIPE)
+        more_s = time.perf_counter() - started
+    cores = os.cpu_count() or 1
+    print(f"{N_CORPUS} songs: {cold_s:.0f} s, {N_CORPUS / cold_s:.1f} songs a second on {cores} cores")
+    print(f"parallel efficiency: {alone_s * N_CORPUS / cold_s / cores:.2f}")
+    print(f"all known: {warm_s:.1f} s; 1 % new: {more_s:.1f} s")
+    quarters = [max(samples[len(samples) * part // 4 : len(samples) * (part + 1) // 4]) for part in range(4)]
+    print("largest worker in MiB, by quarter of the time:", ", ".join(f"{peak:.0f}" for peak in quarters))
+
+
+def main() -> None:
+    clips = find_clips()
+    print(f"{len(clips)} clips; family {RECIPE.family}: {len(FAMILIES[RECIPE.family])} descriptors")
+    measure_corpus(clips, measure_clips(clips))
 
 
 if __name__ == "__main__":
-    here = project()
-    recipe = Recipe(**params.load(here.params).section("features"))
-    tracks = tables.read(tables.TRACKS, here.tracks).head(N_CLIPS)
-    clips = [audio.load(clip, recipe.sample_rate) for clip in audio.clips(tracks, here.audio)]
-    shared, separate = (seconds_per_clip(function, clips, recipe) for function in (ours, librosa_per_feature))
-    print(f"one transform for all features: {shared:.3f} s per clip")
-    print(f"librosa, once per feature:      {separate:.3f} s per clip, {separate / shared:.1f} times as long")
+    main()
