@@ -139,7 +139,12 @@ def test_robots_txt_allows_the_songs(shop: httpx.Client) -> None:
 
 def serving(port: int) -> subprocess.Popen[str]:
     command = [str(Path(sys.executable).with_name("songgenre")), "demo", "serve", "--port", str(port)]
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_ctrl_c)
+
+
+def heed_ctrl_c() -> None:
+    """As in a terminal; what runs in the background may have been told not to."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_demo_serve_says_where_the_shop_is_and_ends_with_ctrl_c() -> None:

@@ -147,10 +147,11 @@ def _explained(error: PapermillExecutionError, name: str, project: Project) -> s
 
 @contextmanager
 def _measured(log: Path, console: Console) -> Iterator[None]:
-    """Log seconds and peak memory of the processes that run in the meantime."""
+    """Log seconds and peak memory of the processes that are started in the meantime."""
     started, clock = datetime.now(UTC), time.perf_counter()
     peak, finished = [0], threading.Event()
-    watcher = threading.Thread(target=_watch_memory, args=(peak, finished))
+    others = set(psutil.Process().children(recursive=True))
+    watcher = threading.Thread(target=_watch_memory, args=(peak, finished, others))
     watcher.start()
     try:
         yield
@@ -168,9 +169,9 @@ def _measured(log: Path, console: Console) -> Iterator[None]:
             partial.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _watch_memory(peak: list[int], finished: threading.Event) -> None:
+def _watch_memory(peak: list[int], finished: threading.Event, others: set[psutil.Process]) -> None:
     while not finished.wait(0.2):
-        peak[0] = max(peak[0], sum(map(_anonymous, psutil.Process().children(recursive=True))))
+        peak[0] = max(peak[0], sum(map(_anonymous, set(psutil.Process().children(recursive=True)) - others)))
 
 
 def _anonymous(process: psutil.Process) -> int:
