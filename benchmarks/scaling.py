@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-SECONDS_PER_CLIP = 0.08
-"""To decode a clip of 30 s and compute its features, on one core; see features.py."""
+SECONDS_PER_CLIP = 0.12
+"""To decode a clip of 30 s and compute its features, on one core of a small shared machine; see features.py."""
 
 AUDIO_MB_PER_CLIP = 0.94
 """Of FMA-large: 93 GiB of mp3 / 106,574 clips."""
