@@ -50,13 +50,6 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def audio(tmp_path: Path) -> Path:
-    folder = tmp_path / "audio"
-    folder.mkdir()
-    return folder
-
-
 def clip(song: int) -> str:
     return f"{song // 1000:03}/{song:06}.mp3"
 

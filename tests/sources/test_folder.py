@@ -18,13 +18,6 @@ def music(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def audio(tmp_path: Path) -> Path:
-    folder = tmp_path / "audio"
-    folder.mkdir()
-    return folder
-
-
 def put(music: Path, *files: str) -> None:
     for file in files:
         (music / file).parent.mkdir(parents=True, exist_ok=True)

@@ -35,12 +35,6 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def audio(tmp_path: Path) -> Path:
-    (tmp_path / "audio").mkdir()
-    return tmp_path / "audio"
-
-
 def collect(folder: Path, audio: Path) -> dict[str, Song]:
     songs = Folder(folder).collect(audio)
     assert {song.file for song in songs if song.file} == {path.name for path in audio.iterdir()}
