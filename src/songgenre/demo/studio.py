@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import lameenc
+import midirenderer
 import numpy as np
 import scipy.signal
+import soundfile
+import soxr
 import symusic
 
-from songgenre.demo.composer import VOLUME
 from songgenre.demo.styles import KICK, Mix
 
 SAMPLE_RATE = 22_050
@@ -24,8 +27,8 @@ TAIL = 0.9
 PEAK = 0.66
 """Highest sample of a recording, as a share of full scale; leaves room for what the encoder adds."""
 
-RELEASE = 0.06
-"""Time in which a note dies away after its end, in seconds."""
+REVERB, CHORUS = 91, 93
+"""MIDI controllers."""
 
 
 def render(score: symusic.Score, mix: Mix, seed: tuple[int, ...]) -> np.ndarray:
@@ -46,16 +49,13 @@ def render(score: symusic.Score, mix: Mix, seed: tuple[int, ...]) -> np.ndarray:
     """
     rng = np.random.default_rng(seed)
     n = round((score.end() + TAIL) * SAMPLE_RATE)
-    drums = np.zeros(n, dtype=np.float32)
-    band = np.zeros(n, dtype=np.float32)
-    kicks: list[float] = []
-    for track in score.tracks:
-        if track.is_drum:
-            drums += play(track, n)
-            kicks = [note.time for note in track.notes if note.pitch == KICK]
-        else:
-            band += play(track, n)
-    y = drums + _pumped(band, kicks, mix.pump) if mix.pump else drums + band
+    drums = [track for track in score.tracks if track.is_drum]
+    if drums and mix.pump:
+        band = [track for track in score.tracks if not track.is_drum]
+        kicks = [note.time for track in drums for note in track.notes if note.pitch == KICK]
+        y = play(drums, n) + _pumped(play(band, n), kicks, mix.pump)
+    else:
+        y = play(list(score.tracks), n)
     y = _reverberated(y, mix, rng)
     y = _filtered(y, mix)
     if mix.sweep:
@@ -65,14 +65,12 @@ def render(score: symusic.Score, mix: Mix, seed: tuple[int, ...]) -> np.ndarray:
     return _mastered(y, mix)
 
 
-def play(track: symusic.Track, n: int) -> np.ndarray:
-    """Play a track.
-
-    The synthesiser knows no velocity, volume or release, so it only gives the sound of each pitch.
+def play(tracks: list[symusic.Track], n: int) -> np.ndarray:
+    """Let the synthesiser play some tracks together, without the room and the chorus that it would add.
 
     Parameters
     ----------
-    track : symusic.Track
+    tracks : list of symusic.Track
         In seconds.
     n : int
         Length of the result in samples.
@@ -82,58 +80,25 @@ def play(track: symusic.Track, n: int) -> np.ndarray:
     np.ndarray [shape=(n,)]
         float32.
     """
-    y = np.zeros(n, dtype=np.float32)
-    sounds = _sounds(track)
-    release = round(RELEASE * SAMPLE_RATE)
-    fade = np.linspace(1, 0, release, dtype=np.float32)
-    for note in track.notes:
-        start = round(note.time * SAMPLE_RATE)
-        held = round(note.duration * SAMPLE_RATE)
-        sound = sounds[note.pitch][: min(held + release, n - start)] * _gain(note.velocity)
-        sound[held:] *= fade[: len(sound) - held]
-        y[start : start + len(sound)] += sound
-    controls = {control.number: control.value for control in track.controls}
-    return y * _gain(controls[VOLUME])
-
-
-def _gain(value: int) -> np.float32:
-    """Turn a MIDI velocity or volume into a factor."""
-    return np.float32((value / 127) ** 2)
-
-
-def _sounds(track: symusic.Track) -> dict[int, np.ndarray]:
-    """Let the synthesiser play each pitch of a track once, as long as its longest note.
-
-    A synthesiser sounds different after it has played other programs, so each track gets a new one.
-    """
-    pitches = sorted({note.pitch for note in track.notes})
-    held = max((note.duration for note in track.notes), default=0.0) + 2 * RELEASE
-    scale = symusic.Track(track.name, track.program, track.is_drum, ttype="second")
-    for place, pitch in enumerate(pitches):
-        scale.notes.append(symusic.Note(place * held, held, pitch, 100, ttype="second"))
     score = symusic.Score(480, ttype="second")
-    score.tracks.append(scale)
-    y = _played_alike(score)
-    starts = [round(place * held * SAMPLE_RATE) for place in range(len(pitches) + 1)]
-    return {pitch: y[starts[i] : starts[i + 1]] for i, pitch in enumerate(pitches)}
-
-
-def _played_alike(score: symusic.Score) -> np.ndarray:
-    """Play a score until the same is heard a second time: now and then the synthesiser gets a sound wrong."""
-    heard = set()
-    while True:
-        y: np.ndarray = symusic.Synthesizer(_sound_font(), SAMPLE_RATE).render(score, stereo=True).mean(axis=0)
-        if y.tobytes() in heard:
-            return y
-        heard.add(y.tobytes())
+    for track in tracks:
+        played = track.copy()
+        for control in (REVERB, CHORUS):
+            played.controls.append(symusic.ControlChange(0.0, control, 0, ttype="second"))
+        played.controls.append(symusic.ControlChange(n / SAMPLE_RATE, REVERB, 0, ttype="second"))
+        score.tracks.append(played)
+    wav = midirenderer.render_wave_from(_sound_font(), score.to("tick").dumps_midi())
+    stereo, sample_rate = soundfile.read(io.BytesIO(wav), dtype="float32")
+    y = soxr.resample(stereo.mean(axis=1), sample_rate, SAMPLE_RATE)[:n]
+    return np.pad(y, (0, n - len(y)))
 
 
 @cache
-def _sound_font() -> str:
+def _sound_font() -> bytes:
     package = find_spec("pretty_midi")
     assert package is not None
     assert package.origin is not None
-    return str(Path(package.origin).with_name("TimGM6mb.sf2"))
+    return Path(package.origin).with_name("TimGM6mb.sf2").read_bytes()
 
 
 def _pumped(y: np.ndarray, kicks: list[float], depth: float) -> np.ndarray:
