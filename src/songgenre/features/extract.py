@@ -68,7 +68,7 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
         `songgenre.tables.DESCRIPTORS` and `songgenre.tables.MEL_INDEX`, rows in the order of `tracks`.
     """
     names = columns(recipe.family, recipe.n_mfcc)
-    wanted = [place for place, name in enumerate(columns(recipe.family, MOST_MFCC)) if name in set(names)]
+    wanted = pd.Index(columns(recipe.family, MOST_MFCC)).get_indexer(names)
     n_frames = 1 + round(tracks["clip_duration_s"].max() * recipe.sample_rate) // recipe.hop_length
     values = np.empty((len(tracks), len(names)))
     db_max = np.empty(len(tracks))

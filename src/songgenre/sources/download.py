@@ -6,7 +6,6 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -15,6 +14,7 @@ import httpx
 
 from songgenre.errors import UserError
 from songgenre.progress import say, track
+from songgenre.sources.patience import retry_after_s
 
 MEGABYTE = 1_000_000
 FIRST_WAIT_S = 1.0
@@ -102,9 +102,8 @@ def _complete(client: httpx.Client, url: str, part: Path, sha1: str, retries: in
                     f"Expected {url} to download, but after {retries} retries: {error}. {part} keeps the "
                     f"{_size(part) / MEGABYTE:g} MB that came; run it again later, and it goes on from there."
                 ) from None
-            wait_s = error.wait_s
-            if wait_s is None:
-                wait_s = min(FIRST_WAIT_S * 2 ** (failures - 1), LONGEST_WAIT_S)
+            wait_s = FIRST_WAIT_S * 2 ** (failures - 1) if error.wait_s is None else error.wait_s
+            wait_s = min(wait_s, LONGEST_WAIT_S)
             say(f"{url}: {error}; trying again in {wait_s:g} s")
             time.sleep(wait_s)
 
@@ -150,7 +149,8 @@ def _megabytes(response: httpx.Response, file: BinaryIO, total: int) -> Iterator
 def _check_status(response: httpx.Response) -> None:
     status = response.status_code
     if status in TRY_AGAIN or response.is_server_error:
-        raise _TransientError(f"the server answered {status} {response.reason_phrase}", _retry_after(response))
+        asked_s = retry_after_s(response.headers.get("Retry-After", ""))
+        raise _TransientError(f"the server answered {status} {response.reason_phrase}", asked_s)
     if response.is_redirect:
         target = response.headers.get("Location", "where it does not say")
         raise UserError(
@@ -179,17 +179,6 @@ def _announced_size(response: httpx.Response, have: int) -> int:
             "scraping.folder in params.yaml."
         )
     return int(wanted[1])
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that the server asks to wait; None if it does not."""
-    asked = response.headers.get("Retry-After", "")
-    if asked.isdecimal():
-        return min(float(asked), LONGEST_WAIT_S)
-    try:
-        return min(max(0.0, parsedate_to_datetime(asked).timestamp() - time.time()), LONGEST_WAIT_S)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _size(path: Path) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -18,6 +16,8 @@ from scrapy.http import Response
 from scrapy.resolver import CachingThreadedResolver
 from twisted.internet.defer import Deferred
 from twisted.internet.error import DNSLookupError
+
+from songgenre.sources.patience import retry_after_s
 
 LONGEST_WAIT_S = 300
 """A site that asks for more patience is not asked again."""
@@ -91,7 +91,7 @@ class PatientRetry(RetryMiddleware):
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Try again where the status says that it may help."""
-        wait_s = retry_after_s(response)
+        wait_s = retry_after_s((response.headers.get("Retry-After") or b"").decode("latin-1"))
         if wait_s is not None and wait_s > LONGEST_WAIT_S:
             return response
         answer = super().process_response(request, response)
@@ -112,18 +112,3 @@ class PatientRetry(RetryMiddleware):
 def back_off_s(request: Request) -> float:
     """Seconds to wait before a request is repeated."""
     return min(2.0 ** request.meta.get("retry_times", 0), LONGEST_WAIT_S)
-
-
-def retry_after_s(response: Response) -> float | None:
-    """Seconds for which a response asks to be left alone; None if it does not.
-
-    Both forms of RFC 9110, section 10.2.3: seconds, or a date.
-    """
-    value = (response.headers.get("Retry-After") or b"").decode("latin-1").strip()
-    if value.isdecimal():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
