@@ -251,7 +251,9 @@ def test_names_say_descriptor_row_and_statistic() -> None:
     names = columns("full", 13)
     assert {"mfcc_13_kurtosis", "rms_change", "chroma_cens_12_median", "tempo", "onset_rate"} <= set(names)
     assert "mfcc_14_mean" not in names
-    assert all(name.rpartition("_")[2] in STATISTICS or name in ("tempo", "onset_rate") for name in names)
+    of_frames = [name for name in names if not name.startswith(("tempo", "onset_rate", "fluctuation"))]
+    assert all(name.rpartition("_")[2] in STATISTICS for name in of_frames)
+    assert {"fluctuation_01_22bpm", "fluctuation_16_508bpm"} <= set(names)
 
 
 def test_a_file_is_described_as_its_samples_are(tmp_path: Path, melody: Maker, write_audio: Writer) -> None:

@@ -27,6 +27,7 @@ SOURCES = (
     "features/constant_q.py",
     "features/descriptors.py",
     "features/kernels.py",
+    "features/rhythm.py",
     "features/spectra.py",
 )
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import librosa
 import numpy as np
 
-from songgenre.features import kernels
+from songgenre.features import kernels, rhythm
 from songgenre.features.spectra import MOST_MFCC, N_CHROMA, Spectra
 
 Family = Literal["study", "fma", "full"]
@@ -30,18 +30,21 @@ class Descriptor(NamedTuple):
     Parameters
     ----------
     n_rows : int
-        Of the property; 0 if it is a number for the whole clip.
+        Of the property; 0 if it is one of the whole clip.
     unit, meaning, reference : str
         For the data dictionary.
     compute : callable
-        Gives an array [shape=(n_rows, n_frames)], or a number.
+        Gives an array [shape=(n_rows, n_frames)], or [shape=(n,)] for the whole clip.
+    columns : tuple of str
+        Names of the numbers for the whole clip.
     """
 
     n_rows: int
     unit: str
     meaning: str
     reference: str
-    compute: Callable[[Spectra], np.ndarray | float]
+    compute: Callable[[Spectra], np.ndarray]
+    columns: tuple[str, ...] = ()
 
 
 def _contrast(spectra: Spectra) -> np.ndarray:
@@ -66,19 +69,6 @@ def _contrast_bands(sample_rate: int, n_fft: int) -> tuple[np.ndarray, np.ndarra
 
 def _zero_crossings(spectra: Spectra) -> np.ndarray:
     return kernels.sign_changes(spectra.y, ZERO, spectra.n_fft, spectra.hop_length)[np.newaxis]
-
-
-def _tempo(spectra: Spectra) -> float:
-    onsets = spectra.onset_strength
-    if not onsets.any():
-        return 0.0
-    return float(librosa.feature.tempo(onset_envelope=onsets, sr=spectra.sample_rate, hop_length=spectra.hop_length)[0])
-
-
-def _onset_rate(spectra: Spectra) -> float:
-    onsets = spectra.onset_strength
-    found = librosa.onset.onset_detect(onset_envelope=onsets, sr=spectra.sample_rate, hop_length=spectra.hop_length)
-    return len(found) * spectra.sample_rate / len(spectra.y)
 
 
 DESCRIPTORS: dict[str, Descriptor] = {
@@ -170,16 +160,22 @@ DESCRIPTORS: dict[str, Descriptor] = {
         "Furui 1986",
         lambda spectra: librosa.feature.delta(spectra.mfcc, mode="nearest"),
     ),
-    "tempo": Descriptor(0, "beats per minute", "the most likely beat", "Ellis 2007", _tempo),
-    "onset_rate": Descriptor(0, "per second", "how many notes begin", "Böck et al. 2012", _onset_rate),
+    "tempo": Descriptor(0, "beats per minute", "the most likely beat", "Ellis 2007", rhythm.tempo, ("tempo",)),
+    "onset_rate": Descriptor(
+        0, "per second", "how many notes begin", "Böck et al. 2012", rhythm.onset_rate, ("onset_rate",)
+    ),
+    "fluctuation": Descriptor(
+        0,
+        "log of dB",
+        "how strongly each of sixteen bands pulsates at ten rates, slow to fast",
+        "Pampalk et al. 2002",
+        rhythm.fluctuation,
+        tuple(f"fluctuation_{band:02d}_{rate}bpm" for band in range(1, rhythm.N_BANDS + 1) for rate in rhythm.RATES),
+    ),
 }
-"""In the order of their columns."""
+"""In the order of their columns; those of the whole clip are the last."""
 
-_FMA = [
-    name
-    for name in DESCRIPTORS
-    if name not in ("spectral_flatness", "onset_strength", "mfcc_delta", "tempo", "onset_rate")
-]
+_FMA = list(DESCRIPTORS)[: list(DESCRIPTORS).index("spectral_flatness")]
 _STUDY = [name for name in _FMA if name not in ("chroma_cqt", "chroma_cens")]
 
 FAMILIES: dict[Family, list[str]] = {"study": [*_STUDY, "tempo"], "fma": _FMA, "full": list(DESCRIPTORS)}
@@ -204,13 +200,15 @@ def columns(family: Family, n_mfcc: int) -> list[str]:
     Returns
     -------
     list of str
-        ``mfcc_01_mean``, ``mfcc_01_std``, ...; without the number where there is a single row.
+        ``mfcc_01_mean``, ``mfcc_01_std``, ...; without the number where there is a single row. The last are those of
+        the whole clip: ``tempo``, ``fluctuation_03_90bpm``.
     """
     names = []
     for name in FAMILIES[family]:
         n_rows = min(DESCRIPTORS[name].n_rows, n_mfcc) if name.startswith("mfcc") else DESCRIPTORS[name].n_rows
-        rows = [name] if n_rows <= 1 else [f"{name}_{row:02d}" for row in range(1, n_rows + 1)]
-        names += [f"{row}_{statistic}" for row in rows for statistic in STATISTICS_OF[family]] if n_rows else rows
+        rows = [name] if n_rows == 1 else [f"{name}_{row:02d}" for row in range(1, n_rows + 1)]
+        names += [f"{row}_{statistic}" for row in rows for statistic in STATISTICS_OF[family]]
+        names += DESCRIPTORS[name].columns
     return names
 
 
@@ -230,7 +228,7 @@ def describe_spectra(spectra: Spectra, family: Family) -> np.ndarray:
         as in silence, skewness and excess kurtosis are 0.
     """
     computed = [DESCRIPTORS[name].compute(spectra) for name in FAMILIES[family]]
-    frames = [value for value in computed if isinstance(value, np.ndarray)]
-    numbers = [value for value in computed if isinstance(value, float)]
+    frames = [values for values in computed if values.ndim == 2]
+    of_clip = [values for values in computed if values.ndim == 1]
     summed_up = kernels.statistics(np.concatenate(frames, dtype=np.float64))
-    return np.concatenate([summed_up[: len(STATISTICS_OF[family])].T.ravel(), numbers])
+    return np.concatenate([summed_up[: len(STATISTICS_OF[family])].T.ravel(), *of_clip])
