@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, top_k_accuracy_score
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from songgenre import evaluation, tables
@@ -66,6 +66,11 @@ def test_metrics_are_those_of_scikit_learn(predicted: pd.DataFrame, artists: pd.
     assert metrics.macro_f1 == pytest.approx(f1_score(truth, said, average="macro"))
     assert list(metrics.per_genre) == GENRES
     assert list(metrics.per_genre.values()) == pytest.approx(f1_score(truth, said, average=None).tolist())
+    assert list(metrics.precision.values()) == pytest.approx(precision_score(truth, said, average=None).tolist())
+    assert list(metrics.recall.values()) == pytest.approx(recall_score(truth, said, average=None).tolist())
+    shares = predicted[[f"p_{genre}" for genre in GENRES]].to_numpy()
+    assert metrics.top2_accuracy == pytest.approx(top_k_accuracy_score(truth, shares, k=2))
+    assert metrics.log_loss == pytest.approx(log_loss(truth, shares))
     assert metrics.ci95[0] < metrics.accuracy < metrics.ci95[1]
     assert (metrics.n_test, metrics.data_hash, metrics.model_hash) == (200, "data", "model")
 
@@ -80,6 +85,60 @@ def test_metrics_by_hand() -> None:
 def test_genre_that_is_neither_there_nor_predicted_counts_as_zero() -> None:
     metrics = evaluation.evaluate(by_hand("bj", "bj"), pd.Series(["1", "2"]), "data", "model", seed=1)
     assert metrics.per_genre == {"b": 1, "j": 1, "r": 0}
+
+
+def test_a_genre_that_was_ruled_out_makes_no_infinite_loss() -> None:
+    metrics = evaluation.evaluate(by_hand("bj", "jj"), pd.Series(["1", "2"]), "data", "model", seed=1)
+    assert metrics.log_loss == pytest.approx(-np.log(1e-7) / 2)
+
+
+def sure(confidences: list[float], right: list[bool]) -> pd.DataFrame:
+    """Songs of the genre b, and how sure a model is of its answers, b where it is right and j where it is not."""
+    of_truth = np.where(right, confidences, 1 - np.array(confidences))
+    shares = pd.DataFrame({"b": of_truth, "j": 1 - of_truth})
+    tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(right))], "genre": "b"})
+    return evaluation.predictions("svm", tracks, shares)
+
+
+def test_calibration_by_hand() -> None:
+    answers = sure([0.92, 0.94, 0.96, 0.98, 0.61, 0.63, 1.0], [True, True, True, False, False, True, True])
+    table = evaluation.reliability(answers)
+    assert table["songs"].tolist() == [2, 5]
+    assert table["confidence"].tolist() == pytest.approx([0.62, 0.96])
+    assert table["accuracy"].tolist() == pytest.approx([0.5, 0.8])
+    assert evaluation.calibration_error(answers) == pytest.approx((2 * 0.12 + 5 * 0.16) / 7)
+
+
+def test_one_who_is_as_often_right_as_sure_is_calibrated() -> None:
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.5, 1, 20_000)
+    answers = sure(confidence.tolist(), (rng.random(20_000) < confidence).tolist())
+    assert evaluation.calibration_error(answers) < 0.02
+
+
+def test_coverage_answers_the_surest_songs_first() -> None:
+    table = evaluation.coverage(sure([0.6, 0.9, 0.8, 0.7], [False, True, False, True]))
+    assert table["coverage"].tolist() == [0.25, 0.5, 0.75, 1]
+    assert table["confidence"].tolist() == pytest.approx([0.9, 0.8, 0.7, 0.6])
+    assert table["accuracy"].tolist() == pytest.approx([1, 1 / 2, 2 / 3, 2 / 4])
+
+
+def test_ensemble_is_the_mean_of_its_members_whatever_the_order_of_songs() -> None:
+    first, second, third = by_hand("bjr", "bbr"), by_hand("bjr", "jjr"), by_hand("bjr", "rrr")
+    said = pd.concat([first, second.assign(model="cnn")[::-1], third.assign(model="baseline")])
+    together = evaluation.ensemble(said, ["svm", "cnn"])
+    assert together["model"].unique().tolist() == ["ensemble"]
+    assert together["genre"].tolist() == list("bjr")
+    assert together[["p_b", "p_j", "p_r"]].to_numpy().tolist() == [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]
+
+
+def test_all_models_are_measured_with_the_artists_of_their_songs(predicted: pd.DataFrame, artists: pd.Series) -> None:
+    tracks = pd.DataFrame({"track_id": predicted["track_id"], "artist_group": artists})
+    said = pd.concat([predicted[::-1], predicted.assign(model="cnn")])
+    hashes = {"svm": ("d", "m"), "cnn": ("d", "n")}
+    measured = evaluation.evaluate_all(said, tracks, hashes, seed=1)
+    assert list(measured) == ["svm", "cnn"]
+    assert measured["cnn"] == evaluation.evaluate(predicted, artists, "d", "n", seed=1)
 
 
 def test_confusion_has_the_truth_in_rows(predicted: pd.DataFrame) -> None:
@@ -120,35 +179,18 @@ def test_interval_of_one_who_is_always_right_is_a_point() -> None:
     assert metrics.ci95 == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("better", "worse", "interval"),
-    [([1, 1, 1], [0, 0, 0], (1, 1)), ([1, 0, 1], [1, 0, 1], (0, 0)), ([0, 0, 0], [1, 1, 1], (-1, -1))],
-)
-def test_difference_by_hand(better: list[int], worse: list[int], interval: tuple[int, int]) -> None:
-    sides = pd.Series(better, dtype=bool), pd.Series(worse, dtype=bool)
-    assert evaluation.paired_difference(*sides, pd.Series(list("123")), seed=1) == interval
-
-
-def test_difference_is_paired() -> None:
-    rng = np.random.default_rng(0)
-    worse = pd.Series(rng.random(300) < 0.5)
-    better = worse.copy()
-    better[np.flatnonzero(~worse)[:30]] = True
-    artists = pd.Series(range(300))
-    low, high = evaluation.paired_difference(better, worse, artists, seed=1)
-    assert 0.05 < low < 0.1 < high < 0.15
-    assert high - low < width(evaluation.bootstrap_accuracy(better, artists, seed=1))
-    other_way = evaluation.paired_difference(worse, better, artists, seed=1)
-    assert other_way == pytest.approx((-high, -low))
-
-
 def measured(accuracy: float) -> Metrics:
     return Metrics(
         accuracy=accuracy,
         macro_f1=0.4,
         ci95=(0.1, 0.9),
+        top2_accuracy=0.9,
+        log_loss=0.6,
+        calibration_error=0.1,
         n_test=10,
         per_genre={"jazz": 0.5},
+        precision={"jazz": 0.5},
+        recall={"jazz": 0.5},
         data_hash="d",
         model_hash="m",
     )
@@ -157,7 +199,16 @@ def measured(accuracy: float) -> Metrics:
 def test_comparison_puts_the_best_first() -> None:
     table = evaluation.comparison({"baseline": measured(0.2), "cnn": measured(0.8), "svm": measured(0.5)})
     assert table.index.tolist() == ["cnn", "svm", "baseline"]
-    assert table.columns.tolist() == ["accuracy", "low", "high", "macro F1", "jazz"]
+    assert table.columns.tolist() == [
+        "accuracy",
+        "low",
+        "high",
+        "macro F1",
+        "top 2",
+        "log loss",
+        "calibration error",
+        "jazz",
+    ]
 
 
 def test_metrics_round_trip_exactly(tmp_path: Path, predicted: pd.DataFrame, artists: pd.Series) -> None:

@@ -22,8 +22,13 @@ def measured(accuracy: float) -> Metrics:
         accuracy=accuracy,
         macro_f1=accuracy,
         ci95=(accuracy - 0.1, accuracy + 0.1),
+        top2_accuracy=0.9,
+        log_loss=0.6,
+        calibration_error=0.1,
         n_test=48,
         per_genre={"jazz": 0.5, "rock": accuracy},
+        precision={"jazz": 0.5, "rock": accuracy},
+        recall={"jazz": 0.5, "rock": accuracy},
         data_hash="0" * 12,
         model_hash="1" * 12,
     )

@@ -41,6 +41,14 @@ def report_build() -> None:
     typer.echo(site.build(project()))
 
 
+@report.command("results")
+def report_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
+    """Keep the results of the last run in docs/results, and show them in the README."""
+    from songgenre import results
+
+    typer.echo(results.keep(project(), name))
+
+
 @demo.command("serve")
 def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")] = 8000) -> None:
     """Open the record shop on this machine, to look at and to listen to."""

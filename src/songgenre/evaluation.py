@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 from songgenre.errors import UserError
 from songgenre.paths import replacing
 
 BOOTSTRAP_SAMPLES = 2000
+
+LEAST_PROBABILITY = 1e-7
+"""A genre that was ruled out counts as this probable, so that one song cannot make the log loss infinite."""
+
+N_CONFIDENCE_BINS = 10
+ENSEMBLE = "ensemble"
 
 
 class Metrics(BaseModel):
@@ -27,10 +33,16 @@ class Metrics(BaseModel):
         On the test songs.
     ci95 : (float, float)
         95 % interval of the accuracy, from a bootstrap over artists.
+    top2_accuracy : float
+        How often the true genre is one of the two most probable.
+    log_loss : float
+        Mean negative logarithm of the probability of the true genre.
+    calibration_error : float
+        See `calibration_error`.
     n_test : int
         Test songs.
-    per_genre : dict
-        F1 of each genre.
+    per_genre, precision, recall : dict
+        F1, precision and recall of each genre.
     data_hash, model_hash : str
         SHA-256, first 12 digits, of the table of tracks and of the model's file.
     """
@@ -40,8 +52,13 @@ class Metrics(BaseModel):
     accuracy: float = Field(ge=0, le=1)
     macro_f1: float = Field(ge=0, le=1)
     ci95: tuple[float, float]
+    top2_accuracy: float = Field(ge=0, le=1)
+    log_loss: float = Field(ge=0)
+    calibration_error: float = Field(ge=0, le=1)
     n_test: int = Field(ge=1)
     per_genre: dict[str, float]
+    precision: dict[str, float]
+    recall: dict[str, float]
     data_hash: str
     model_hash: str
 
@@ -135,16 +152,140 @@ def evaluate(
     genres = genre_names(predicted)
     resampled = bootstrap_accuracy(truth == said, artist_groups, seed, samples)
     low, high = np.quantile(resampled, [0.025, 0.975])
-    f1 = f1_score(truth, said, labels=genres, average=None, zero_division=0)
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, said, labels=genres, zero_division=0)
+    shares = _probabilities(predicted)
+    of_truth = shares[np.arange(len(truth)), pd.Index(genres).get_indexer(truth)]
     return Metrics(
         accuracy=float(accuracy_score(truth, said)),
         macro_f1=float(np.mean(f1)),
         ci95=(float(low), float(high)),
+        top2_accuracy=float(((shares > of_truth[:, np.newaxis]).sum(axis=1) < 2).mean()),
+        log_loss=float(-np.log(of_truth.clip(LEAST_PROBABILITY)).mean()),
+        calibration_error=calibration_error(predicted),
         n_test=len(predicted),
         per_genre=dict(zip(genres, f1.tolist(), strict=True)),
+        precision=dict(zip(genres, precision.tolist(), strict=True)),
+        recall=dict(zip(genres, recall.tolist(), strict=True)),
         data_hash=data_hash,
         model_hash=model_hash,
     )
+
+
+def evaluate_all(
+    said: pd.DataFrame,
+    tracks: pd.DataFrame,
+    hashes: Mapping[str, tuple[str, str]],
+    seed: int,
+    samples: int = BOOTSTRAP_SAMPLES,
+) -> dict[str, Metrics]:
+    """Measure several models.
+
+    Parameters
+    ----------
+    said : pd.DataFrame
+        `songgenre.tables.PREDICTIONS`.
+    tracks : pd.DataFrame
+        `songgenre.tables.TRACKS`, which knows the artists.
+    hashes : mapping
+        From model to the hashes of its data and of itself.
+    seed, samples : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        In the order in which the models first appear.
+    """
+    artists = tracks.set_index("track_id")["artist_group"]
+    return {
+        str(model): evaluate(rows, rows["track_id"].map(artists), *hashes[str(model)], seed, samples)
+        for model, rows in said.groupby("model", sort=False)
+    }
+
+
+def ensemble(said: pd.DataFrame, members: Sequence[str]) -> pd.DataFrame:
+    """Let models speak with one voice: the mean of their probabilities (late fusion).
+
+    Parameters
+    ----------
+    said : pd.DataFrame
+        `songgenre.tables.PREDICTIONS`.
+    members : sequence of str
+        Models, all of which answered for the same songs.
+
+    Returns
+    -------
+    pd.DataFrame
+        `songgenre.tables.PREDICTIONS` of the model `ENSEMBLE`.
+    """
+    answers = [said[said["model"] == member].sort_values("track_id") for member in members]
+    songs, genres = answers[0][["track_id", "genre"]], genre_names(said)
+    mean = np.mean([_probabilities(answer) for answer in answers], axis=0)
+    return predictions(ENSEMBLE, songs, pd.DataFrame(mean, columns=genres))
+
+
+def reliability(predicted: pd.DataFrame) -> pd.DataFrame:
+    """How often a model is right, against how sure it says it is.
+
+    Parameters
+    ----------
+    predicted : pd.DataFrame
+        `songgenre.tables.PREDICTIONS` of one model.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per tenth of confidence that occurs: mean ``confidence``, ``accuracy`` and number of ``songs``.
+    """
+    confidence = _probabilities(predicted).max(axis=1)
+    tenth = np.minimum((confidence * N_CONFIDENCE_BINS).astype(int), N_CONFIDENCE_BINS - 1)
+    right = (predicted["genre"] == predicted["predicted"]).to_numpy()
+    table = pd.DataFrame({"confidence": confidence, "accuracy": right.astype(float), "songs": 1})
+    return table.groupby(tenth).agg({"confidence": "mean", "accuracy": "mean", "songs": "sum"})
+
+
+def calibration_error(predicted: pd.DataFrame) -> float:
+    """Mean distance between confidence and accuracy over tenths of confidence (Guo et al. 2017).
+
+    Parameters
+    ----------
+    predicted : pd.DataFrame
+        `songgenre.tables.PREDICTIONS` of one model.
+    """
+    table = reliability(predicted)
+    return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["songs"]))
+
+
+def coverage(predicted: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of a model that answers only where it is most sure.
+
+    Parameters
+    ----------
+    predicted : pd.DataFrame
+        `songgenre.tables.PREDICTIONS` of one model.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per song, the surest first: the ``coverage`` when the model answers down to this ``confidence``, and
+        its ``accuracy`` then.
+    """
+    confidence = pd.Series(_probabilities(predicted).max(axis=1))
+    right = (predicted["genre"] == predicted["predicted"]).reset_index(drop=True)
+    order = confidence.sort_values(ascending=False, kind="stable").index
+    answered = np.arange(1, len(order) + 1)
+    return pd.DataFrame(
+        {
+            "coverage": answered / len(order),
+            "confidence": confidence[order].to_numpy(),
+            "accuracy": right[order].cumsum().to_numpy() / answered,
+        }
+    )
+
+
+def _probabilities(predicted: pd.DataFrame) -> np.ndarray:
+    """Of every genre [shape=(n_tracks, n_genres)]."""
+    return predicted[[f"p_{genre}" for genre in genre_names(predicted)]].to_numpy()
 
 
 def genre_names(predicted: pd.DataFrame) -> list[str]:
@@ -159,29 +300,6 @@ def confusion(predicted: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=pd.Index(genres, name="genre"), columns=pd.Index(genres, name="predicted"))
 
 
-def paired_difference(
-    better: pd.Series,
-    worse: pd.Series,
-    artist_groups: pd.Series,
-    seed: int,
-    samples: int = BOOTSTRAP_SAMPLES,
-) -> tuple[float, float]:
-    """95 % interval of the difference in accuracy between two models on the same songs.
-
-    Parameters
-    ----------
-    better, worse : pd.Series [shape=(n_tracks,), dtype=bool]
-        Which songs each model got right, in the same order.
-    artist_groups : pd.Series [shape=(n_tracks,)]
-    seed, samples : int
-        Of the bootstrap over artists.
-    """
-    difference = better.astype(int).to_numpy() - worse.astype(int).to_numpy()
-    resampled = bootstrap_accuracy(pd.Series(difference), artist_groups, seed, samples)
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def comparison(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
     """A row per model, the best first."""
     rows = {
@@ -190,6 +308,9 @@ def comparison(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
             "low": measured.ci95[0],
             "high": measured.ci95[1],
             "macro F1": measured.macro_f1,
+            "top 2": measured.top2_accuracy,
+            "log loss": measured.log_loss,
+            "calibration error": measured.calibration_error,
             **measured.per_genre,
         }
         for model, measured in metrics.items()

@@ -224,61 +224,6 @@ def correlations(descriptors: pd.DataFrame) -> Figure:
     return figure
 
 
-def model_comparison(table: pd.DataFrame, baseline: float) -> Figure:
-    """Accuracy of models with its 95 % interval.
-
-    Parameters
-    ----------
-    table : pd.DataFrame
-        Of `songgenre.evaluation.comparison`.
-    baseline : float
-        Accuracy of always naming the most frequent genre.
-    """
-    figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * len(table) + 1.4))
-    position = np.arange(len(table))
-    errors = [table["accuracy"] - table["low"], table["high"] - table["accuracy"]]
-    axes.barh(position, table["accuracy"], xerr=errors, color="tab:blue", alpha=0.75, capsize=4, ecolor="0.25")
-    axes.axvline(baseline, color="tab:red", linestyle="--", label=f"baseline {baseline:.2f}")
-    axes.set_yticks(position, [name.replace("_", " ") for name in table.index])
-    axes.invert_yaxis()
-    axes.set(title="Accuracy on artists never heard, with 95 % interval", xlabel="accuracy", xlim=(0, 1))
-    axes.legend(loc="lower right")
-    return figure
-
-
-def confusion(matrix: pd.DataFrame, title: str) -> Figure:
-    """Confusion matrix: how many songs, coloured by the share of their genre."""
-    share = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0)
-    figure, axes = plt.subplots(figsize=(5.8, 4.8))
-    sns.heatmap(
-        share,
-        annot=matrix,
-        fmt="d",
-        cmap="Blues",
-        vmin=0,
-        vmax=1,
-        square=True,
-        ax=axes,
-        cbar_kws={"label": "share of the genre"},
-    )
-    axes.set(title=title, xlabel="predicted genre", ylabel="true genre")
-    axes.tick_params(axis="x", rotation=30)
-    axes.tick_params(axis="y", rotation=0)
-    return figure
-
-
-def learning_curves(curve: pd.DataFrame) -> Figure:
-    """Loss and accuracy per epoch, of training and of validation (`songgenre.models.cnn.train`)."""
-    figure, panels = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
-    labels = {"loss": "cross-entropy", "accuracy": "accuracy"}
-    for axes, (column, label) in zip(panels, labels.items(), strict=True):
-        for split in ("train", "validation"):
-            axes.plot(curve["epoch"], curve[f"{split}_{column}"], label=split)
-        axes.set(title=label.capitalize(), xlabel="epoch", ylabel=label)
-        axes.legend()
-    return figure
-
-
 def _label_bars(axes: Axes) -> None:
     for bars in axes.containers:
         if isinstance(bars, BarContainer):

@@ -117,6 +117,8 @@ class Features(Section):
 class Sklearn(Section):
     folds: int = Field(ge=2)
     grids: dict[str, dict[str, list[bool | int | float | str | None]]]
+    voters: list[str]
+    importance_repeats: int = Field(ge=1)
     seed: int = Field(ge=0)
 
 
@@ -135,6 +137,7 @@ class Cnn(Section):
 
 
 class Evaluation(Section):
+    ensemble: list[str] = Field(min_length=1)
     bootstrap_samples: int = Field(ge=100)
     seed: int = Field(ge=0)
 

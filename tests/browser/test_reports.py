@@ -70,8 +70,13 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
         accuracy=0.8,
         macro_f1=0.8,
         ci95=(0.7, 0.9),
+        top2_accuracy=0.9,
+        log_loss=0.6,
+        calibration_error=0.1,
         n_test=48,
         per_genre={"jazz": 0.7, "rock": 0.9},
+        precision={"jazz": 0.7, "rock": 0.9},
+        recall={"jazz": 0.7, "rock": 0.9},
         data_hash="0" * 12,
         model_hash="1" * 12,
     )

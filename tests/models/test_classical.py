@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from songgenre.errors import UserError
-from songgenre.models.classical import ESTIMATORS, best_parameters, probabilities, tune
+from songgenre.models.classical import PIPELINES, SOFT_VOTING, best_parameters, fitted, nested, probabilities, tune
 
 Corpus = tuple[pd.DataFrame, pd.Series, pd.Series]
 
@@ -30,7 +30,7 @@ def separable() -> Corpus:
 @pytest.fixture(scope="module")
 def searches(separable: Corpus) -> dict[str, Any]:
     small = {"random_forest": {"n_estimators": [20]}, "gradient_boosting": {"max_iter": [20]}}
-    return dict(tune({name: {} for name in ESTIMATORS} | small, *separable, folds=4, seed=1))
+    return dict(tune({name: {} for name in PIPELINES} | small, *separable, folds=4, seed=1))
 
 
 def problem(grids: dict[str, Any], data: Corpus, folds: int = 4) -> str:
@@ -83,7 +83,7 @@ def test_every_model_but_the_baseline_learns(searches: dict[str, Any]) -> None:
     assert min(scores.values()) > 0.95
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", PIPELINES)
 def test_probabilities_sum_to_one_and_have_a_column_per_genre(
     searches: dict[str, Any], separable: Corpus, name: str
 ) -> None:
@@ -120,3 +120,42 @@ def test_same_seed_gives_the_same_model() -> None:
 def test_tuning_prints_nothing(separable: Corpus, capfd: pytest.CaptureFixture[str]) -> None:
     list(tune({"baseline": {}}, *separable, folds=4, seed=1))
     assert capfd.readouterr() == ("", "")
+
+
+def test_voting_is_the_mean_of_the_voters(searches: dict[str, Any], separable: Corpus) -> None:
+    X, y, _ = separable
+    voters = ["svm", "k_nearest_neighbours", "extra_trees"]
+    models = fitted(searches, voters, X, y)
+    assert list(models) == [*PIPELINES, SOFT_VOTING]
+    expected = np.mean([probabilities(models[voter], X) for voter in voters], axis=0)
+    np.testing.assert_allclose(probabilities(models[SOFT_VOTING], X), expected, atol=1e-9)
+    assert SOFT_VOTING not in fitted(searches, [], X, y)
+
+
+def test_voter_that_was_not_tuned_is_named(searches: dict[str, Any], separable: Corpus) -> None:
+    with pytest.raises(UserError, match="got perceptron"):
+        fitted(searches, ["svm", "perceptron"], *separable[:2])
+
+
+def test_missing_values_are_filled_in(separable: Corpus) -> None:
+    X, y, artists = separable
+    holes = X.mask(np.random.default_rng(0).random(X.shape) < 0.05)
+    holes["nothing"] = np.nan
+    for name in ("svm", "gradient_boosting", "extra_trees"):
+        (_, search), *_ = tune({name: {}}, holes, y, artists, folds=4, seed=1)
+        assert search.best_score_ > 0.8
+
+
+def test_nested_folds_predict_every_song_once_without_its_artist() -> None:
+    """Songs give away the artist and nothing else, so that only one who knows the artist is right."""
+    X, y, artists = corpus(artists_per_genre=20, genre_matters=0, artist_matters=3)
+    tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(y))], "genre": y, "artist_group": artists})
+    said = nested({"baseline": {}, "k_nearest_neighbours": {"n_neighbors": [1]}}, [], X, tracks, folds=4, seed=1)
+    assert said.groupby("model")["track_id"].nunique().to_dict() == {
+        "baseline": len(tracks),
+        "k_nearest_neighbours": len(tracks),
+    }
+    assert said.groupby("model").size().eq(len(tracks)).all()
+    knn = said[said["model"] == "k_nearest_neighbours"].merge(tracks, on="track_id")
+    assert (knn["genre_x"] == knn["genre_y"]).all()
+    assert (knn["genre_x"] == knn["predicted"]).mean() < 0.55

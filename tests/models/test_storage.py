@@ -9,27 +9,29 @@ import numpy as np
 import pytest
 import skops.io
 from sklearn.datasets import make_classification
+from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer
 
 from songgenre.errors import UserError
-from songgenre.models.classical import ESTIMATORS
+from songgenre.models.classical import PIPELINES, SOFT_VOTING
 from songgenre.models.storage import load_keras, load_sklearn, save_keras, save_sklearn
+
+NAMES = [*PIPELINES, SOFT_VOTING]
 
 FIT_AND_SAVE = """
 import sys
 from pathlib import Path
 from sklearn.datasets import make_classification
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from songgenre.models.classical import ESTIMATORS
+from sklearn.ensemble import VotingClassifier
+from songgenre.models.classical import PIPELINES
 from songgenre.models.storage import save_sklearn
 
 X, y = make_classification(150, 8, n_informative=5, n_classes=3, random_state=0)
-for name, estimator in ESTIMATORS.items():
-    model = make_pipeline(StandardScaler(), estimator(1))
-    if name == "gradient_boosting":
-        model[-1].set_params(max_iter=3)
+models = {name: make(1) for name, make in PIPELINES.items()}
+models["gradient_boosting"][-1].set_params(max_iter=3)
+models["soft_voting"] = VotingClassifier(list(models.items()), voting="soft")
+for name, model in models.items():
     save_sklearn(model.fit(X, y.astype(str)), Path(sys.argv[1]) / f"{name}.skops")
 """
 
@@ -39,11 +41,11 @@ def songs() -> tuple[np.ndarray, np.ndarray]:
     return X, y.astype(str)
 
 
-def fitted(name: str) -> Pipeline:
-    model = make_pipeline(StandardScaler(), ESTIMATORS[name](1))
-    if name == "gradient_boosting":
-        model[-1].set_params(max_iter=3)
-    return model.fit(*songs())
+def fitted(name: str) -> Pipeline | VotingClassifier:
+    models = {each: make(1) for each, make in PIPELINES.items()}
+    models["gradient_boosting"][-1].set_params(max_iter=3)
+    models["soft_voting"] = VotingClassifier(list(models.items()), voting="soft")
+    return models[name].fit(*songs())
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +59,7 @@ def saved_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return folders
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", NAMES)
 def test_loaded_model_predicts_the_same(tmp_path: Path, name: str) -> None:
     model, (X, _) = fitted(name), songs()
     save_sklearn(model, tmp_path / "new" / "model.skops")
@@ -67,20 +69,20 @@ def test_loaded_model_predicts_the_same(tmp_path: Path, name: str) -> None:
     assert loaded.classes_.tolist() == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", NAMES)
 def test_equal_models_are_equal_files(tmp_path: Path, name: str) -> None:
     for file in ("one", "two"):
         save_sklearn(fitted(name), tmp_path / file)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", NAMES)
 def test_equal_models_of_two_processes_are_equal_files(saved_twice: list[Path], name: str) -> None:
     one, two = (folder / f"{name}.skops" for folder in saved_twice)
     assert one.read_bytes() == two.read_bytes()
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", NAMES)
 def test_saving_what_was_loaded_gives_the_same_file(tmp_path: Path, name: str) -> None:
     """Also where the memory that the model lies in was used before."""
     save_sklearn(fitted(name), tmp_path / "one")
@@ -90,8 +92,8 @@ def test_saving_what_was_loaded_gives_the_same_file(tmp_path: Path, name: str) -
 
 def test_another_model_is_another_file(tmp_path: Path) -> None:
     X, y = songs()
-    save_sklearn(make_pipeline(StandardScaler(), ESTIMATORS["svm"](1)).fit(X, y), tmp_path / "one")
-    save_sklearn(make_pipeline(StandardScaler(), ESTIMATORS["svm"](1)).fit(X + X**2, y), tmp_path / "two")
+    save_sklearn(PIPELINES["svm"](1).fit(X, y), tmp_path / "one")
+    save_sklearn(PIPELINES["svm"](1).fit(X + X**2, y), tmp_path / "two")
     assert (tmp_path / "one").read_bytes() != (tmp_path / "two").read_bytes()
 
 

@@ -9,29 +9,68 @@ import joblib
 import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.feature_selection import SelectPercentile, VarianceThreshold, f_classif
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVC
+from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
+from songgenre.evaluation import predictions
 from songgenre.progress import track
 
 Grid = Mapping[str, Sequence[Any]]
 
-ESTIMATORS: dict[str, Callable[[int], Any]] = {
-    "baseline": lambda seed: DummyClassifier(strategy="prior"),
-    "logistic_regression": lambda seed: LogisticRegression(max_iter=5000),
-    "k_nearest_neighbours": lambda seed: KNeighborsClassifier(),
-    "svm": lambda seed: CalibratedClassifierCV(SVC(), ensemble=False, cv=3),
-    "random_forest": lambda seed: RandomForestClassifier(random_state=seed),
-    "gradient_boosting": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+N_QUANTILES = 30
+"""Enough to spread a skewed descriptor evenly, few enough for a small corpus."""
+
+
+def _levelled() -> list[Any]:
+    """What brings descriptors of any unit and shape to one scale."""
+    return [
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None),
+        StandardScaler(),
+    ]
+
+
+PIPELINES: dict[str, Callable[[int], Pipeline]] = {
+    "baseline": lambda seed: make_pipeline(DummyClassifier(strategy="prior")),
+    "logistic_regression": lambda seed: make_pipeline(
+        *_levelled(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
+    ),
+    "k_nearest_neighbours": lambda seed: make_pipeline(*_levelled(), KNeighborsClassifier(metric="cosine")),
+    "svm": lambda seed: make_pipeline(*_levelled(), CalibratedClassifierCV(SVC(), ensemble=False, cv=3)),
+    "random_forest": lambda seed: make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True), RandomForestClassifier(random_state=seed)
+    ),
+    "extra_trees": lambda seed: make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True), ExtraTreesClassifier(random_state=seed)
+    ),
+    "gradient_boosting": lambda seed: make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        VarianceThreshold(),
+        SelectPercentile(f_classif, percentile=50),
+        HistGradientBoostingClassifier(max_bins=32, random_state=seed),
+    ),
 }
+"""From what is known of a song to its genre. Missing values are filled in; trees need no scale."""
+
+SOFT_VOTING = "soft_voting"
+"""The mean of the probabilities of several tuned models."""
 
 
 class _WatchedGridSearch(GridSearchCV):
@@ -56,7 +95,7 @@ def tune(
     Parameters
     ----------
     grids : mapping
-        The models to tune (keys of `ESTIMATORS`), each with the values to try for its parameters.
+        The models to tune (keys of `PIPELINES`), each with the values to try for its parameters.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
     y : pd.Series [shape=(n_tracks,)]
         Genres.
@@ -75,10 +114,10 @@ def tune(
     UserError
         If a model or one of its parameters is unknown, or there are too few artists for the folds.
     """
-    unknown = set(grids) - set(ESTIMATORS)
+    unknown = set(grids) - set(PIPELINES)
     if unknown:
         raise UserError(
-            f"Expected the models in sklearn.grids to be among {', '.join(ESTIMATORS)}; "
+            f"Expected the models in sklearn.grids to be among {', '.join(PIPELINES)}; "
             f"got {', '.join(sorted(unknown))}."
         )
     fewest = artist_groups.groupby(y).nunique()
@@ -90,7 +129,7 @@ def tune(
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     searches = {}
     for name, grid in grids.items():
-        pipeline = make_pipeline(StandardScaler(), ESTIMATORS[name](seed))
+        pipeline = PIPELINES[name](seed)
         searches[name] = _WatchedGridSearch(
             f"tuning {name.replace('_', ' ')}",
             pipeline,
@@ -100,35 +139,94 @@ def tune(
             error_score="raise",
         )
     for name, search in searches.items():
-        with joblib_backend():
+        with joblib_backend(), threadpool_limits(1):
             search.fit(X, y, groups=artist_groups)
         yield name, search
 
 
-def cross_validated(
-    name: str, grid: Grid, X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
-) -> pd.Series:
-    """Predict every song by a model that was tuned and fitted without its artist (nested cross-validation).
+def fitted(
+    searches: Mapping[str, GridSearchCV], voters: Sequence[str], X: pd.DataFrame, y: pd.Series
+) -> dict[str, Pipeline | VotingClassifier]:
+    """The tuned models, and the one that they vote for with their probabilities.
 
     Parameters
     ----------
-    name : str
-        Of the model, a key of `ESTIMATORS`.
-    grid, X, y, artist_groups, folds, seed
-        As for `tune`; there are as many outer folds as inner ones.
+    searches : mapping
+        What `tune` yields.
+    voters : sequence of str
+        Which of them vote; none for no voting.
+    X, y
+        As for `tune`; each voter is fitted to them.
 
     Returns
     -------
-    pd.Series [shape=(n_tracks,)]
-        The predicted genres, with the index of `y`.
+    dict
+        From name to fitted model; `SOFT_VOTING` is the last.
+
+    Raises
+    ------
+    UserError
+        If a voter was not tuned.
     """
-    predicted = []
+    strangers = sorted(set(voters) - set(searches))
+    if strangers:
+        raise UserError(
+            f"Expected sklearn.voters to be among the models of sklearn.grids, {', '.join(searches)}; "
+            f"got {', '.join(strangers)}."
+        )
+    models = {name: search.best_estimator_ for name, search in searches.items()}
+    if voters:
+        voting = VotingClassifier([(name, models[name]) for name in voters], voting="soft")
+        with threadpool_limits(1):
+            models[SOFT_VOTING] = voting.fit(X, y)
+    return models
+
+
+def nested(
+    grids: Mapping[str, Grid], voters: Sequence[str], X: pd.DataFrame, tracks: pd.DataFrame, folds: int, seed: int
+) -> pd.DataFrame:
+    """Predict every song by models that were tuned and fitted without its artist (nested cross-validation).
+
+    Parameters
+    ----------
+    grids, voters, X, folds, seed
+        As for `tune` and `fitted`; there are as many outer folds as inner ones.
+    tracks : pd.DataFrame
+        `songgenre.tables.TRACKS`, rows as in `X`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `songgenre.tables.PREDICTIONS` of all models, fold by fold.
+    """
+    y, artist_groups = tracks["genre"], tracks["artist_group"]
     outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    said = []
     for learn, test in outer.split(X, y, artist_groups):
-        inner = X.iloc[learn], y.iloc[learn], artist_groups.iloc[learn]
-        [(_, search)] = tune({name: grid}, *inner, folds, seed)
-        predicted.append(pd.Series(search.predict(X.iloc[test]), index=y.index[test]))
-    return pd.concat(predicted).loc[y.index]
+        inner = X.iloc[learn], y.iloc[learn]
+        searches = dict(tune(grids, *inner, artist_groups.iloc[learn], folds, seed))
+        said.append(answers(fitted(searches, voters, *inner), X.iloc[test], tracks.iloc[test]))
+    return pd.concat(said, ignore_index=True)
+
+
+def answers(models: Mapping[str, Pipeline | VotingClassifier], X: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Ask every model about the same songs.
+
+    Parameters
+    ----------
+    models : mapping
+        Fitted.
+    X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+    tracks : pd.DataFrame
+        `songgenre.tables.TRACKS`, rows as in `X`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `songgenre.tables.PREDICTIONS`.
+    """
+    said = [predictions(name, tracks, probabilities(model, X)) for name, model in models.items()]
+    return pd.concat(said, ignore_index=True)
 
 
 def _addressed(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
@@ -146,12 +244,22 @@ def _addressed(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     return addressed
 
 
+def summary(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
+    """What was ``chosen`` for each model, to read, and its ``accuracy in tuning folds``."""
+    return pd.DataFrame(
+        {
+            "chosen": {name: best_parameters(search) for name, search in searches.items()},
+            "accuracy in tuning folds": {name: search.best_score_ for name, search in searches.items()},
+        }
+    ).rename_axis("model")
+
+
 def best_parameters(search: GridSearchCV) -> str:
     """What the search chose, to read: ``C=1, gamma='scale'``."""
     chosen = search.best_params_.items()
     return ", ".join(f"{name.rsplit('__', 1)[-1]}={value!r}" for name, value in chosen)
 
 
-def probabilities(model: Pipeline, X: pd.DataFrame) -> pd.DataFrame:
+def probabilities(model: Pipeline | VotingClassifier, X: pd.DataFrame) -> pd.DataFrame:
     """Probability of each genre [shape=(n_tracks, n_genres)]."""
     return pd.DataFrame(np.asarray(model.predict_proba(X)), index=X.index, columns=model.classes_)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import skops.io
+from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
 from songgenre.errors import UserError
@@ -25,17 +26,20 @@ if TYPE_CHECKING:
     import keras
 
 TRUSTED = [
+    "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
     "sklearn.neighbors._kd_tree.KDTree",
     "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
 ]
 
 
-def save_sklearn(model: Pipeline, path: Path) -> None:
-    """Save a fitted pipeline as a skops archive."""
+def save_sklearn(model: Pipeline | VotingClassifier, path: Path) -> None:
+    """Save a fitted classifier as a skops archive."""
     members = _members(skops.io.dumps(model))
     schema = json.loads(members.pop("schema.json"))
     names: dict[Any, str] = {}
@@ -44,8 +48,16 @@ def save_sklearn(model: Pipeline, path: Path) -> None:
     _write_archive({"schema.json": _json(schema)} | arrays, path)
 
 
-def load_sklearn(path: Path) -> Pipeline:
-    """Load a pipeline saved by `save_sklearn`.
+def save_all(models: Mapping[str, Pipeline | VotingClassifier], folder: Path) -> dict[str, Path]:
+    """Save fitted classifiers in a folder, each under its name, and say where each is."""
+    files = {name: folder / f"{name}.skops" for name in models}
+    for name, file in files.items():
+        save_sklearn(models[name], file)
+    return files
+
+
+def load_sklearn(path: Path) -> Pipeline | VotingClassifier:
+    """Load a classifier saved by `save_sklearn`.
 
     Raises
     ------
