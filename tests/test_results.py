@@ -1,0 +1,122 @@
+"""What the README says of the results, against what was measured."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from songgenre import results, tables
+from songgenre.errors import UserError
+from songgenre.evaluation import Metrics, read_metrics, write_metrics
+from songgenre.paths import Project
+
+ROOT = Path(__file__).parents[1]
+
+
+def scored(accuracy: float) -> Metrics:
+    return Metrics(
+        accuracy=accuracy,
+        macro_f1=accuracy,
+        ci95=(accuracy - 0.1, accuracy + 0.1),
+        top2_accuracy=0.9,
+        log_loss=0.6,
+        calibration_error=0.1,
+        n_test=2,
+        per_genre={"jazz": 0.5},
+        precision={"jazz": 0.5},
+        recall={"jazz": 0.5},
+        data_hash="0" * 12,
+        model_hash="1" * 12,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project that has run on four songs."""
+    project = Project(tmp_path)
+    tracks = pd.DataFrame({"track_id": list("abcd"), "audio_path": [f"{name}.mp3" for name in "abcd"]})
+    tracks = tracks.assign(sha256="0" * 64, genre=["jazz", "jazz", "rock", "rock"], title=None, artist=None)
+    tracks = tracks.assign(artist_group=["x", "x", "y", "z"], collection="c", duration_s=30.0, sample_rate=22_050)
+    tracks = tracks.assign(channels=1, clip_start_s=0.0, clip_duration_s=30.0, split=["train", "test", "train", "test"])
+    tables.write(tracks.astype({"title": "str", "artist": "str"}), tables.TRACKS, project.tracks)
+    write_metrics({"baseline": scored(0.25), "deep_net": scored(0.75)}, project.metrics("evaluation"))
+    project.plot("nested").parent.mkdir(parents=True)
+    pd.DataFrame({"model": ["baseline"], "accuracy": [0.5], "low": [0.4], "high": [0.6]}).to_csv(
+        project.plot("nested"), index=False
+    )
+    log = project.log("01_scraping")
+    log.parent.mkdir(parents=True)
+    log.write_text(json.dumps({"started": "now", "seconds": 12.6, "peak_anonymous_mib": 300}))
+    readme = f"# Title\n\n{results.START}\nold\n{results.END}\n\nThe rest.\n"
+    (tmp_path / "README.md").write_text(readme)
+    return project
+
+
+def test_what_was_measured_is_kept_and_shown(project: Project) -> None:
+    results.keep(project, "my_music")
+    kept = results.kept(project)["my_music"]
+    assert kept.songs == {"test": 2, "train": 2}
+    assert (kept.artists, kept.genres) == (3, {"jazz": 2, "rock": 2})
+    readme = (project.root / "README.md").read_text()
+    assert readme.startswith("# Title\n")
+    assert readme.endswith("\nThe rest.\n")
+    assert "\nold\n" not in readme
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in readme.splitlines() if line.startswith("|")]
+    assert rows[0] == ["model", "my music, 2 test songs", "my music, nested folds over all 4"]
+    assert rows[2] == ["deep net", "0.75 (0.65 to 0.85)", ""]
+    assert rows[3] == ["baseline", "0.25 (0.15 to 0.35)", "0.50 (0.40 to 0.60)"]
+    assert rows[6] == ["01_scraping", "13, 300"]
+
+
+def test_another_corpus_stands_beside_it_and_the_same_one_is_replaced(project: Project) -> None:
+    results.keep(project, "first")
+    results.keep(project, "second")
+    once = (project.root / "README.md").read_text()
+    results.keep(project, "second")
+    assert (project.root / "README.md").read_text() == once
+    assert list(results.kept(project)) == ["first", "second"]
+    assert "first, 2 test songs | first, nested folds over all 4 | second, 2 test songs" in once
+
+
+@pytest.mark.parametrize("name", ["", "../up", "Über", "a b", "9lives"])
+def test_name_that_is_none_is_refused(project: Project, name: str) -> None:
+    with pytest.raises(UserError, match="small letters"):
+        results.keep(project, name)
+
+
+def test_readme_without_a_place_for_results_is_named(project: Project) -> None:
+    (project.root / "README.md").write_text("# Title\n")
+    with pytest.raises(UserError, match="<!-- results -->"):
+        results.keep(project, "demo")
+
+
+def test_run_that_is_missing_says_what_to_do(project: Project) -> None:
+    project.plot("nested").unlink()
+    with pytest.raises(UserError, match="dvc repro"):
+        results.keep(project, "demo")
+
+
+def test_damaged_results_are_named(project: Project) -> None:
+    results.keep(project, "demo").write_text("{}")
+    with pytest.raises(UserError, match=r"demo\.json does not hold results"):
+        results.kept(project)
+
+
+def test_tables_of_the_readme_are_those_of_the_results() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert results.with_results(readme, results.kept(Project(ROOT))) == readme
+
+
+def test_results_of_the_demonstration_are_those_of_the_committed_metrics() -> None:
+    kept = results.kept(Project(ROOT))["demo"].test
+    metrics = read_metrics(Project(ROOT).metrics("evaluation"))
+    assert {name: score.accuracy for name, score in kept.items()} == {
+        name: score.accuracy for name, score in metrics.items()
+    }
+
+
+def test_results_hold_nothing_of_the_machine() -> None:
+    for path in (ROOT / "docs" / "results").glob("*.json"):
+        assert not re.search(r"/home/|/root/|/work/|\d{4}-\d\d-\d\dT", path.read_text())
