@@ -61,6 +61,15 @@ def test_too_few_artists_are_named_with_the_genre(separable: Corpus) -> None:
     assert "jazz has 3" in message
 
 
+def test_too_few_songs_to_learn_from_are_named_with_the_genre(separable: Corpus) -> None:
+    X, y, artists = separable
+    few = (y != "jazz") | ~artists.duplicated()
+    few &= (y != "jazz") | artists.isin(artists[y == "jazz"].unique()[:3])
+    message = problem({"svm": {}}, (X[few], y[few], artists[few]), folds=3)
+    assert "at least 3 songs of each genre" in message
+    assert "2 of jazz" in message
+
+
 def test_as_many_artists_as_folds_are_enough() -> None:
     data = corpus(artists_per_genre=3, genre_matters=3, artist_matters=0)
     (_, search), *_ = tune({"k_nearest_neighbours": {"n_neighbors": [1]}}, *data, folds=3, seed=1)

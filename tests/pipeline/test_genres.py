@@ -16,23 +16,25 @@ if TYPE_CHECKING:
 
 GENRES = ["Blues", "Electronic", "Experimental", "Folk", "Hip-Hop", "Instrumental", "International", "Pop"]
 ARTISTS = 5
+SONGS = 3
+"""Of each artist."""
 SECONDS = 8
 SR = 22_050
 
 
 @pytest.fixture(scope="module")
 def music(tmp_path_factory: pytest.TempPathFactory, melody: Callable[..., np.ndarray], write_audio: Callable) -> Path:
-    """A song by each of five artists of eight genres; a genre has a brightness and a pulse of its own."""
+    """Three songs by each of five artists of eight genres; a genre has a brightness and a pulse of its own."""
     folder = tmp_path_factory.mktemp("music")
     rows = []
     t = np.arange(SECONDS * SR) / SR
     for number, genre in enumerate(GENRES):
-        for artist in range(ARTISTS):
-            noise = np.random.default_rng([number, artist]).standard_normal(len(t)) * (number % 4) * 0.02
+        for song in range(ARTISTS * SONGS):
+            noise = np.random.default_rng([number, song]).standard_normal(len(t)) * (number % 4) * 0.02
             pulse = 1 + 0.8 * np.sin(2 * np.pi * (1 + number // 4 * 3) * t)
-            file = f"{genre}/{artist}.ogg"
-            write_audio(folder / file, (melody(10 * number + artist, SECONDS) + noise) * pulse)
-            rows.append((file, genre, f"{genre} band {artist}"))
+            file = f"{genre}/{song}.ogg"
+            write_audio(folder / file, (melody(100 * number + song, SECONDS) + noise) * pulse)
+            rows.append((file, genre, f"{genre} band {song % ARTISTS}"))
     pd.DataFrame(rows, columns=["file", "genre", "artist"]).to_csv(folder / "tracks.csv", index=False)
     return folder
 
@@ -51,7 +53,7 @@ def test_eight_genres_go_through_all_notebooks(music: Path, fresh_clone: "Callab
     clone.run("dvc", "exp", "run", *(f"--set-param={name}={value}" for name, value in settings.items()))
     project = Project(clone.root)
     tracks = tables.read(tables.TRACKS, project.tracks)
-    assert tracks["genre"].value_counts().to_dict() == dict.fromkeys(GENRES, ARTISTS)
+    assert tracks["genre"].value_counts().to_dict() == dict.fromkeys(GENRES, ARTISTS * SONGS)
     metrics = evaluation.read_metrics(project.metrics("evaluation"))
     assert all(list(measured.per_genre) == sorted(GENRES) for measured in metrics.values())
     assert max(measured.accuracy for measured in metrics.values()) > metrics["baseline"].accuracy

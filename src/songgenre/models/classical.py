@@ -34,7 +34,7 @@ from songgenre.progress import track
 
 Grid = Mapping[str, Sequence[Any]]
 
-N_QUANTILES = 30
+N_QUANTILES = 10
 """Enough to spread a skewed descriptor evenly, few enough for a small corpus."""
 
 
@@ -47,13 +47,18 @@ def _levelled() -> list[Any]:
     ]
 
 
+CALIBRATION_FOLDS = 3
+"""In which the probabilities of the support vector machine are learned."""
+
 PIPELINES: dict[str, Callable[[int], Pipeline]] = {
     "baseline": lambda seed: make_pipeline(DummyClassifier(strategy="prior")),
     "logistic_regression": lambda seed: make_pipeline(
         *_levelled(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
     ),
     "k_nearest_neighbours": lambda seed: make_pipeline(*_levelled(), KNeighborsClassifier(metric="cosine")),
-    "svm": lambda seed: make_pipeline(*_levelled(), CalibratedClassifierCV(SVC(), ensemble=False, cv=3)),
+    "svm": lambda seed: make_pipeline(
+        *_levelled(), CalibratedClassifierCV(SVC(), ensemble=False, cv=CALIBRATION_FOLDS)
+    ),
     "random_forest": lambda seed: make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True), RandomForestClassifier(random_state=seed)
     ),
@@ -112,7 +117,7 @@ def tune(
     Raises
     ------
     UserError
-        If a model or one of its parameters is unknown, or there are too few artists for the folds.
+        If a model or one of its parameters is unknown, or there are too few artists or songs for the folds.
     """
     unknown = set(grids) - set(PIPELINES)
     if unknown:
@@ -127,6 +132,7 @@ def tune(
             f"{fewest.min()}. Lower sklearn.folds or add music."
         )
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    _check_songs([y.iloc[learn] for learn, _ in cv.split(X, y, artist_groups)])
     searches = {}
     for name, grid in grids.items():
         pipeline = PIPELINES[name](seed)
@@ -142,6 +148,17 @@ def tune(
         with joblib_backend(), threadpool_limits(1):
             search.fit(X, y, groups=artist_groups)
         yield name, search
+
+
+def _check_songs(learned_from: Sequence[pd.Series]) -> None:
+    """Raise if a genre has too few songs in one of the folds that are learned from."""
+    for y in learned_from:
+        songs = y.value_counts()
+        if songs.min() < CALIBRATION_FOLDS:
+            raise UserError(
+                f"Expected at least {CALIBRATION_FOLDS} songs of each genre to learn from in every fold, but one has "
+                f"{songs.min()} of {songs.idxmin()}. Lower sklearn.folds or add music."
+            )
 
 
 def fitted(
