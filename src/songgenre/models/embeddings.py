@@ -9,6 +9,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from songgenre import audio
 from songgenre.features.cache import Cache, Code, cached_map
@@ -102,6 +104,28 @@ def embed_corpus(
         columns=pd.MultiIndex.from_tuples(names, names=["network", "tag"]),
     )
     return embeddings, tags
+
+
+def likeliest(tags: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The likeliest tags of each song, to read: a column per network.
+
+    Parameters
+    ----------
+    tags : pd.DataFrame [shape=(n_tracks, n_tags)]
+        Of `embed_corpus`.
+    n : int
+        How many of each network.
+    """
+    names = {
+        network: given.droplevel("network").apply(lambda song: ", ".join(song.nlargest(n).index))
+        for network, given in tags.T.groupby(level="network")
+    }
+    return pd.DataFrame(names)
+
+
+def plane(X: pd.DataFrame) -> np.ndarray:
+    """The first two principal components of standardised embeddings [shape=(n_tracks, 2)]."""
+    return np.asarray(PCA(2, svd_solver="full").fit_transform(StandardScaler().fit_transform(X)))
 
 
 def columns() -> list[str]:
