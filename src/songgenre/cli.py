@@ -71,6 +71,17 @@ def pretrained_fetch() -> None:
     weights.fetch(here.wheels, here.pretrained)
 
 
+@pretrained.command("train-head")
+def pretrained_train_head() -> None:
+    """Train the model that ships on the songs of this project, once the stage transfer has run."""
+    from songgenre import params
+    from songgenre.models import shipping
+
+    here = project()
+    settings = params.load(here.params).transfer
+    typer.echo(shipping.train_head(here, settings.C, settings.folds, settings.seed))
+
+
 def main() -> None:
     """Run the command line; an error that a user can mend is a message, not a traceback."""
     try:
