@@ -125,8 +125,8 @@ loss is {-np.log(truth).mean():.3f}; the mean of the highest probability is {pro
 
 - Genre and collection go together: hip-hop and country come almost only from one collection, classical only from the
   other two. Part of what the model knows may be the sound of a collection.
-- The data are small, Western, and mostly older than 2015. Of a song of another genre it still names one of these.
-- The two networks may have heard some of these recordings, though never their genres of this corpus.
+- The data are few and Western. Of a song of another genre it still names one of these.
+- The two networks may have heard some of these recordings when they learned to tag.
 
 ## Train it again
 
