@@ -22,6 +22,7 @@ $(READY): requirements.lock pyproject.toml
 	command -v uv > /dev/null || $(BIN)/python -m pip install --quiet uv
 	uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	-songgenre pretrained download
 	touch $@
 
 test: setup ## Run the tests
@@ -48,6 +49,6 @@ lock: setup ## Resolve pyproject.toml anew into requirements.lock
 		--generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean: ## Remove .venv, caches and everything that the stages wrote; the DVC cache stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/clean data/features data/cache models
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/clean data/features data/pretrained data/cache models
 	rm -rf reports/html reports/notebooks reports/predictions reports/failed reports/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

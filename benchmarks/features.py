@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from songgenre import audio
 from songgenre.features.cache import Cache
 from songgenre.features.descriptors import DESCRIPTORS, FAMILIES, describe_spectra
-from songgenre.features.extract import Recipe, extract, extract_corpus
+from songgenre.features.extract import CODE, Extracted, Recipe, extract, extract_corpus
 from songgenre.features.spectra import Spectra, mel_levels
 from songgenre.paths import Project, project
 
@@ -151,7 +151,7 @@ def measure_clips(clips: list[audio.Clip]) -> None:
         print(stage_table(some).round(1).to_string(), "\n")
 
 
-def one_after_the_other(clips: list[audio.Clip], cache: Cache) -> float:
+def one_after_the_other(clips: list[audio.Clip], cache: Cache[Extracted]) -> float:
     """Seconds for each of many different clips, kept in a cache as in a corpus, on one core."""
     with threadpool_limits(1):
         started = time.perf_counter()
@@ -185,7 +185,7 @@ def measure_corpus(clips: list[audio.Clip]) -> None:
         tracks = everything[:N_CORPUS]
         extract_corpus(tracks[:20], Project(Path(folder) / "warming up"), RECIPE)
         corpus = Project(Path(folder) / "corpus")
-        alone = Cache(str(Path(folder) / "alone"), RECIPE._asdict())
+        alone = Cache(Project(Path(folder) / "alone"), Extracted, RECIPE._asdict(), CODE)
         alone_s = one_after_the_other(clips[: 10 * N_CLIPS], alone)
         watcher = threading.Thread(target=worker_memory, args=(samples, ended))
         watcher.start()

@@ -18,6 +18,8 @@ app.add_typer(notebook, name="notebook")
 demo = typer.Typer(no_args_is_help=True, help="The record shop of invented music.")
 app.add_typer(report, name="report")
 app.add_typer(demo, name="demo")
+pretrained = typer.Typer(no_args_is_help=True, help="The pretrained networks, and the model on top that ships.")
+app.add_typer(pretrained, name="pretrained")
 
 
 @app.callback()
@@ -58,6 +60,34 @@ def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")
 
     recordings = plan_corpus(**params.load(project().params).section("scraping")["demo"])
     serve(recordings, port, lambda url: typer.echo(f"The shop is open at {url}/, until you press Ctrl-C."))
+
+
+@pretrained.command("download")
+def pretrained_download() -> None:
+    """Keep the published wheel of the networks in data/cache/wheels, so that the pipeline needs no network."""
+    from songgenre.models import weights
+
+    weights.download(project().wheels)
+
+
+@pretrained.command("fetch")
+def pretrained_fetch() -> None:
+    """Write the weights of the networks and their licence to data/pretrained; downloads them if need be."""
+    from songgenre.models import weights
+
+    here = project()
+    weights.fetch(here.wheels, here.pretrained)
+
+
+@pretrained.command("train-head")
+def pretrained_train_head() -> None:
+    """Train the model that ships on the songs of this project, once the stage transfer has run."""
+    from songgenre import params
+    from songgenre.models import shipping
+
+    here = project()
+    settings = params.load(here.params).transfer
+    typer.echo(shipping.train_head(here, settings.C, settings.folds, settings.seed))
 
 
 def main() -> None:

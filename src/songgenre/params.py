@@ -136,6 +136,13 @@ class Cnn(Section):
     seed: int = Field(ge=0)
 
 
+class Transfer(Section):
+    folds: int = Field(ge=2)
+    C: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    intra_op_threads: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+
 class Evaluation(Section):
     ensemble: list[str] = Field(min_length=1)
     bootstrap_samples: int = Field(ge=100)
@@ -163,6 +170,7 @@ class Params(Section):
     features: Features
     sklearn: Sklearn
     cnn: Cnn
+    transfer: Transfer
     evaluation: Evaluation
     compute: Compute
 

@@ -75,6 +75,18 @@ class Project:
     def feature_cache(self) -> Path:
         return self.root / "data" / "cache" / "features"
 
+    @property
+    def embeddings(self) -> Path:
+        return self.root / "data" / "features" / "embeddings.parquet"
+
+    @property
+    def wheels(self) -> Path:
+        return self.root / "data" / "cache" / "wheels"
+
+    @property
+    def pretrained(self) -> Path:
+        return self.root / "data" / "pretrained"
+
     def model(self, family: str) -> Path:
         """Folder of the models that the stage ``family`` trains."""
         return self.root / "models" / family

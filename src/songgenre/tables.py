@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.errors
 import pandera.pandas as pa
@@ -44,6 +45,10 @@ def _has_audio_or_a_reason(catalogue: pd.DataFrame) -> pd.Series:
     audio = [catalogue[column].notna() for column in ("audio_path", "sha256")]
     why_not = [catalogue[column].isna() for column in ("reason", "detail")]
     return (audio[0] == audio[1]) & (audio[0] == why_not[0]) & (audio[0] == why_not[1])
+
+
+def _are_finite_numbers(embeddings: pd.DataFrame) -> bool:
+    return bool(np.isfinite(embeddings.drop(columns="track_id").to_numpy(np.float32)).all())
 
 
 def _text(**options: Any) -> pa.Column:
@@ -120,6 +125,12 @@ MEL_INDEX = pa.DataFrameSchema(
     },
     name="mel_index",
     strict=True,
+)
+
+EMBEDDINGS = pa.DataFrameSchema(
+    _track_id,
+    checks=pa.Check(_are_finite_numbers, name="a finite number in every column but the first"),
+    name="embeddings",
 )
 
 PREDICTIONS = pa.DataFrameSchema(

@@ -172,7 +172,7 @@ def test_other_audio_or_another_part_of_it_is_computed_anew(copy: Project, colum
 
 
 def test_other_code_computes_anew(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("songgenre.features.cache.code_version", lambda: "another")
+    monkeypatch.setattr("songgenre.features.cache.code_version", lambda code: "another")
     unreadable(copy, "c.flac")
     with pytest.raises(UserError, match=r"c\.flac"):
         extract_corpus(TRACKS, copy, RECIPE)

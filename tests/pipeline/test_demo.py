@@ -60,7 +60,8 @@ def test_no_artist_is_in_two_splits(project: Project) -> None:
 
 def test_metrics_agree_with_predictions(project: Project) -> None:
     metrics = evaluation.read_metrics(project.metrics("evaluation"))
-    said = pd.concat(tables.read(tables.PREDICTIONS, project.predictions(stage)) for stage in ("sklearn", "cnn"))
+    stages = ("sklearn", "cnn", "transfer", "evaluation")
+    said = pd.concat(tables.read(tables.PREDICTIONS, project.predictions(stage)) for stage in stages)
     accuracy = (said["genre"] == said["predicted"]).groupby(said["model"]).mean()
     assert {model: measured.accuracy for model, measured in metrics.items()} == pytest.approx(accuracy.to_dict())
 
@@ -91,7 +92,9 @@ def test_stage_stays_under_three_gibibytes(project: Project, name: str) -> None:
     assert 50 < log["peak_anonymous_mib"] < 3 * 1024
 
 
-@pytest.mark.parametrize("parameter", ["wrangling.seed=1", "features.n_mfcc=13", "evaluation.bootstrap_samples=500"])
+@pytest.mark.parametrize(
+    "parameter", ["wrangling.seed=1", "features.n_mfcc=13", "transfer.folds=4", "evaluation.bootstrap_samples=500"]
+)
 def test_parameter_makes_its_own_stage_stale_and_no_other(built: "Clone", parameter: str) -> None:
     section, key, value = re.split(r"[.=]", parameter)
     params = built.root / "params.yaml"
@@ -133,7 +136,7 @@ def test_an_experiment_reruns_only_what_depends_on_it(built: "Clone", parameter:
 def test_a_forced_run_gives_the_same_bytes(built: "Clone") -> None:
     built.run("dvc", "repro")
     lock = (built.root / "dvc.lock").read_bytes()
-    stages = ["features", "sklearn", "cnn", "evaluation", "report"]
+    stages = ["pretrained", "features", "sklearn", "cnn", "transfer", "evaluation", "report"]
     built.run("dvc", "repro", "--force", "--single-item", *stages)
     assert (built.root / "dvc.lock").read_bytes() == lock
 

@@ -1,4 +1,4 @@
-"""Features that were computed before, by what they were computed from.
+"""What was computed of clips before, by what it was computed from.
 
 An entry is named after the bytes of the audio, the part of it, the parameters, and the code that computed it; so none
 is ever out of date, and to delete any or all of them is safe.
@@ -10,58 +10,67 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import fsspec
 import numpy as np
 
 import songgenre
+from songgenre import audio
+from songgenre.compute import settings
+from songgenre.paths import Project
 
-LIBRARIES = ("librosa", "numba", "numpy", "scipy", "soundfile", "soxr")
-SOURCES = (
-    "audio.py",
-    "features/constant_q.py",
-    "features/descriptors.py",
-    "features/kernels.py",
-    "features/rhythm.py",
-    "features/spectra.py",
-)
+if TYPE_CHECKING:
+    import pandas as pd
+
+Entry = TypeVar("Entry", bound=NamedTuple)
 
 
-class Extracted(NamedTuple):
-    """The features of one clip.
+class Code(NamedTuple):
+    """What computes an entry.
 
     Parameters
     ----------
-    descriptors : np.ndarray [shape=(n,)]
-        See `songgenre.features.descriptors.describe_spectra`.
-    mel : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
-    mel_db_max : float
+    sources : tuple of str
+        Modules, as paths within the package.
+    libraries : tuple of str
+        Whose versions matter.
     """
 
-    descriptors: np.ndarray
-    mel: np.ndarray
-    mel_db_max: float
+    sources: tuple[str, ...]
+    libraries: tuple[str, ...]
 
 
-class Cache:
-    """Extracted features in a folder, or wherever fsspec reaches.
+class Missing(NamedTuple):
+    """A clip whose entry is to be computed, and the entry's name."""
+
+    clip: audio.Clip
+    key: str
+
+
+class Cache(Generic[Entry]):
+    """Entries of one kind, where ``compute.cache`` says: a folder, or wherever fsspec reaches.
 
     Parameters
     ----------
-    url : str
-        A folder, or for example ``s3://bucket/features``.
+    project : Project
+        Its folder is taken if ``compute.cache`` names none.
+    kind : type
+        A named tuple of arrays and numbers.
     parameters : mapping
-        All that the features depend on besides the audio and the code.
+        All that an entry depends on besides the audio and the code.
+    code : Code
     """
 
-    def __init__(self, url: str, parameters: Mapping[str, Any]) -> None:
-        self.url = url
-        self.recipe = json.dumps([parameters, code_version()], sort_keys=True)
+    def __init__(self, project: Project, kind: type[Entry], parameters: Mapping[str, Any], code: Code) -> None:
+        self.url = settings().cache or str(project.feature_cache)
+        self.kind = kind
+        self.recipe = json.dumps([parameters, code_version(code)], sort_keys=True)
 
     def key(self, sha256: str, start_s: float, duration_s: float) -> str:
         """Name of an entry, given the hash of the audio file and the part of it."""
@@ -75,20 +84,20 @@ class Cache:
         except FileNotFoundError:
             return set()
 
-    def get(self, key: str) -> Extracted | None:
+    def get(self, key: str) -> Entry | None:
         """An entry; None if there is none, or it is damaged."""
         file_system, path = self._place(key)
         try:
             with np.load(io.BytesIO(file_system.cat_file(path)), allow_pickle=False) as entry:
-                return Extracted(entry["descriptors"], entry["mel"], float(entry["mel_db_max"]))
+                return self.kind._make(entry[name][()] for name in self.kind._fields)
         except (FileNotFoundError, ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile):
             return None
 
-    def put(self, key: str, extracted: Extracted) -> None:
+    def put(self, key: str, entry: Entry) -> None:
         """Keep an entry. One that is torn, because its writer was killed, is found out by its checksum."""
         file_system, path = self._place(key)
         content = io.BytesIO()
-        np.savez(content, **extracted._asdict())
+        np.savez(content, **entry._asdict())
         file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
         file_system.pipe_file(path, content.getvalue())
 
@@ -97,13 +106,58 @@ class Cache:
         return file_system, f"{folder}/{key[:2]}/{key}.npz"
 
 
+def cached_map(
+    function: Callable[[audio.Clip], Entry],
+    tracks: pd.DataFrame,
+    folder: Path | str,
+    cache: Cache[Entry],
+    over: Callable[[Callable[[Missing], Entry], Sequence[Missing]], Generator[Entry, None, None]],
+) -> Iterator[Entry]:
+    """The entry of every track, from the cache, or computed and kept.
+
+    Parameters
+    ----------
+    function : callable
+        Computes the entry of a clip.
+    tracks : pd.DataFrame
+        `songgenre.tables.TRACKS`.
+    folder : Path or str
+        That of the audio, or the URL of a copy.
+    cache : Cache
+    over : callable
+        Applies a function to all that is missing, as `songgenre.compute.parallel_map` does.
+
+    Yields
+    ------
+    The entries, in the order of `tracks`.
+    """
+    wanted = [
+        Missing(clip, cache.key(sha256, clip.start_s, clip.duration_s))
+        for sha256, clip in zip(tracks["sha256"], audio.clips(tracks, folder), strict=True)
+    ]
+    compute = partial(_compute_and_keep, function=function, cache=cache)
+    kept = cache.keys()
+    with closing(over(compute, [each for each in wanted if each.key not in kept])) as computed:
+        for each in wanted:
+            if each.key not in kept:
+                yield next(computed)
+            else:
+                yield cache.get(each.key) or next(over(compute, [each]))
+
+
+def _compute_and_keep(missing: Missing, function: Callable[[audio.Clip], Entry], cache: Cache[Entry]) -> Entry:
+    entry = function(missing.clip)
+    cache.put(missing.key, entry)
+    return entry
+
+
 @cache
-def code_version() -> str:
-    """Hash of the modules that compute features, and of the versions of the libraries they use."""
+def code_version(code: Code) -> str:
+    """Hash of the modules that compute entries, and of the versions of the libraries they use."""
     package = Path(songgenre.__file__).parent
     digest = hashlib.sha256()
-    for name in SOURCES:
+    for name in code.sources:
         digest.update((package / name).read_bytes())
-    for library in LIBRARIES:
+    for library in code.libraries:
         digest.update(f"{library} {version(library)}".encode())
     return digest.hexdigest()

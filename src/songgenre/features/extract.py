@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -12,10 +11,22 @@ import pandas as pd
 
 from songgenre import audio
 from songgenre.compute import parallel_map, settings
-from songgenre.features.cache import Cache, Extracted
+from songgenre.features.cache import Cache, Code, Missing, cached_map
 from songgenre.features.descriptors import Family, columns, describe_spectra
 from songgenre.features.spectra import MOST_MFCC, Spectra, mel_levels
 from songgenre.paths import Project, replacing
+
+CODE = Code(
+    sources=(
+        "audio.py",
+        "features/constant_q.py",
+        "features/descriptors.py",
+        "features/kernels.py",
+        "features/rhythm.py",
+        "features/spectra.py",
+    ),
+    libraries=("librosa", "numba", "numpy", "scipy", "soundfile", "soxr"),
+)
 
 
 class Recipe(NamedTuple):
@@ -30,11 +41,20 @@ class Recipe(NamedTuple):
     mel_db_range: float
 
 
-class Entry(NamedTuple):
-    """A clip, and the name of its features in the cache."""
+class Extracted(NamedTuple):
+    """The features of one clip.
 
-    clip: audio.Clip
-    key: str
+    Parameters
+    ----------
+    descriptors : np.ndarray [shape=(n,)]
+        See `songgenre.features.descriptors.describe_spectra`.
+    mel : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
+    mel_db_max : float
+    """
+
+    descriptors: np.ndarray
+    mel: np.ndarray
+    mel_db_max: float
 
 
 def extract(clip: audio.Clip, recipe: Recipe) -> Extracted:
@@ -69,13 +89,19 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
     """
     names = columns(recipe.family, recipe.n_mfcc)
     wanted = pd.Index(columns(recipe.family, MOST_MFCC)).get_indexer(names)
+    influential = recipe._asdict()
+    del influential["n_mfcc"]
+    cache = Cache(project, Extracted, influential, CODE)
     n_frames = 1 + round(tracks["clip_duration_s"].max() * recipe.sample_rate) // recipe.hop_length
     values = np.empty((len(tracks), len(names)))
     db_max = np.empty(len(tracks))
     with replacing(project.mel) as partial_path:
         shape = (len(tracks), recipe.n_mels, n_frames)
         mel = np.lib.format.open_memmap(partial_path, mode="w+", dtype=np.uint8, shape=shape)
-        for row, extracted in enumerate(_extracted(tracks, project, recipe)):
+        clip_features = partial(extract, recipe=recipe)
+        everywhere = partial(_compiled_and_parallel, recipe=recipe)
+        folder = settings().audio or project.audio
+        for row, extracted in enumerate(cached_map(clip_features, tracks, folder, cache, everywhere)):
             missing = n_frames - extracted.mel.shape[1]
             mel[row] = np.pad(extracted.mel, ((0, 0), (0, missing)), mode="wrap")
             values[row], db_max[row] = extracted.descriptors[wanted], extracted.mel_db_max
@@ -95,29 +121,15 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
     return descriptors, mel_index
 
 
-def _extracted(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> Iterator[Extracted]:
-    """The features of every track, in order, from the cache or computed."""
-    influential = recipe._asdict()
-    del influential["n_mfcc"]
-    places = settings()
-    cache = Cache(places.cache or str(project.feature_cache), influential)
-    clips = audio.clips(tracks, places.audio or project.audio)
-    keys = [
-        cache.key(sha256, clip.start_s, clip.duration_s) for sha256, clip in zip(tracks["sha256"], clips, strict=True)
-    ]
-    entries = [Entry(clip, key) for clip, key in zip(clips, keys, strict=True)]
-    compute = partial(_extract_and_keep, recipe=recipe, cache=cache)
-    kept = cache.keys()
-    missing = [entry for entry in entries if entry.key not in kept]
-    with closing(parallel_map(compute, missing, "features", anywhere=True)) as computed:
-        for entry in entries:
-            if entry.key not in kept:
-                yield next(computed)
-            else:
-                yield cache.get(entry.key) or next(parallel_map(compute, [entry], "mending", anywhere=True))
+def _compiled_and_parallel(
+    function: Callable[[Missing], Extracted], missing: Sequence[Missing], recipe: Recipe
+) -> Generator[Extracted, None, None]:
+    """Apply a function in parallel; before that, compile what workers would else compile all at the same time.
 
-
-def _extract_and_keep(entry: Entry, recipe: Recipe, cache: Cache) -> Extracted:
-    extracted = extract(entry.clip, recipe)
-    cache.put(entry.key, extracted)
-    return extracted
+    In a new installation, workers that wrote and read numba's cache at the same time have been seen to crash.
+    """
+    if missing:
+        noise = np.random.default_rng(0).standard_normal(recipe.sample_rate)
+        spectra = Spectra(noise, recipe.sample_rate, recipe.n_fft, recipe.hop_length, recipe.n_mels)
+        describe_spectra(spectra, recipe.family)
+    return parallel_map(function, missing, "features", anywhere=True)

@@ -55,6 +55,7 @@ PIPELINES: dict[str, Callable[[int], Pipeline]] = {
     "logistic_regression": lambda seed: make_pipeline(
         *_levelled(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
     ),
+    "linear": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)),
     "k_nearest_neighbours": lambda seed: make_pipeline(*_levelled(), KNeighborsClassifier(metric="cosine")),
     "svm": lambda seed: make_pipeline(
         *_levelled(), CalibratedClassifierCV(SVC(), ensemble=False, cv=CALIBRATION_FOLDS)

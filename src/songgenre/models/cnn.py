@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from songgenre.errors import UserError
+from songgenre.models.determinism import make_deterministic as make_deterministic
 from songgenre.progress import track
 from songgenre.quiet import quiet_libraries
 from songgenre.tables import SPLITS
@@ -78,17 +79,6 @@ def songs_per_split(
     labels = pd.Categorical(tracks["genre"], categories=list(genres)).codes.astype(int)
     chosen = {split: (tracks["split"] == split).to_numpy() for split in SPLITS}
     return {split: Songs(mel, rows[mask], labels[mask]) for split, mask in chosen.items()}
-
-
-def make_deterministic(seed: int, intra_op_threads: int) -> None:
-    """Let TensorFlow compute the same bits each time: fixed seeds and numbers of threads.
-
-    To be called once, before TensorFlow computes anything.
-    """
-    tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
-    tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(seed)
 
 
 def build(n_mels: int, n_genres: int, size: Size) -> keras.Model:

@@ -1,0 +1,20 @@
+"""TensorFlow that computes the same bits each time."""
+
+from __future__ import annotations
+
+from songgenre.quiet import quiet_libraries
+
+with quiet_libraries():
+    import keras
+    import tensorflow as tf
+
+
+def make_deterministic(seed: int, intra_op_threads: int) -> None:
+    """Let TensorFlow compute the same bits each time: fixed seeds and numbers of threads.
+
+    To be called once, before TensorFlow computes anything.
+    """
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(seed)

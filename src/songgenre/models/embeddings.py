@@ -1,0 +1,141 @@
+"""The songs of a corpus as the pretrained networks hear them, one clip after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from songgenre import audio
+from songgenre.features.cache import Cache, Code, cached_map
+from songgenre.models import musicnn, weights
+from songgenre.paths import Project
+from songgenre.progress import track
+from songgenre.quiet import quiet_libraries
+
+with quiet_libraries():
+    import keras
+
+CODE = Code(
+    sources=("audio.py", "models/musicnn.py"),
+    libraries=("keras", "librosa", "numpy", "soundfile", "soxr", "tensorflow"),
+)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Embedded(NamedTuple):
+    """What all networks make of a clip.
+
+    Parameters
+    ----------
+    embedding, tags : np.ndarray [shape=(n,), dtype=float32]
+        Of the networks in the order of `songgenre.models.weights.NETWORKS`, see `songgenre.models.musicnn.Heard`.
+    """
+
+    embedding: np.ndarray
+    tags: np.ndarray
+
+
+def networks(pretrained: Path) -> list[keras.Model]:
+    """The pretrained networks.
+
+    Parameters
+    ----------
+    pretrained : Path
+        Folder of their weights.
+
+    Raises
+    ------
+    UserError
+        If their weights are missing.
+    """
+    return [musicnn.build(weights.load(pretrained, name)) for name in weights.NETWORKS]
+
+
+def embed(clip: audio.Clip, networks: Sequence[keras.Model]) -> Embedded:
+    """Decode a clip and have the networks hear it.
+
+    Raises
+    ------
+    UserError
+        If the clip cannot be decoded.
+    """
+    spectrogram = musicnn.log_mel(audio.load(clip, musicnn.SAMPLE_RATE))
+    heard = [musicnn.hear(network, spectrogram) for network in networks]
+    return Embedded(*map(np.concatenate, zip(*heard, strict=True)))
+
+
+def embed_corpus(
+    tracks: pd.DataFrame, project: Project, networks: Sequence[keras.Model]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Embed every track that is not in the cache.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.TRACKS`.
+    project : Project
+    networks : sequence of keras.Model
+        Of the function `networks`.
+
+    Returns
+    -------
+    embeddings : pd.DataFrame
+        `songgenre.tables.EMBEDDINGS`, rows in the order of `tracks`.
+    tags : pd.DataFrame [shape=(n_tracks, n_tags)]
+        Probability of each tag, the columns by network and tag, with the index of `tracks`.
+    """
+    cache = Cache(project, Embedded, {"weights": weights.MUSICNN.sha256}, CODE)
+    songs = list(cached_map(partial(embed, networks=networks), tracks, project.audio, cache, _here))
+    embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
+    embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())
+    names = [(name, tag) for name in weights.NETWORKS for tag in musicnn.TAGS[name]]
+    tags = pd.DataFrame(
+        np.stack([song.tags for song in songs]),
+        index=tracks.index,
+        columns=pd.MultiIndex.from_tuples(names, names=["network", "tag"]),
+    )
+    return embeddings, tags
+
+
+def likeliest(tags: pd.DataFrame, n: int) -> pd.DataFrame:
+    """The likeliest tags of each song, to read: a column per network.
+
+    Parameters
+    ----------
+    tags : pd.DataFrame [shape=(n_tracks, n_tags)]
+        Of `embed_corpus`.
+    n : int
+        How many of each network.
+    """
+    names = {
+        network: given.droplevel("network").apply(lambda song: ", ".join(song.nlargest(n).index))
+        for network, given in tags.T.groupby(level="network")
+    }
+    return pd.DataFrame(names)
+
+
+def plane(X: pd.DataFrame) -> np.ndarray:
+    """The first two principal components of standardised embeddings [shape=(n_tracks, 2)]."""
+    return np.asarray(PCA(2, svd_solver="full").fit_transform(StandardScaler().fit_transform(X)))
+
+
+def columns() -> list[str]:
+    """Names of the numbers of an embedding, such as ``MSD_musicnn_mean_0012``."""
+    parts = {"penultimate": musicnn.PENULTIMATE, "mean": musicnn.POOLED, "max": musicnn.POOLED}
+    return [
+        f"{name}_{part}_{number:04d}" for name in weights.NETWORKS for part, n in parts.items() for number in range(n)
+    ]
+
+
+def _here(function: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result, None, None]:
+    """Apply a function to every item in this process, where the networks are."""
+    yield from track(map(function, items), "embeddings", total=len(items))

@@ -1,0 +1,114 @@
+"""The model that ships: a linear classifier on embeddings, trained on real music; its weights are a small file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.pipeline import Pipeline
+
+from songgenre.errors import UserError
+from songgenre.paths import replacing
+
+SHIPPED = Path(__file__).parent / "pretrained" / "head.npz"
+
+
+@dataclass(frozen=True)
+class Head:
+    """A calibrated linear classifier.
+
+    Parameters
+    ----------
+    genres : tuple of str
+    weights : np.ndarray [shape=(n_numbers, n_genres), dtype=float32]
+        For an embedding as `songgenre.models.embeddings.embed` computes it, the scaling included.
+    bias : np.ndarray [shape=(n_genres,), dtype=float32]
+    """
+
+    genres: tuple[str, ...]
+    weights: np.ndarray
+    bias: np.ndarray
+
+    def probabilities(self, embedding: np.ndarray) -> pd.Series:
+        """Probability of each genre [shape=(n_genres,)] of one song.
+
+        Parameters
+        ----------
+        embedding : np.ndarray [shape=(n_numbers,)]
+
+        Raises
+        ------
+        UserError
+            If the embedding is of another network.
+        """
+        if embedding.shape != self.weights.shape[:1]:
+            raise UserError(
+                f"Expected an embedding of {len(self.weights)} numbers, as `songgenre.models.embeddings.embed` "
+                f"computes it, got one of the shape {embedding.shape}."
+            )
+        return pd.Series(softmax(embedding @ self.weights.astype(float) + self.bias), index=list(self.genres))
+
+
+def load(path: Path = SHIPPED) -> Head:
+    """Load the head that ships, or another that `save` wrote.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Head(tuple(file["genres"].tolist()), file["weights"], file["bias"])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise UserError(
+            f"Expected the weights of a classifier at {path}, but they cannot be read: {error}. "
+            "Restore the file, or train it with `songgenre pretrained train-head`."
+        ) from None
+
+
+def save(head: Head, path: Path) -> None:
+    """Save a head; the same head gives the same bytes."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, genres=np.array(head.genres), weights=head.weights, bias=head.bias)
+
+
+def from_pipeline(model: Pipeline, temperature: float) -> Head:
+    """The scaling, the linear classifier and its temperature as one product.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Of StandardScaler and LogisticRegression, of three genres or more.
+    temperature : float
+        Of `temperature_of`.
+    """
+    scaler, linear = model[0], model[-1]
+    weights = linear.coef_.T / scaler.scale_[:, np.newaxis]
+    bias = linear.intercept_ - scaler.mean_ @ weights
+    genres = tuple(map(str, linear.classes_))
+    return Head(genres, (weights / temperature).astype(np.float32), (bias / temperature).astype(np.float32))
+
+
+def temperature_of(probabilities: pd.DataFrame, y: pd.Series) -> float:
+    """What to divide the logits by, so that the probabilities of songs never heard are calibrated (Guo et al. 2017).
+
+    Parameters
+    ----------
+    probabilities : pd.DataFrame [shape=(n_tracks, n_genres)]
+        Of songs by artists that the model was not trained on.
+    y : pd.Series [shape=(n_tracks,)]
+        Their genres.
+    """
+    logits = np.log(probabilities.to_numpy().clip(1e-12))
+    truth = probabilities.columns.get_indexer(y)
+
+    def loss(log_temperature: float) -> float:
+        shares = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-shares[np.arange(len(truth)), truth].mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))

@@ -1,0 +1,157 @@
+"""The rebuilt networks against numpy, and, with the published weights, against what the tags should say."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import librosa
+import numpy as np
+import pandas as pd
+import pytest
+
+from songgenre import audio
+from songgenre.errors import UserError
+from songgenre.models import embeddings, head, musicnn, weights
+
+ROOT = Path(__file__).parents[2]
+Variables = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The published weights; through pip where they are not here yet."""
+    folder = tmp_path_factory.mktemp("weights")
+    try:
+        weights.fetch(ROOT / "data" / "cache" / "wheels", folder / "pretrained")
+    except UserError as error:
+        pytest.skip(f"No published weights: {error}")
+    return folder / "pretrained"
+
+
+def normalised(x: np.ndarray, variables: Variables, number: str) -> np.ndarray:
+    gamma, beta, mean, variance = (
+        variables[f"batch_normalization{number}/{name}"] for name in ("gamma", "beta", "moving_mean", "moving_variance")
+    )
+    return gamma * (x - mean) / np.sqrt(variance + 1e-3) + beta
+
+
+def over_time(x: np.ndarray, variables: Variables, number: int) -> np.ndarray:
+    """Convolution over 7 frames of all columns [shape=(n_frames, n)]."""
+    kernel, bias = variables[f"conv2d_{number}/kernel"][:, :, 0], variables[f"conv2d_{number}/bias"]
+    padded = np.pad(x, ((3, 3), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 7, axis=0)
+    convolved = np.einsum("tnk,knf->tf", windows, kernel) + bias
+    return normalised(np.maximum(convolved, 0), variables, f"_{number + 1}")
+
+
+def by_hand(patch: np.ndarray, variables: Variables) -> tuple[np.ndarray, np.ndarray]:
+    """Embedding and tags of a patch, as the paper describes them, with numpy alone."""
+    x = normalised(patch[..., np.newaxis], variables, "")[..., 0]
+    columns = []
+    for number, (height, width) in enumerate([(7, 38), (7, 67), (128, 1), (64, 1), (32, 1)]):
+        suffix = f"_{number}" if number else ""
+        before = 3 if number < 2 else (height - 1) // 2
+        padded = np.pad(x, ((before, height - 1 - before), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width))
+        kernel = variables[f"conv2d{suffix}/kernel"][:, :, 0]
+        convolved = np.tensordot(windows, kernel, ([2, 3], [0, 1])) + variables[f"conv2d{suffix}/bias"]
+        columns.append(normalised(np.maximum(convolved, 0), variables, f"_{number + 1}").max(axis=1))
+    front = np.concatenate(columns, axis=1)
+    first = over_time(front, variables, 5)
+    second = over_time(first, variables, 6) + first
+    third = over_time(second, variables, 7) + second
+    found = np.concatenate([front, first, second, third], axis=1)
+    pooled = np.stack([found.max(axis=0), found.mean(axis=0)], axis=1).ravel()
+    x = normalised(pooled, variables, "_9") @ variables["dense/kernel"] + variables["dense/bias"]
+    penultimate = normalised(np.maximum(x, 0), variables, "_10")
+    logits = penultimate @ variables["dense_1/kernel"] + variables["dense_1/bias"]
+    return np.concatenate([penultimate, found.mean(axis=0), found.max(axis=0)]), 1 / (1 + np.exp(-logits))
+
+
+@pytest.mark.parametrize("name", weights.NETWORKS)
+def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
+    variables = weights.load(pretrained, name)
+    patch = musicnn.patches(musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))[0]
+    heard = musicnn.hear(musicnn.build(variables), patch)
+    embedding, tags = by_hand(patch.astype(float), {key: value.astype(float) for key, value in variables.items()})
+    np.testing.assert_allclose(heard.embedding, embedding, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(heard.tags, tags, atol=1e-4)
+    assert len(musicnn.TAGS[name]) == len(tags) == 50
+
+
+def test_spectrogram_is_that_of_the_paper_and_does_not_overflow() -> None:
+    y = np.sign(np.sin(np.arange(32_000) / 5)).astype(np.float32)
+    magnitude = np.abs(librosa.stft(y, n_fft=512, hop_length=256, pad_mode="reflect"))
+    filters = librosa.filters.mel(sr=16_000, n_fft=512, n_mels=96)
+    spectrogram = musicnn.log_mel(y)
+    np.testing.assert_allclose(spectrogram, np.log10(1 + 10_000 * filters @ magnitude**2).T, rtol=1e-4, atol=1e-4)
+    assert spectrogram.dtype == np.float32
+    assert spectrogram.max() > np.log10(np.finfo(np.float16).max)
+
+
+@pytest.mark.parametrize(("n_frames", "starts"), [(187, [0]), (373, [0]), (374, [0, 187]), (400, [0, 213])])
+def test_as_many_patches_as_fit_are_spread_evenly(n_frames: int, starts: list[int]) -> None:
+    spectrogram = np.tile(np.arange(n_frames)[:, np.newaxis], 96)
+    cut = musicnn.patches(spectrogram)
+    assert cut[:, 0, 0].tolist() == starts
+    assert (np.diff(cut, axis=1) == 1).all()
+
+
+def test_short_music_begins_anew_to_fill_a_patch() -> None:
+    [patch] = musicnn.patches(np.tile(np.arange(100)[:, np.newaxis], 96))
+    assert patch[:, 0].tolist() == [*range(100), *range(87)]
+
+
+@pytest.fixture(scope="module")
+def networks(pretrained: Path) -> list[keras.Model]:
+    return embeddings.networks(pretrained)
+
+
+def mean_tags(real_music: Path, networks: list[keras.Model], genre: str) -> pd.Series:
+    songs = sorted((real_music / genre).iterdir())[:8]
+    tags = [embeddings.embed(audio.Clip(song, 5.0, 15.0), networks).tags for song in songs]
+    return pd.Series(np.mean(tags, axis=0), musicnn.MSD_TAGS + musicnn.MTT_TAGS)
+
+
+def test_classical_music_is_tagged_classical_and_strings(real_music: Path, networks: list[keras.Model]) -> None:
+    assert {"classical", "strings"} <= set(mean_tags(real_music, networks, "classical").nlargest(5).index)
+
+
+def test_hip_hop_is_tagged_hip_hop(real_music: Path, networks: list[keras.Model]) -> None:
+    assert mean_tags(real_music, networks, "hip-hop").idxmax() == "Hip-Hop"
+
+
+def test_columns_name_every_number_of_an_embedding(networks: list[keras.Model]) -> None:
+    names = embeddings.columns()
+    assert len(names) == len(set(names)) == sum(network.output["embedding"].shape[1] for network in networks)
+    assert names[0] == "MSD_musicnn_penultimate_0000"
+    assert names[-1] == "MTT_musicnn_max_0752"
+
+
+def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: Path) -> None:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng = np.random.default_rng(0)
+    y = np.repeat(["blues", "jazz", "rock"], 20)
+    X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 4, 20, axis=0)
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    head.save(head.from_pipeline(model, temperature=2.0), tmp_path / "head.npz")
+    loaded = head.load(tmp_path / "head.npz")
+    logits = model.decision_function(X) / 2
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    given = pd.DataFrame([loaded.probabilities(x) for x in X])
+    assert given.columns.tolist() == ["blues", "jazz", "rock"]
+    np.testing.assert_allclose(given, expected, atol=1e-5)
+    with pytest.raises(UserError, match="7 numbers"):
+        loaded.probabilities(X[0, :3])
+
+
+def test_temperature_makes_an_overconfident_model_calibrated() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.standard_normal((20_000, 3)) * 1.5
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    y = pd.Series(np.array(["a", "b", "c"])[(rng.random((20_000, 1)) > shares.cumsum(axis=1)).sum(axis=1)])
+    sharpened = np.exp(3 * logits) / np.exp(3 * logits).sum(axis=1, keepdims=True)
+    assert head.temperature_of(pd.DataFrame(sharpened, columns=list("abc")), y) == pytest.approx(3, rel=0.05)
