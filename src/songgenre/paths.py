@@ -75,6 +75,10 @@ class Project:
     def feature_cache(self) -> Path:
         return self.root / "data" / "cache" / "features"
 
+    @property
+    def training_cache(self) -> Path:
+        return self.root / "data" / "cache" / "cnn"
+
     def model(self, family: str) -> Path:
         """Folder of the models that the stage ``family`` trains."""
         return self.root / "models" / family
