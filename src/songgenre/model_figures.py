@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -129,6 +130,41 @@ def coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ylim=(0, 1.02),
     )
     axes.legend(loc="lower left")
+    return figure
+
+
+def heat_maps(
+    images: Sequence[np.ndarray], heats: Sequence[np.ndarray], titles: Sequence[str], seconds: float, title: str
+) -> Figure:
+    """Mel images, and below each where a network found its genre (`songgenre.models.gradcam.heat_map`).
+
+    Parameters
+    ----------
+    images, heats : sequence of np.ndarray [shape=(n_mels, n_frames)]
+    titles : sequence of str
+        Of each image.
+    seconds : float
+        Duration of each.
+    title : str
+    """
+    n_columns = max(len(images), 1)
+    figure, grid = plt.subplots(2, n_columns, figsize=(WIDTH, 4.4), sharex=True, sharey=True, squeeze=False)
+    figure.suptitle(title, weight="bold")
+    for axes in grid.flat:
+        axes.grid(False)
+    for (plain, hot), image, heat, name in zip(grid.T, images, heats, titles, strict=False):
+        placed: dict[str, Any] = {"origin": "lower", "aspect": "auto", "extent": (0, seconds, 0, len(image))}
+        plain.imshow(image, cmap="magma", **placed)
+        plain.set_title(name.replace("$", r"\$"), fontsize=8, weight="normal")
+        hot.imshow(image, cmap="gray", **placed)
+        mesh = hot.imshow(heat, cmap="inferno", alpha=0.6, vmin=0, vmax=1, **placed)
+        hot.set_xlabel("time (s)")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("mel band")
+    if images:
+        figure.colorbar(mesh, ax=grid[1, :], label="speaks for the genre", aspect=12)
+    else:
+        grid[0, 0].set_title("no such song", fontsize=8, weight="normal")
     return figure
 
 

@@ -122,17 +122,43 @@ class Sklearn(Section):
     seed: int = Field(ge=0)
 
 
-class Cnn(Section):
-    epochs: int = Field(ge=1)
-    crop_frames: int = Field(ge=32)
+class Network(Section):
+    kind: Literal["plain", "residual"]
+    widths: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    dropout: float = Field(ge=0, lt=1)
+
+
+class Sampling(Section):
+    crop_frames: int = Field(ge=64)  # the ablation halves it
     crops_per_song: int = Field(ge=1)
     batch_size: int = Field(ge=1)
-    widths: list[int] = Field(min_length=1)
-    dropout: float = Field(ge=0, lt=1)
+    balance: float = Field(ge=0, le=1)
+    label_smoothing: float = Field(ge=0, lt=1)
+
+
+class Augmentation(Section):
+    mixup: float = Field(ge=0)
+    mask: float = Field(ge=0, lt=1)
+    shift_bands: int = Field(ge=0)
+    equaliser: float = Field(ge=0)
+
+
+class Hardware(Section):
+    devices: Literal["one", "mirrored", "multi_worker"]
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
+    intra_op_threads: int = Field(ge=1)
+
+
+class Cnn(Section):
+    epochs: int = Field(ge=1)
+    patience: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
-    mixup: float = Field(ge=0)
-    intra_op_threads: int = Field(ge=1)
+    network: Network
+    sampling: Sampling
+    augmentation: Augmentation
+    ablation_epochs: int = Field(ge=1)
+    hardware: Hardware
     seed: int = Field(ge=0)
 
 

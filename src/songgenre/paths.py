@@ -87,6 +87,10 @@ class Project:
     def pretrained(self) -> Path:
         return self.root / "data" / "pretrained"
 
+    @property
+    def training_cache(self) -> Path:
+        return self.root / "data" / "cache" / "cnn"
+
     def model(self, family: str) -> Path:
         """Folder of the models that the stage ``family`` trains."""
         return self.root / "models" / family

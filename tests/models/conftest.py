@@ -1,7 +1,8 @@
-"""A network that is trained in two processes, to be looked at from several sides."""
+"""A network that is trained in processes of its own, to be looked at from several sides."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from songgenre.models import cnn, storage
+from songgenre.models.crops import Augmentation, Sampling, Songs
 
 N_MELS, N_FRAMES, N_SONGS, N_GENRES = 32, 80, 72, 3
 
@@ -26,25 +28,36 @@ for song, genre in enumerate(labels):
         mel[song, first::6] += 120
     if genre == 1:
         mel[song, :, first::6] += 120
-songs = [cnn.Songs(mel, rows, labels[rows]) for rows in np.split(np.arange(N_SONGS), [48, 60])]
-size = cnn.Size(crop_frames=32, widths=[8, 16], dropout=0.1)
-training = cnn.Training(
-    epochs=8, crops_per_song=1, batch_size=8, learning_rate=0.01, weight_decay=0.01, mixup=0.2, seed=1
-)
-model, curve = cnn.train(songs[0], songs[1], N_GENRES, size, training)
-
+songs = [Songs(mel, rows, labels[rows]) for rows in np.split(np.arange(N_SONGS), [48, 60])]
 folder = Path(sys.argv[1])
+plan = cnn.Plan(
+    cnn.Network("residual", widths=[8, 16], dropout=0.1),
+    Sampling(crop_frames=32, crops_per_song=2, batch_size=8, balance=0.5, label_smoothing=0.05, seed=1),
+    Augmentation(mixup=0.2, mask=0.1, shift_bands=1, equaliser=4.0),
+    cnn.Training(epochs=8, patience=8, learning_rate=0.01, weight_decay=0.01),
+    cnn.Hardware("one", "float32", 2),
+)
+model, curve = cnn.train(songs[0], songs[1], N_GENRES, plan, folder / "cache")
+
 storage.save_keras(model, folder / "model.keras")
 curve.to_csv(folder / "curve.csv", index=False)
 np.savez(folder / "test.npz", mel=mel, rows=songs[2].rows, labels=songs[2].labels,
-         probabilities=cnn.probabilities(model, songs[2]))
+         validation_rows=songs[1].rows, probabilities=cnn.probabilities(model, songs[2]))
 """
 
 
 @pytest.fixture(scope="session")
-def trained_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Folders of what each of two processes wrote: ``model.keras``, ``curve.csv`` and ``test.npz``."""
+def start_training() -> Callable[[Path], subprocess.Popen[bytes]]:
+    """Start a process that trains and writes ``model.keras``, ``curve.csv`` and ``test.npz`` into a folder."""
+    return lambda folder: subprocess.Popen([sys.executable, "-c", TRAINING, str(folder)])
+
+
+@pytest.fixture(scope="session")
+def trained_twice(
+    tmp_path_factory: pytest.TempPathFactory, start_training: Callable[[Path], subprocess.Popen[bytes]]
+) -> list[Path]:
+    """Folders of what each of two processes wrote."""
     folders = [tmp_path_factory.mktemp("training") for _ in range(2)]
-    processes = [subprocess.Popen([sys.executable, "-c", TRAINING, str(folder)]) for folder in folders]
+    processes = [start_training(folder) for folder in folders]
     assert [process.wait() for process in processes] == [0, 0]
     return folders
