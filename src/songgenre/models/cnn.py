@@ -102,8 +102,13 @@ def _plain_block(x: keras.KerasTensor, width: int, strides: tuple[int, int]) -> 
 
 
 def _residual_block(x: keras.KerasTensor, width: int, strides: tuple[int, int]) -> keras.KerasTensor:
-    """Two convolutions, to whose result a shortcut adds the input (He et al. 2016)."""
-    shortcut = layers.Conv2D(width, 1, strides=strides, use_bias=False)(x)
+    """Two convolutions, to whose result a shortcut adds the input (He et al. 2016).
+
+    The shortcut averages where the first convolution strides: TensorFlow 2.21 crashes on the gradient of a strided
+    convolution of size 1.
+    """
+    averaged = layers.AveragePooling2D(strides, padding="same")(x) if max(strides) > 1 else x
+    shortcut = layers.Conv2D(width, 1, use_bias=False)(averaged)
     x = _convolution(layers.ReLU()(_convolution(x, width, strides)), width, strides=(1, 1))
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
