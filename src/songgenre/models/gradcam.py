@@ -50,7 +50,7 @@ def heat_map(model: keras.Model, crop: np.ndarray, genre: int) -> np.ndarray:
         0 to 1; zeros where nothing speaks for the genre.
     """
     last_maps = [layer.output for layer in model.layers if len(layer.output.shape) == 4][-1]
-    inside = keras.Model(model.inputs, [last_maps, model.output])
+    inside = keras.Model(model.input, [last_maps, model.output])
     with tf.GradientTape() as tape:
         maps, answer = inside(crop[np.newaxis, ..., np.newaxis].astype(np.float32), training=False)
         evidence = tf.math.log(answer[0, genre] + 1e-7)
