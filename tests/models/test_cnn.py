@@ -132,7 +132,7 @@ def test_probabilities_are_the_mean_over_crops_that_cover_the_song(trained_twice
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "filters"), [("plain", [3, 5, 9]), ("residual", [3, 3, 3, 5, 5, 5, 9, 9, 9])])
+@pytest.mark.parametrize(("kind", "filters"), [("plain", [3, 5, 9]), ("residual", [3, 5, 5, 5, 9, 9, 9])])
 def test_network_is_of_the_size_asked_for(kind: str, filters: list[int]) -> None:
     model = cnn.build(n_mels=40, crop_frames=64, n_genres=7, network=Network(kind, [3, 5, 9], 0.5))
     assert model.input_shape == (None, 40, 64, 1)

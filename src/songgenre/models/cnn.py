@@ -72,7 +72,8 @@ class Plan(NamedTuple):
 def build(n_mels: int, crop_frames: int, n_genres: int, network: Network) -> keras.Model:
     """Build the network: blocks of convolution and pooling, then mean and maximum over the image.
 
-    Each mel band is standardised first. The first convolution takes every other frame, which halves the work.
+    Each mel band is standardised first. The first convolution, which is plain in every kind of network, takes every
+    other frame, which halves the work.
 
     Parameters
     ----------
@@ -84,12 +85,16 @@ def build(n_mels: int, crop_frames: int, n_genres: int, network: Network) -> ker
     keras.Model
         From a crop of a mel image [shape=(n_mels, crop_frames, 1)], 0 to 255, to probabilities of the genres.
     """
-    block = _residual_block if network.kind == "residual" else _plain_block
     image = layers.Input((n_mels, crop_frames, 1))
     x = layers.Rescaling(1 / 128, offset=-1)(image)
-    x = layers.BatchNormalization(axis=1, center=False, scale=False, momentum=0.98, name="band_normalization")(x)
+    x = layers.BatchNormalization(axis=1, center=False, scale=False, momentum=0.9, name="band_normalization")(x)
     for number, width in enumerate(network.widths):
-        x = block(x, width, strides=(1, 2) if number == 0 else (1, 1))
+        if number == 0:
+            x = layers.ReLU()(_convolution(x, width, strides=(1, 2)))
+        elif network.kind == "residual":
+            x = _residual_block(x, width)
+        else:
+            x = layers.ReLU()(_convolution(x, width))
         x = layers.MaxPooling2D(2, name=f"pooling_{number}")(x)
     x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), layers.GlobalMaxPooling2D()(x)])
     x = layers.Dropout(network.dropout, seed=0)(x)
@@ -97,23 +102,14 @@ def build(n_mels: int, crop_frames: int, n_genres: int, network: Network) -> ker
     return keras.Model(image, answer, name="genre_cnn")
 
 
-def _plain_block(x: keras.KerasTensor, width: int, strides: tuple[int, int]) -> keras.KerasTensor:
-    return layers.ReLU()(_convolution(x, width, strides))
-
-
-def _residual_block(x: keras.KerasTensor, width: int, strides: tuple[int, int]) -> keras.KerasTensor:
-    """Two convolutions, to whose result a shortcut adds the input (He et al. 2016).
-
-    The shortcut averages where the first convolution strides: TensorFlow 2.21 crashes on the gradient of a strided
-    convolution of size 1.
-    """
-    averaged = layers.AveragePooling2D(strides, padding="same")(x) if max(strides) > 1 else x
-    shortcut = layers.Conv2D(width, 1, use_bias=False)(averaged)
-    x = _convolution(layers.ReLU()(_convolution(x, width, strides)), width, strides=(1, 1))
+def _residual_block(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
+    """Two convolutions, to whose result a shortcut adds the input (He et al. 2016)."""
+    shortcut = layers.Conv2D(width, 1, use_bias=False)(x)
+    x = _convolution(layers.ReLU()(_convolution(x, width)), width)
     return layers.ReLU()(layers.Add()([x, shortcut]))
 
 
-def _convolution(x: keras.KerasTensor, width: int, strides: tuple[int, int]) -> keras.KerasTensor:
+def _convolution(x: keras.KerasTensor, width: int, strides: tuple[int, int] = (1, 1)) -> keras.KerasTensor:
     x = layers.Conv2D(width, 3, strides=strides, padding="same", use_bias=False)(x)
     return layers.BatchNormalization(momentum=0.9)(x)
 

@@ -1,0 +1,107 @@
+"""Crops a second and memory of training, from a file of 300 songs and of 8,000, against the same network fed by Keras.
+
+Each measurement is a process of its own. The peer holds one crop of each song as an array and calls ``model.fit`` on
+it, as a tutorial would; it varies nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from songgenre.models import cnn
+from songgenre.models.crops import Augmentation, Sampling, Songs
+
+N_MELS, N_FRAMES, N_GENRES = 128, 1292, 8
+N_CROPS, EPOCHS = 1536, 2
+BATCH_SIZE, CROP_FRAMES, SEED = 32, 256, 1
+NETWORK = cnn.Network("plain", [16, 32, 64, 128], 0.3)
+
+
+def synthesize(path: Path, n_songs: int) -> None:
+    rng = np.random.default_rng(SEED)
+    mel = np.lib.format.open_memmap(path, "w+", dtype=np.uint8, shape=(n_songs, N_MELS, N_FRAMES))
+    for row in range(n_songs):
+        mel[row] = np.frombuffer(rng.bytes(N_MELS * N_FRAMES), np.uint8).reshape(N_MELS, N_FRAMES)
+    mel.flush()
+
+
+def anonymous_mib() -> float:
+    status = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in status if line.startswith("RssAnon")).split()[1]) / 1024
+
+
+def ours(mel: np.ndarray, cache: Path) -> int:
+    """Train on songs from all over the file, and validate on others."""
+    rows = np.linspace(0, len(mel) - 1, 300).astype(int)
+    labels = np.arange(300) % N_GENRES
+    train, validation = Songs(mel, rows[:256], labels[:256]), Songs(mel, rows[256:], labels[256:])
+    plan = cnn.Plan(
+        NETWORK,
+        Sampling(CROP_FRAMES, N_CROPS // 256, BATCH_SIZE, 0.0, 0.0, SEED),
+        Augmentation(mixup=0.3, mask=0.17, shift_bands=0, equaliser=0.0),
+        cnn.Training(EPOCHS, EPOCHS, 0.003, 0.01),
+        cnn.Hardware("one", "float32", 2),
+    )
+    cnn.train(train, validation, N_GENRES, plan, cache)
+    return EPOCHS * N_CROPS
+
+
+def all_songs(mel: np.ndarray, cache: Path) -> int:
+    """Train and validate on every song of the file, for one epoch."""
+    labels = np.arange(len(mel)) % N_GENRES
+    songs = Songs(mel, np.arange(len(mel)), labels)
+    plan = cnn.Plan(
+        NETWORK._replace(widths=[4, 4]),
+        Sampling(CROP_FRAMES, 1, BATCH_SIZE, 0.0, 0.0, SEED),
+        Augmentation(mixup=0.3, mask=0.17, shift_bands=0, equaliser=0.0),
+        cnn.Training(1, 1, 0.003, 0.01),
+        cnn.Hardware("one", "float32", 2),
+    )
+    cnn.train(songs, songs, N_GENRES, plan, cache)
+    return len(mel)
+
+
+def keras_in_memory(mel: np.ndarray, cache: Path) -> int:
+    rows = np.arange(N_CROPS) % len(mel)
+    crops = mel[rows, :, :CROP_FRAMES, np.newaxis].astype(np.float32)
+    labels = rows % N_GENRES
+    model = cnn.build(N_MELS, CROP_FRAMES, N_GENRES, NETWORK)
+    model.compile("adamw", "sparse_categorical_crossentropy")
+    model.fit(crops, labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
+    return EPOCHS * N_CROPS
+
+
+WAYS = {"ours": ours, "ours, every song": all_songs, "Keras, in memory": keras_in_memory}
+
+
+def measure(way: str, mel_path: Path, cache: Path) -> None:
+    cnn.make_deterministic(SEED, 2)
+    mel = np.load(mel_path, mmap_mode="r")
+    started = time.perf_counter()
+    n_crops = WAYS[way](mel, cache)
+    seconds = time.perf_counter() - started
+    print(f"{way}, {len(mel)} songs: {n_crops / seconds:.0f} crops a second, {anonymous_mib():.0f} MiB anonymous")
+
+
+def main() -> None:
+    with TemporaryDirectory() as folder:
+        files = {n_songs: Path(folder) / f"{n_songs}.npy" for n_songs in (300, 8000)}
+        for n_songs, path in files.items():
+            synthesize(path, n_songs)
+        runs = [("ours", 300), ("ours", 8000), ("Keras, in memory", 300)]
+        runs += [("ours, every song", 300), ("ours, every song", 8000)]
+        for way, n_songs in runs:
+            subprocess.run([sys.executable, __file__, way, files[n_songs], Path(folder) / "cache"], check=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 1:
+        main()
+    else:
+        measure(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
