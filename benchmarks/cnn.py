@@ -86,7 +86,8 @@ def measure(way: str, mel_path: Path, cache: Path) -> None:
     started = time.perf_counter()
     n_crops = WAYS[way](mel, cache)
     seconds = time.perf_counter() - started
-    print(f"{way}, {len(mel)} songs: {n_crops / seconds:.0f} crops a second, {anonymous_mib():.0f} MiB anonymous")
+    speed = f"{n_crops / seconds:.0f} crops a second"
+    print(f"{way}, {len(mel)} songs: {speed}, {anonymous_mib():.0f} MiB anonymous at its end")
 
 
 def main() -> None:

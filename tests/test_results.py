@@ -119,4 +119,4 @@ def test_results_of_the_demonstration_are_those_of_the_committed_metrics() -> No
 
 def test_results_hold_nothing_of_the_machine() -> None:
     for path in (ROOT / "docs" / "results").glob("*.json"):
-        assert not re.search(r"/home/|/root/|/work/|\d{4}-\d\d-\d\dT", path.read_text())
+        assert not re.search(r"\"/|\d{4}-\d\d-\d\dT", path.read_text())
