@@ -48,6 +48,7 @@ def test_eight_genres_go_through_all_notebooks(music: Path, fresh_clone: "Callab
         "wrangling.clip_duration_s": "8",
         "eda.compared_genres": "[Blues,Pop]",
         "sklearn.folds": "2",
+        "transfer.folds": "2",
         "cnn.epochs": "1",
     }
     clone.run("dvc", "exp", "run", *(f"--set-param={name}={value}" for name, value in settings.items()))
