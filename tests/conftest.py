@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from songgenre.evaluation import Metrics
+
 
 @pytest.fixture(scope="session")
 def write_audio() -> Callable[..., Path]:
@@ -57,3 +59,26 @@ def real_music() -> Path:
     if not named or not (Path(named) / "tracks.csv").is_file():
         pytest.skip("No real music: name a folder with a tracks.csv in SONGGENRE_REAL_MUSIC")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def measured() -> Callable[[float], Metrics]:
+    """Metrics of a model with an accuracy."""
+
+    def make(accuracy: float) -> Metrics:
+        return Metrics(
+            accuracy=accuracy,
+            macro_f1=accuracy,
+            ci95=(accuracy - 0.1, accuracy + 0.1),
+            top2_accuracy=0.9,
+            log_loss=0.6,
+            calibration_error=0.1,
+            n_test=48,
+            per_genre={"jazz": 0.5, "rock": accuracy},
+            precision={"jazz": 0.5, "rock": accuracy},
+            recall={"jazz": 0.5, "rock": accuracy},
+            data_hash="0" * 12,
+            model_hash="1" * 12,
+        )
+
+    return make

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -15,23 +16,6 @@ from songgenre.paths import Project
 from songgenre.report import build, models
 
 STAGES = ["04_features", "05_sklearn", "06_cnn", "08_evaluation"]
-
-
-def measured(accuracy: float) -> Metrics:
-    return Metrics(
-        accuracy=accuracy,
-        macro_f1=accuracy,
-        ci95=(accuracy - 0.1, accuracy + 0.1),
-        top2_accuracy=0.9,
-        log_loss=0.6,
-        calibration_error=0.1,
-        n_test=48,
-        per_genre={"jazz": 0.5, "rock": accuracy},
-        precision={"jazz": 0.5, "rock": accuracy},
-        recall={"jazz": 0.5, "rock": accuracy},
-        data_hash="0" * 12,
-        model_hash="1" * 12,
-    )
 
 
 def notebook(path: Path, title: str) -> None:
@@ -70,14 +54,16 @@ def test_every_notebook_has_a_page_and_a_card(project: Project) -> None:
     assert words(cards[0]) == "04_features About 04_features What does About 04_features tell?"
 
 
-def test_the_same_project_gives_the_same_bytes(project: Project) -> None:
+def test_the_same_project_gives_the_same_bytes(project: Project, measured: Callable[[float], Metrics]) -> None:
     execute(project, *STAGES)
     write_metrics({"svc": measured(0.8)}, project.metrics("sklearn"))
     first = {path.name: path.read_bytes() for path in build(project).parent.iterdir()}
     assert first == {path.name: path.read_bytes() for path in build(project).parent.iterdir()}
 
 
-def test_the_answer_names_the_best_model_and_the_baseline(project: Project) -> None:
+def test_the_answer_names_the_best_model_and_the_baseline(
+    project: Project, measured: Callable[[float], Metrics]
+) -> None:
     write_metrics({"baseline": measured(0.2), "svc": measured(0.7)}, project.metrics("sklearn"))
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     answer = words(front(project).select_one(".answer"))
@@ -86,7 +72,9 @@ def test_the_answer_names_the_best_model_and_the_baseline(project: Project) -> N
     assert "most frequent genre is right for 20 %" in answer
 
 
-def test_models_are_compared_best_first_with_the_stage_that_trained_them(project: Project) -> None:
+def test_models_are_compared_best_first_with_the_stage_that_trained_them(
+    project: Project, measured: Callable[[float], Metrics]
+) -> None:
     write_metrics({"baseline": measured(0.2), "linear_svc": measured(0.7)}, project.metrics("sklearn"))
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     rows = front(project).select(".models tbody tr")
@@ -96,7 +84,9 @@ def test_models_are_compared_best_first_with_the_stage_that_trained_them(project
     assert "--value: 80.00%; --low: 70.00%; --high: 90.00%; --baseline: 20.00%" in rows[0].div["style"]
 
 
-def test_numbers_of_the_evaluation_replace_those_of_the_stages(project: Project) -> None:
+def test_numbers_of_the_evaluation_replace_those_of_the_stages(
+    project: Project, measured: Callable[[float], Metrics]
+) -> None:
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     write_metrics({"cnn": measured(0.6), "vote": measured(0.5)}, project.metrics("evaluation"))
     assert [(model.name, model.score.accuracy, model.page) for model in models(project)] == [
@@ -105,14 +95,18 @@ def test_numbers_of_the_evaluation_replace_those_of_the_stages(project: Project)
     ]
 
 
-def test_a_model_of_a_stage_without_notebook_is_named_without_link(project: Project) -> None:
+def test_a_model_of_a_stage_without_notebook_is_named_without_link(
+    project: Project, measured: Callable[[float], Metrics]
+) -> None:
     write_metrics({"wave": measured(0.8)}, project.metrics("transfer"))
     row = front(project).select_one(".models tbody tr")
     assert row.a is None
     assert words(row("td")[-1]) == "transfer"
 
 
-def test_genres_of_the_best_model_are_listed_easiest_first(project: Project) -> None:
+def test_genres_of_the_best_model_are_listed_easiest_first(
+    project: Project, measured: Callable[[float], Metrics]
+) -> None:
     write_metrics({"svc": measured(0.8)}, project.metrics("sklearn"))
     assert [words(genre) for genre in front(project).select(".genres li")] == ["rock 0.80", "jazz 0.50"]
 
@@ -133,7 +127,7 @@ def test_without_metrics_nobody_knows_the_answer(project: Project) -> None:
     assert soup.select_one(".models") is None
 
 
-def test_a_baseline_alone_is_no_answer(project: Project) -> None:
+def test_a_baseline_alone_is_no_answer(project: Project, measured: Callable[[float], Metrics]) -> None:
     write_metrics({"baseline": measured(0.2)}, project.metrics("sklearn"))
     assert "Nobody knows yet" in words(front(project).select_one(".answer"))
 
@@ -158,7 +152,7 @@ def test_broken_metrics_are_named_and_the_old_site_stays(project: Project) -> No
     assert (project.html / "index.html").read_bytes() == before
 
 
-def test_hostile_names_are_shown_and_not_run(project: Project) -> None:
+def test_hostile_names_are_shown_and_not_run(project: Project, measured: Callable[[float], Metrics]) -> None:
     hostile = "<script>alert(1)</script>"
     notebook(project.notebooks / "04_features.ipynb", hostile)
     write_metrics({hostile: measured(0.8)}, project.metrics("sklearn"))

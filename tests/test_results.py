@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -15,25 +16,8 @@ from songgenre.paths import Project
 ROOT = Path(__file__).parents[1]
 
 
-def scored(accuracy: float) -> Metrics:
-    return Metrics(
-        accuracy=accuracy,
-        macro_f1=accuracy,
-        ci95=(accuracy - 0.1, accuracy + 0.1),
-        top2_accuracy=0.9,
-        log_loss=0.6,
-        calibration_error=0.1,
-        n_test=2,
-        per_genre={"jazz": 0.5},
-        precision={"jazz": 0.5},
-        recall={"jazz": 0.5},
-        data_hash="0" * 12,
-        model_hash="1" * 12,
-    )
-
-
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, measured: "Callable[[float], Metrics]") -> Project:
     """A project that has run on four songs."""
     project = Project(tmp_path)
     tracks = pd.DataFrame({"track_id": list("abcd"), "audio_path": [f"{name}.mp3" for name in "abcd"]})
@@ -41,7 +25,7 @@ def project(tmp_path: Path) -> Project:
     tracks = tracks.assign(artist_group=["x", "x", "y", "z"], collection="c", duration_s=30.0, sample_rate=22_050)
     tracks = tracks.assign(channels=1, clip_start_s=0.0, clip_duration_s=30.0, split=["train", "test", "train", "test"])
     tables.write(tracks.astype({"title": "str", "artist": "str"}), tables.TRACKS, project.tracks)
-    write_metrics({"baseline": scored(0.25), "deep_net": scored(0.75)}, project.metrics("evaluation"))
+    write_metrics({"baseline": measured(0.25), "deep_net": measured(0.75)}, project.metrics("evaluation"))
     project.plot("nested").parent.mkdir(parents=True)
     pd.DataFrame({"model": ["baseline"], "accuracy": [0.5], "low": [0.4], "high": [0.6]}).to_csv(
         project.plot("nested"), index=False
