@@ -158,13 +158,14 @@ class Cnn(Section):
     sampling: Sampling
     augmentation: Augmentation
     ablation_epochs: int = Field(ge=1)
+    folds: int = Field(ge=0)
     hardware: Hardware
     seed: int = Field(ge=0)
 
 
 class Transfer(Section):
     folds: int = Field(ge=2)
-    C: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+    shrinkage: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     intra_op_threads: int = Field(ge=1)
     seed: int = Field(ge=0)
 

@@ -160,12 +160,12 @@ import sys
 from pathlib import Path
 import numpy as np
 import tensorflow as tf
-from songgenre.models import cnn
+from songgenre.models import cnn, determinism
 from songgenre.models.crops import PLAIN, Sampling, Songs
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-cnn.make_deterministic(1, 2)
+determinism.make_deterministic(1, 2)
 mel = np.random.default_rng(0).integers(256, size=(32, 16, 40), dtype=np.uint8)
 songs = Songs(mel, np.arange(32), np.arange(32) % 2)
 assert tf.distribute.MirroredStrategy().num_replicas_in_sync == 2

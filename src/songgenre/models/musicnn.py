@@ -2,7 +2,7 @@
 
 Its input is a log-mel spectrogram. Filters as high as an instrument's timbre and as long as a rhythm look at it, three
 convolutions over time follow, and what they found is pooled over time: its mean and maximum, and the layer before the
-tags, are the embedding of the music.
+tags, are what the network makes of 3 s of music. How that is on average and how much it changes embeds a clip.
 """
 
 from __future__ import annotations
@@ -54,10 +54,11 @@ class Heard(NamedTuple):
 
     Parameters
     ----------
-    embedding : np.ndarray [shape=(PENULTIMATE + 2 * POOLED,), dtype=float32]
-        The layer before the tags, then the mean and the maximum of the convolutions over time.
+    embedding : np.ndarray [shape=(2 * (PENULTIMATE + 2 * POOLED),), dtype=float32]
+        The layer before the tags, then the mean and the maximum of the convolutions over time: the mean of all that
+        over the patches, then its standard deviation.
     tags : np.ndarray [shape=(n_tags,), dtype=float32]
-        Probability of each of `TAGS`.
+        Probability of each of `TAGS`, the mean over the patches.
     """
 
     embedding: np.ndarray
@@ -110,7 +111,7 @@ def build(weights: Mapping[str, np.ndarray]) -> keras.Model:
     Returns
     -------
     keras.Model
-        From patches [shape=(n_patches, PATCH_FRAMES, N_MELS)] to ``embedding`` and ``tags``, see `Heard`.
+        From patches [shape=(n_patches, PATCH_FRAMES, N_MELS)] to ``found`` and ``tags`` of each, see `Heard`.
     """
     spectrogram = layers.Input((PATCH_FRAMES, N_MELS))
     x = layers.Reshape((PATCH_FRAMES, N_MELS, 1))(spectrogram)
@@ -122,16 +123,16 @@ def build(weights: Mapping[str, np.ndarray]) -> keras.Model:
     first = _over_time(front, 5)
     second = layers.Add()([_over_time(first, 6), first])
     third = layers.Add()([_over_time(second, 7), second])
-    found = layers.Concatenate()([front, first, second, third])
-    mean, maximum = layers.GlobalAveragePooling1D()(found), layers.GlobalMaxPooling1D()(found)
+    filters = layers.Concatenate()([front, first, second, third])
+    mean, maximum = layers.GlobalAveragePooling1D()(filters), layers.GlobalMaxPooling1D()(filters)
     columns = [layers.Reshape((POOLED, 1))(pooled) for pooled in (maximum, mean)]
     x = layers.Flatten()(layers.Concatenate()(columns))
     x = layers.BatchNormalization(name="batch_normalization_9")(x)
     x = layers.Dense(PENULTIMATE, activation="relu", name="dense")(x)
     penultimate = layers.BatchNormalization(name="batch_normalization_10")(x)
     tags = layers.Dense(len(weights["dense_1/bias"]), activation="sigmoid", name="dense_1")(penultimate)
-    embedding = layers.Concatenate()([penultimate, mean, maximum])
-    network = keras.Model(spectrogram, Heard(embedding, tags)._asdict(), name="musicnn")
+    found = layers.Concatenate()([penultimate, mean, maximum])
+    network = keras.Model(spectrogram, {"found": found, "tags": tags}, name="musicnn")
     for layer in network.layers:
         values = [(weights[f"{layer.name}/{variable.name}"], variable.shape) for variable in layer.weights]
         layer.set_weights([value.reshape(shape) for value, shape in values])
@@ -157,7 +158,7 @@ def _numbered(name: str, number: int) -> str:
 
 
 def hear(network: keras.Model, spectrogram: np.ndarray) -> Heard:
-    """The mean of what a network makes of the patches of a spectrogram.
+    """What a network makes of the patches of a spectrogram.
 
     Parameters
     ----------
@@ -166,4 +167,5 @@ def hear(network: keras.Model, spectrogram: np.ndarray) -> Heard:
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
     """
     heard = network.predict_on_batch(patches(spectrogram))
-    return Heard(**{name: values.mean(axis=0) for name, values in heard.items()})
+    found = heard["found"]
+    return Heard(np.concatenate([found.mean(axis=0), found.std(axis=0)]), heard["tags"].mean(axis=0))
