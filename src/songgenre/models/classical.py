@@ -151,7 +151,7 @@ def tune(
         )
     for name, search in searches.items():
         with joblib_backend(), threadpool_limits(1):
-            search.fit(X, y, groups=artist_groups)
+            search.fit(X, y.to_numpy(), groups=artist_groups)  # as an array: scikit-learn 1.9 asks for y[0]
         yield name, search
 
 
