@@ -144,7 +144,7 @@ def test_columns_name_every_number_of_an_embedding(networks: list[keras.Model]) 
 def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = np.repeat(["blues", "jazz", "rock"], 20)
-    X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 4, 20, axis=0)
+    X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 12, 20, axis=0)
     model = classical.PIPELINES["linear"](0).fit(X, y)
     head.save(head.from_pipeline(model), tmp_path / "head.npz")
     loaded = head.load(tmp_path / "head.npz")
