@@ -44,7 +44,7 @@ def test_probabilities_of_a_linear_model_are_calibrated() -> None:
     shares = model.predict_proba(X[~learn])
     raw = model[-1].calibrated_classifiers_[0].estimator.predict_proba(model[:-1].transform(X[~learn]))
     np.testing.assert_array_equal(shares.argmax(axis=1), raw.argmax(axis=1))
-    assert log_loss(y[~learn], shares) < 0.9 * log_loss(y[~learn], raw)
+    assert log_loss(y[~learn], shares) < log_loss(y[~learn], raw)
 
 
 def test_head_that_ships_is_small_and_fits_the_networks() -> None:
