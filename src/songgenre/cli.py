@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from songgenre.errors import UserError
 from songgenre.paths import project
+from songgenre.secrecy import without_secrets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
@@ -95,5 +96,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(
+            f"[bold red]Error:[/] {escape(without_secrets(str(error)))}", highlight=False, soft_wrap=True
+        )
         raise SystemExit(1) from None

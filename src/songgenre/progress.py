@@ -31,6 +31,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from songgenre.secrecy import without_secrets
+
 T = TypeVar("T")
 
 ADDRESS = "SONGGENRE_PROGRESS"
@@ -132,7 +134,7 @@ def _draw(connection: Connection, bars: Progress) -> None:
         except (EOFError, OSError):
             return
         if isinstance(message, str):
-            bars.console.print(escape(message), highlight=False)
+            bars.console.print(escape(without_secrets(message)), highlight=False)
             continue
         description, done, total = message
         if done == 0:

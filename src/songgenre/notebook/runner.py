@@ -27,6 +27,7 @@ from songgenre.errors import UserError
 from songgenre.notebook.html import write_page
 from songgenre.notebook.normalise import normalise
 from songgenre.paths import Project, replacing
+from songgenre.secrecy import without_secrets
 
 LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
@@ -133,9 +134,18 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 def _keep(executed: Path, path: Path) -> None:
-    notebook = normalise(nbformat.read(executed, as_version=4))
+    notebook = nbformat.from_dict(_plain(normalise(nbformat.read(executed, as_version=4))))
     with replacing(path) as partial:
         nbformat.write(notebook, partial)
+
+
+def _plain(content: Any) -> Any:
+    """Nested content of a notebook without the secrets that are in its texts."""
+    if isinstance(content, str):
+        return without_secrets(content)
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    return [_plain(item) for item in content] if isinstance(content, list) else content
 
 
 def _explained(error: PapermillExecutionError, name: str, project: Project) -> str:
