@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import nbformat
@@ -23,13 +24,14 @@ from rich.console import Console
 from traitlets.config import Config
 
 from songgenre import params, progress
-from songgenre.errors import UserError
+from songgenre.errors import AGAIN, MEMORY, REMEDIES, UserError
 from songgenre.notebook.html import write_page
 from songgenre.notebook.normalise import normalise
 from songgenre.paths import Project, replacing
 from songgenre.secrecy import without_secrets
 
 LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
+SHORT_OF_MEMORY = {"BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError"}
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
 
 
@@ -50,12 +52,16 @@ def run(project: Project, name: str, console: Console) -> None:
     Raises
     ------
     UserError
-        If there is no such notebook, a parameter is wrong, or a cell fails. A failed notebook is kept under
-        ``reports/failed/``.
+        If there is no such notebook, a parameter is wrong, a cell fails, its kernel dies or it is interrupted. A
+        failed notebook is kept under ``reports/failed/``.
+    OSError
+        If the reports cannot be written.
     """
     source = _source(project, name)
     parameters = params.load(project.params).section(name.partition("_")[2])
     _check_parameters(source, parameters)
+    for path in (project.executed(name), project.log(name), project.html):
+        _check_that_it_is_writable(path.parent)
     project.failed(name).unlink(missing_ok=True)
     with TemporaryDirectory() as folder, progress.listening(console) as address:
         executed = Path(folder) / source.name
@@ -78,9 +84,11 @@ def run(project: Project, name: str, console: Console) -> None:
             except DeadKernelError:
                 _keep(executed, project.failed(name))
                 raise UserError(
-                    f"The kernel of {name} died; the system may have ended it for want of memory. "
+                    f"The kernel of {name}, the process that runs its cells, died. {MEMORY}\n"
                     f"The notebook as far as it ran is kept in {project.failed(name)}."
                 ) from None
+            except KeyboardInterrupt:
+                raise UserError(f"{name} was interrupted. {AGAIN}") from None
         _keep(executed, project.executed(name))
     write_page(project, name)
 
@@ -122,6 +130,13 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
         )
 
 
+def _check_that_it_is_writable(folder: Path) -> None:
+    """Rather now than after hours of work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
+
+
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
@@ -149,10 +164,21 @@ def _plain(content: Any) -> Any:
 
 
 def _explained(error: PapermillExecutionError, name: str, project: Project) -> str:
-    return (
-        f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}\n"
-        f"The notebook as far as it ran is kept in {project.failed(name)}."
+    return "\n".join(
+        [
+            f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}",
+            *_remedy(error),
+            f"The notebook as far as it ran is kept in {project.failed(name)}.",
+        ]
     )
+
+
+def _remedy(error: PapermillExecutionError) -> list[str]:
+    """What to do, where the system is at fault and not the notebook."""
+    if error.ename in SHORT_OF_MEMORY:
+        return [MEMORY]
+    numbers = map(int, re.findall(r"\[Errno (\d+)\]", error.evalue))
+    return [REMEDIES[number] for number in numbers if number in REMEDIES]
 
 
 @contextmanager
