@@ -27,6 +27,7 @@ from songgenre import params, progress
 from songgenre.errors import AGAIN, MEMORY, REMEDIES, UserError
 from songgenre.notebook.html import write_page
 from songgenre.notebook.normalise import normalise
+from songgenre.notebook.provenance import circumstances, made_from, publish
 from songgenre.paths import Project, replacing
 from songgenre.secrecy import without_secrets
 
@@ -38,8 +39,8 @@ KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
 def run(project: Project, name: str, console: Console) -> None:
     """Execute a notebook with its section of ``params.yaml``.
 
-    Writes ``reports/notebooks/<name>.ipynb``, ``reports/html/<name>.html`` and, with the seconds and the memory it
-    took, ``reports/logs/<name>.json``.
+    Writes ``reports/notebooks/<name>.ipynb``, ``reports/html/<name>.html`` and, with the commit, the machine, the
+    seconds and the memory it took, ``reports/logs/<name>.json``.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def run(project: Project, name: str, console: Console) -> None:
     project.failed(name).unlink(missing_ok=True)
     with TemporaryDirectory() as folder, progress.listening(console) as address:
         executed = Path(folder) / source.name
-        with _environment(KERNEL_ENVIRONMENT | address), _measured(project.log(name), console):
+        with _environment(KERNEL_ENVIRONMENT | address), _measured(project, name, console):
             try:
                 papermill.execute_notebook(
                     source,
@@ -89,7 +90,8 @@ def run(project: Project, name: str, console: Console) -> None:
                 ) from None
             except KeyboardInterrupt:
                 raise UserError(f"{name} was interrupted. {AGAIN}") from None
-        _keep(executed, project.executed(name))
+        _keep(executed, project.executed(name), songgenre=made_from(project, name))
+    publish(project)
     write_page(project, name)
 
 
@@ -148,8 +150,9 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ |= before
 
 
-def _keep(executed: Path, path: Path) -> None:
+def _keep(executed: Path, path: Path, **metadata: Any) -> None:
     notebook = nbformat.from_dict(_plain(normalise(nbformat.read(executed, as_version=4))))
+    notebook.metadata |= metadata
     with replacing(path) as partial:
         nbformat.write(notebook, partial)
 
@@ -182,8 +185,9 @@ def _remedy(error: PapermillExecutionError) -> list[str]:
 
 
 @contextmanager
-def _measured(log: Path, console: Console) -> Iterator[None]:
-    """Log seconds and peak memory of the processes that are started in the meantime."""
+def _measured(project: Project, name: str, console: Console) -> Iterator[None]:
+    """Log the circumstances, and seconds and peak memory of the processes that are started in the meantime."""
+    known: dict[str, Any] = dict(circumstances(project))
     started, clock = datetime.now(UTC), time.perf_counter()
     peak, finished = [0], threading.Event()
     others = set(psutil.Process().children(recursive=True))
@@ -191,18 +195,19 @@ def _measured(log: Path, console: Console) -> Iterator[None]:
     watcher.start()
     try:
         yield
+        known["finished"] = True
     finally:
         finished.set()
         watcher.join()
         seconds, mib = time.perf_counter() - clock, peak[0] / 2**20
-        console.print(f"{log.stem}: {seconds:.0f} s, at most {mib:.0f} MiB of anonymous memory")
-        with replacing(log) as partial:
-            content = {
-                "started": started.isoformat(),
-                "seconds": round(seconds, 1),
-                "peak_anonymous_mib": round(mib),
-            }
-            partial.write_text(json.dumps(content, indent=2) + "\n")
+        console.print(f"{name}: {seconds:.0f} s, at most {mib:.0f} MiB of anonymous memory")
+        known |= {
+            "started": started.isoformat(),
+            "seconds": round(seconds, 1),
+            "peak_anonymous_mib": round(mib),
+        }
+        with replacing(project.log(name)) as partial:
+            partial.write_text(json.dumps(known, indent=2) + "\n")
 
 
 def _watch_memory(peak: list[int], finished: threading.Event, others: set[psutil.Process]) -> None:
