@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 import subprocess
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -59,8 +60,8 @@ def made_from(project: Project, name: str) -> dict[str, Any]:
 
 def circumstances(project: Project) -> dict[str, str]:
     """By what commit, on what machine and by what Python a stage runs now; without git, without the commit."""
-    known = {"machine": f"{_processor()}, {psutil.cpu_count()} cores, {platform.system()}"}
-    known["python"] = platform.python_version()
+    system = f"{platform.system()}, Python {platform.python_version()}"
+    known = {"machine": f"{_processor()}, {psutil.cpu_count()} cores, {system}"}
     commit = _git(project, "rev-parse", "--short=12", "HEAD")
     if commit:
         changed = _git(project, "status", "--porcelain", "--", *SOURCES)
@@ -90,10 +91,14 @@ def publish(project: Project) -> Path:
 
 
 def _told(log: dict[str, Any]) -> dict[str, str]:
-    told = {name: log[name] for name in ("commit", "machine", "python") if name in log}
-    checkout = {"checkout": told["commit"].partition(",")[0]} if "commit" in told else {}
-    cost = {"seconds": f"{log['seconds']:.0f} s", "memory": f"{log['peak_anonymous_mib']} MiB"}
-    return told | checkout | cost | {"started": log["started"][:16].replace("T", " ")}
+    """The facts as a page shows them."""
+    told = {name: log[name] for name in ("commit", "machine") if name in log}
+    if "commit" in told:
+        told["checkout"] = told["commit"].partition(",")[0]
+    started = datetime.fromisoformat(log["started"])
+    seconds, memory = f"{log['seconds']:.0f} s", f"{log['peak_anonymous_mib']} MiB"
+    run = f"{started:%Y-%m-%d %H:%M} UTC, {seconds}, at most {memory} of memory"
+    return told | {"seconds": seconds, "memory": memory, "run": run}
 
 
 def _stage(project: Project, name: str) -> dict[str, Any]:

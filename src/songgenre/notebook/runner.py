@@ -84,10 +84,11 @@ def run(project: Project, name: str, console: Console) -> None:
                 raise UserError(_explained(error, name, project)) from None
             except DeadKernelError:
                 _keep(executed, project.failed(name))
-                raise UserError(
-                    f"The kernel of {name}, the process that runs its cells, died. {MEMORY}\n"
-                    f"The notebook as far as it ran is kept in {project.failed(name)}."
-                ) from None
+                raise UserError(f"{_died(name)}\n{_kept(name, project)}") from None
+            except RuntimeError as error:
+                if "Kernel died" not in str(error):
+                    raise
+                raise UserError(f"{_died(name)} No cell had run.") from None
             except KeyboardInterrupt:
                 raise UserError(f"{name} was interrupted. {AGAIN}") from None
         _keep(executed, project.executed(name), songgenre=made_from(project, name))
@@ -171,9 +172,17 @@ def _explained(error: PapermillExecutionError, name: str, project: Project) -> s
         [
             f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}",
             *_remedy(error),
-            f"The notebook as far as it ran is kept in {project.failed(name)}.",
+            _kept(name, project),
         ]
     )
+
+
+def _died(name: str) -> str:
+    return f"The kernel of {name}, the process that runs its cells, died. {MEMORY}"
+
+
+def _kept(name: str, project: Project) -> str:
+    return f"The notebook as far as it ran is kept in {project.failed(name)}."
 
 
 def _remedy(error: PapermillExecutionError) -> list[str]:
