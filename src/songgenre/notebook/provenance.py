@@ -92,7 +92,7 @@ def publish(project: Project) -> Path:
 
 def _told(log: dict[str, Any]) -> dict[str, str]:
     """The facts as a page shows them."""
-    told = {name: log[name] for name in ("commit", "machine") if name in log}
+    told: dict[str, str] = {name: log[name] for name in ("commit", "machine") if name in log}
     if "commit" in told:
         told["checkout"] = told["commit"].partition(",")[0]
     started = datetime.fromisoformat(log["started"])
