@@ -23,6 +23,16 @@ PARAMETERS = 'compared_genres = ["hip-hop", "classical"]\nsongs_per_genre = 3'
 
 Write = Callable[..., None]
 
+OUT_OF_MEMORY = {
+    "limited": "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); bytes(2**31)",
+    "array": "import numpy; numpy.ones(2**50)",
+    "worker": (
+        "import os, signal; from songgenre.compute import parallel_map\n"
+        "def end(_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "list(parallel_map(end, [1, 2], 'ending'))"
+    ),
+}
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
@@ -110,10 +120,17 @@ def test_failing_cell_is_one_clear_message_and_leaves_the_last_good_run(project:
 
 def test_kernel_that_dies_is_said(project: Project, write: Write) -> None:
     write("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    with pytest.raises(UserError, match="kernel of 03_eda died"):
+    with pytest.raises(UserError, match=r"(?s)kernel of 03_eda, .* died.*want of memory.*is kept in"):
         run(project)
     assert project.failed("03_eda").exists()
     assert not project.executed("03_eda").exists()
+
+
+@pytest.mark.parametrize("code", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY)
+def test_want_of_memory_is_said_with_what_to_do(project: Project, write: Write, code: str) -> None:
+    write(code)
+    with pytest.raises(UserError, match=r"(?s)03_eda failed in code cell 3 .*close other programs.*is kept in"):
+        run(project)
 
 
 @pytest.mark.parametrize(

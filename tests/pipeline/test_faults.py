@@ -1,5 +1,6 @@
 """Every stage, disturbed: it says what is wrong, leaves nothing half done, and the next run is as if nothing was."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -208,3 +209,31 @@ def test_disturbed_stage_says_why_and_the_next_run_is_as_if_nothing_was(
     assert not Project(clone.root).failed("any").parent.exists() or not list(
         Project(clone.root).failed("any").parent.iterdir()
     )
+
+
+def test_corrupted_file_of_the_cache_is_found_and_made_again(clone: "Clone", undisturbed: dict[str, Any]) -> None:
+    outs = undisturbed["dvc.lock"]["stages"]["wrangling"]["outs"]
+    [md5] = [out["md5"] for out in outs if out["path"] == "data/clean/tracks.parquet"]
+    cached = clone.root / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    content = bytearray(cached.read_bytes())
+    content[len(content) // 2] ^= 255
+    cached.chmod(0o644)
+    cached.write_bytes(content)
+    Project(clone.root).tracks.unlink()
+    assert "Running stage 'wrangling'" in clone.run("dvc", "repro")
+    assert clone.written(*FOLDERS) == undisturbed
+    assert hashlib.md5(cached.read_bytes()).hexdigest() == md5
+
+
+def test_second_run_at_the_same_time_says_who_is_at_work(clone: "Clone", undisturbed: dict[str, Any]) -> None:
+    clone.forget("wrangling")
+    first = start(clone, "wrangling")
+    kernel(first)
+    second = subprocess.run(["dvc", "repro"], cwd=clone.root, env=ENVIRONMENT, capture_output=True, text=True)
+    assert second.returncode != 0
+    assert "is busy, it is being blocked by" in second.stderr
+    assert f"(PID {first.pid}): " in second.stderr
+    said, _ = first.communicate(timeout=PATIENCE_S)
+    assert first.returncode == 0, said
+    clone.run("dvc", "repro")
+    assert clone.written(*FOLDERS) == undisturbed

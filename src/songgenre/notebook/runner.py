@@ -32,7 +32,7 @@ from songgenre.paths import Project, replacing
 from songgenre.secrecy import without_secrets
 
 LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
-SHORT_OF_MEMORY = {"BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError"}
+SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError")
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
 
 
@@ -187,7 +187,7 @@ def _kept(name: str, project: Project) -> str:
 
 def _remedy(error: PapermillExecutionError) -> list[str]:
     """What to do, where the system is at fault and not the notebook."""
-    if error.ename in SHORT_OF_MEMORY:
+    if error.ename.endswith(SHORT_OF_MEMORY):
         return [MEMORY]
     numbers = map(int, re.findall(r"\[Errno (\d+)\]", error.evalue))
     return [REMEDIES[number] for number in numbers if number in REMEDIES]
