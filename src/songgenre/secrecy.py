@@ -12,7 +12,7 @@ SHORTEST = 8
 """A shorter value of an environment variable may be any word."""
 
 _PASSWORD = re.compile(
-    r"""(https?://)[^/\s?#"'<>]+@|([a-z][a-z0-9+.-]*://)[^/\s?#"'<>:@]*:[^/\s?#"'<>]*@""", re.IGNORECASE
+    r"""(https?://)[^/\s?#"'<>]+@|([a-z][a-z0-9+.-]{0,30}://)[^/\s?#"'<>:@]*:[^/\s?#"'<>]*@""", re.IGNORECASE
 )
 _PARAMETER = re.compile(
     r"""([?&;#](?:[\w-]*(?:token|secret|password|passwd|signature|credential|(?:api|access)[-_]?key(?:[-_]?id)?)"""

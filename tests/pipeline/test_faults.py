@@ -55,7 +55,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "importance_repeats": 1,
     },
     "cnn": {"epochs": 1, "ablation_epochs": 1},
-    "transfer": {"folds": 2, "C": [0.001]},
+    "transfer": {"folds": 2, "shrinkage": [0.2]},
     "evaluation": {"ensemble": ["logistic_regression", "cnn"], "bootstrap_samples": 100},
 }
 
