@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -88,6 +89,20 @@ def pretrained_train_head() -> None:
     here = project()
     settings = params.load(here.params).transfer
     typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.seed))
+
+
+@app.command()
+def reproduce(
+    into: Annotated[Path | None, typer.Option("--in", help="Where to rebuild; a temporary folder by default.")] = None,
+    rebuilt: Annotated[
+        Path | None, typer.Option("--with", help="A rebuild that is there, instead of a new one.")
+    ] = None,
+) -> None:
+    """Rebuild what is committed from nothing, and explain every difference; an error if there is one."""
+    from songgenre import reproduce as rebuilding
+
+    if not rebuilding.reproduce(project(), Console(), into, rebuilt):
+        raise typer.Exit(1)
 
 
 def main() -> None:
