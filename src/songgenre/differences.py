@@ -115,16 +115,17 @@ def _shortened(line: str, start: int) -> str:
 
 
 def _json(before: Path, after: Path) -> Iterator[str]:
-    a, b = (dict(_leaves(json.loads(path.read_text("utf-8")))) for path in (before, after))
+    a, b = (dict(leaves(json.loads(path.read_text("utf-8")))) for path in (before, after))
     yield from changed_values(a, b)
 
 
-def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values in nested dicts and lists, each with its path, for example ``("svm.ci95.0", 0.7)``."""
     if not isinstance(node, dict | list) or not node:
         yield path, node
         return
     for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-        yield from _leaves(value, f"{path}.{key}" if path else str(key))
+        yield from leaves(value, f"{path}.{key}" if path else str(key))
 
 
 def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

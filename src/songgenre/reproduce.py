@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dvc.api import DVCFileSystem
-from dvc.exceptions import DvcException
+from dvc_data.index import DataIndexDirError
 from rich.console import Console
 from rich.markup import escape
 from ruamel.yaml import YAML
 
-from songgenre.differences import changed_values, explain
+from songgenre.differences import changed_values, explain, leaves
 from songgenre.errors import UserError
 from songgenre.paths import Project
 
@@ -99,7 +99,7 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
         before, after = recorded.get(name, {}), repeated.get(name, {})
         differing = _differing(before, after, "outs")
         if differing:
-            outs = {path: _explained(path, before, committed, rebuilt) for path in differing}
+            outs = {path: _explained(path, hashes, committed, rebuilt) for path, hashes in differing.items()}
             found.append(Difference(name, _causes(before, after, found), outs))
     return found
 
@@ -161,10 +161,12 @@ def _parsed(lock: str) -> Stages:
     return stages
 
 
-def _differing(before: Mapping[str, Any], after: Mapping[str, Any], what: str) -> list[str]:
-    """The paths among the ``deps`` or ``outs`` of a stage whose hashes differ."""
+def _differing(
+    before: Mapping[str, Any], after: Mapping[str, Any], what: str
+) -> dict[str, tuple[str | None, str | None]]:
+    """The paths among the ``deps`` or ``outs`` of a stage whose hashes differ, and both hashes."""
     a, b = ({entry["path"]: entry["md5"] for entry in stage.get(what, [])} for stage in (before, after))
-    return [path for path in {**a, **b} if a.get(path) != b.get(path)]
+    return {path: (a.get(path), b.get(path)) for path in {**a, **b} if a.get(path) != b.get(path)}
 
 
 def _causes(before: Mapping[str, Any], after: Mapping[str, Any], earlier: list[Difference]) -> list[str]:
@@ -181,26 +183,20 @@ def _causes(before: Mapping[str, Any], after: Mapping[str, Any], earlier: list[D
 
 
 def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"{file}: {name}": value for file, params in stage.get("params", {}).items() for name, value in params.items()
-    }
+    return dict(leaf for params in stage.get("params", {}).values() for leaf in leaves(params))
 
 
-def _explained(path: str, before: Mapping[str, Any], committed: DVCFileSystem, rebuilt: Path) -> list[str]:
-    if path not in {entry["path"] for entry in before.get("outs", [])}:
-        return ["is new"]
+def _explained(path: str, hashes: tuple[str | None, str | None], committed: DVCFileSystem, rebuilt: Path) -> list[str]:
+    before, after = hashes
+    if before is None or after is None:
+        return ["is missing" if before else "is new"]
     with TemporaryDirectory() as folder:
         copy = Path(folder) / Path(path).name
         try:
             committed.get(path, str(copy), recursive=True)
-        except (DvcException, OSError):
-            return [f"{_hashes(path, before)}; the committed one is neither in the cache of DVC here nor in a remote"]
+        except (DataIndexDirError, FileNotFoundError):
+            return [f"{before} became {after}; the committed one is neither in the cache of DVC here nor in a remote"]
         return explain(copy, rebuilt / path)
-
-
-def _hashes(path: str, before: Mapping[str, Any]) -> str:
-    [md5] = [entry["md5"] for entry in before["outs"] if entry["path"] == path]
-    return f"is no longer {md5}"
 
 
 def _print(recorded: Stages, found: list[Difference], console: Console) -> None:
