@@ -155,7 +155,7 @@ def test_stages_and_files_of_one_side_only(clone: Path, built: Path) -> None:
         "other differs (the stage is new)",
         "  other.csv",
         "    is new",
-        "2 of 4 stages differ: alone, other",
+        "2 of 3 stages differ: alone, other",
     ]
 
 

@@ -36,6 +36,21 @@ def notebook_run(name: Annotated[str, typer.Argument(help="For example 04_featur
     runner.run(project(), name, Console(stderr=True))
 
 
+@notebook.command("clean")
+def notebook_clean(
+    files: Annotated[list[Path] | None, typer.Argument(help="Notebooks; all of the project by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; an error if one is not clean.")] = False,
+) -> None:
+    """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
+    from songgenre.notebook.normalise import clean_file
+
+    changed = [file for file in files or sorted(project().notebooks.glob("*.ipynb")) if clean_file(file, check)]
+    for file in changed:
+        typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
+    if check and changed:
+        raise UserError("Expected notebooks without outputs; clean them with `songgenre notebook clean`.")
+
+
 @report.command("build")
 def report_build() -> None:
     """Build the report site from the executed notebooks and the metrics."""

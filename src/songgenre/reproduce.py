@@ -94,14 +94,18 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
     list of Difference
         In the order in which the stages are recorded.
     """
-    found: list[Difference] = []
-    for name in [*recorded, *(name for name in repeated if name not in recorded)]:
-        before, after = recorded.get(name, {}), repeated.get(name, {})
-        differing = _differing(before, after, "outs")
-        if differing:
-            outs = {path: _explained(path, hashes, committed, rebuilt) for path, hashes in differing.items()}
-            found.append(Difference(name, _causes(before, after, found), outs))
-    return found
+    stages = {name: (recorded.get(name, {}), repeated.get(name, {})) for name in {**recorded, **repeated}}
+    changed = {name: _differing(before, after, "outs") for name, (before, after) in stages.items()}
+    writers = {path: name for name, outs in changed.items() for path in outs}
+    return [
+        Difference(
+            name,
+            _causes(*stages[name], writers),
+            {path: _explained(path, hashes, committed, rebuilt) for path, hashes in outs.items()},
+        )
+        for name, outs in changed.items()
+        if outs
+    ]
 
 
 @contextmanager
@@ -169,14 +173,13 @@ def _differing(
     return {path: (a.get(path), b.get(path)) for path in {**a, **b} if a.get(path) != b.get(path)}
 
 
-def _causes(before: Mapping[str, Any], after: Mapping[str, Any], earlier: list[Difference]) -> list[str]:
+def _causes(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mapping[str, str]) -> list[str]:
+    """What a stage read that differs; `writers` are the stages that wrote something else, by its path."""
     if not before or not after:
         return [f"the stage is {'missing' if before else 'new'}"]
-    written = {path: difference.stage for difference in earlier for path in difference.outs}
     deps = _differing(before, after, "deps")
-    followed = dict.fromkeys(written[path] for path in deps if path in written)
-    causes = [f"follows from {stage}" for stage in followed]
-    causes += [f"{path} differs" for path in deps if path not in written]
+    causes = [f"follows from {stage}" for stage in dict.fromkeys(writers[path] for path in deps if path in writers)]
+    causes += [f"{path} differs" for path in deps if path not in writers]
     if before["cmd"] != after["cmd"]:
         causes += [f"command {before['cmd']!r} became {after['cmd']!r}"]
     return causes + list(changed_values(_params(before), _params(after)))
