@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,7 +24,7 @@ from songgenre.differences import changed_values, explain, leaves
 from songgenre.errors import UserError
 from songgenre.paths import Project
 
-Stages = Mapping[str, Mapping[str, Any]]
+Stages = dict[str, Mapping[str, Any]]
 """What a ``dvc.lock`` says of each stage."""
 
 
@@ -92,7 +93,7 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
     Returns
     -------
     list of Difference
-        In the order in which the stages are recorded.
+        Each after those that it follows from.
     """
     stages = {name: (recorded.get(name, {}), repeated.get(name, {})) for name in {**recorded, **repeated}}
     changed = {name: _differing(before, after, "outs") for name, (before, after) in stages.items()}
@@ -101,11 +102,20 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
         Difference(
             name,
             _causes(*stages[name], writers),
-            {path: _explained(path, hashes, committed, rebuilt) for path, hashes in outs.items()},
+            {path: _explained(path, hashes, committed, rebuilt) for path, hashes in changed[name].items()},
         )
-        for name, outs in changed.items()
-        if outs
+        for name in _in_order(recorded | repeated)
+        if changed[name]
     ]
+
+
+def _in_order(stages: Stages) -> Iterator[str]:
+    """The stages, each after those whose files it reads."""
+    writers = {out["path"]: name for name, stage in stages.items() for out in stage["outs"]}
+    read = {name: [dep["path"] for dep in stage.get("deps", [])] for name, stage in stages.items()}
+    return TopologicalSorter(
+        {name: [writers[path] for path in paths if path in writers] for name, paths in read.items()}
+    ).static_order()
 
 
 @contextmanager

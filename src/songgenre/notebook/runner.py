@@ -29,7 +29,8 @@ from songgenre.notebook.normalise import normalise
 from songgenre.paths import Project, replacing
 
 LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
-KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
+KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+"""With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
 
 
 def run(project: Project, name: str, console: Console) -> None:
