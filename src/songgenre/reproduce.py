@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -109,7 +109,7 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
     ]
 
 
-def _in_order(stages: Stages) -> Iterator[str]:
+def _in_order(stages: Stages) -> Iterable[str]:
     """The stages, each after those whose files it reads."""
     writers = {out["path"]: name for name, stage in stages.items() for out in stage["outs"]}
     read = {name: [dep["path"] for dep in stage.get("deps", [])] for name, stage in stages.items()}
@@ -188,7 +188,8 @@ def _causes(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mappin
     if not before or not after:
         return [f"the stage is {'missing' if before else 'new'}"]
     deps = _differing(before, after, "deps")
-    causes = [f"follows from {stage}" for stage in dict.fromkeys(writers[path] for path in deps if path in writers)]
+    followed = dict.fromkeys(writers[path] for path in deps if path in writers)
+    causes = [f"follows from {', '.join(followed)}"] if followed else []
     causes += [f"{path} differs" for path in deps if path not in writers]
     if before["cmd"] != after["cmd"]:
         causes += [f"command {before['cmd']!r} became {after['cmd']!r}"]

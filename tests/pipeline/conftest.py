@@ -21,8 +21,8 @@ ENVIRONMENT = os.environ | {
     "NO_COLOR": "1",
 }
 SMALL = {
-    "scraping.demo.songs_per_genre": 12,
-    "scraping.demo.artists_per_genre": 4,
+    "scraping.demo.songs_per_genre": 16,
+    "scraping.demo.artists_per_genre": 8,
     "eda.songs_per_genre": 1,
     "sklearn.folds": 2,
     "sklearn.importance_repeats": 1,
