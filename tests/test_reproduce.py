@@ -116,6 +116,14 @@ def test_rebuild_uses_what_is_committed_and_no_cache(clone: Path, tmp_path: Path
     assert (into / ".dvc" / "cache" / "files").is_dir()
 
 
+def test_rebuild_runs_the_code_that_is_committed(clone: Path) -> None:
+    check = "assert os.environ['PYTHONPATH'] == os.path.abspath('src') != os.environ['ELSEWHERE']\n"
+    (clone / "train.py").write_text(f"import os\nos.environ['ELSEWHERE'] = {str(clone / 'src')!r}\n{check}{TRAIN}")
+    commit(clone)
+    same, _ = compared(clone)
+    assert same
+
+
 def test_chance_is_told_where_it_enters_and_where_it_leads(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOISE", "0.125")
     same, [_, *lines] = compared(clone)
