@@ -29,7 +29,7 @@ SMALL = {
     "cnn.epochs": 2,
     "cnn.ablation_epochs": 1,
     "transfer.folds": 2,
-    "transfer.C": [0.01],
+    "transfer.shrinkage": [0.2],
     "evaluation.bootstrap_samples": 200,
 }
 """Parameters of a run that takes a minute."""
