@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -34,6 +35,21 @@ def notebook_run(name: Annotated[str, typer.Argument(help="For example 04_featur
     from songgenre.notebook import runner
 
     runner.run(project(), name, Console(stderr=True))
+
+
+@notebook.command("clean")
+def notebook_clean(
+    files: Annotated[list[Path] | None, typer.Argument(help="Notebooks; all of the project by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; an error if one is not clean.")] = False,
+) -> None:
+    """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
+    from songgenre.notebook.normalise import clean_file
+
+    changed = [file for file in files or sorted(project().notebooks.glob("*.ipynb")) if clean_file(file, check)]
+    for file in changed:
+        typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
+    if check and changed:
+        raise UserError("Expected notebooks without outputs; clean them with `songgenre notebook clean`.")
 
 
 @report.command("build")
@@ -89,6 +105,20 @@ def pretrained_train_head() -> None:
     here = project()
     settings = params.load(here.params).transfer
     typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.seed))
+
+
+@app.command()
+def reproduce(
+    into: Annotated[Path | None, typer.Option("--in", help="Where to rebuild; a temporary folder by default.")] = None,
+    rebuilt: Annotated[
+        Path | None, typer.Option("--with", help="A rebuild that is there, instead of a new one.")
+    ] = None,
+) -> None:
+    """Rebuild what is committed from nothing, and explain every difference; an error if there is one."""
+    from songgenre import reproduce as rebuilding
+
+    if not rebuilding.reproduce(project(), Console(), into, rebuilt):
+        raise typer.Exit(1)
 
 
 def main() -> None:
