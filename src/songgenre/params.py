@@ -165,7 +165,6 @@ class Cnn(Section):
 class Transfer(Section):
     folds: int = Field(ge=2)
     C: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
-    intra_op_threads: int = Field(ge=1)
     seed: int = Field(ge=0)
 
 

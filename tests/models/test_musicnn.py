@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import librosa
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from songgenre import audio
 from songgenre.errors import UserError
@@ -71,11 +71,15 @@ def by_hand(patch: np.ndarray, variables: Variables) -> tuple[np.ndarray, np.nda
 @pytest.mark.parametrize("name", weights.NETWORKS)
 def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
     variables = weights.load(pretrained, name)
-    patch = musicnn.patches(musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))[0]
-    heard = musicnn.hear(musicnn.build(variables), patch)
-    embedding, tags = by_hand(patch.astype(float), {key: value.astype(float) for key, value in variables.items()})
-    np.testing.assert_allclose(heard.embedding, embedding, rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(heard.tags, tags, atol=1e-4)
+    spectrogram = musicnn.log_mel(melody(1, 6.1, 16_000).astype(np.float32))
+    heard = musicnn.hear(variables, spectrogram)
+    precise = {key: value.astype(float) for key, value in variables.items()}
+    of_patches = [by_hand(patch.astype(float), precise) for patch in musicnn.patches(spectrogram)]
+    embedding, tags = (np.mean(values, axis=0) for values in zip(*of_patches, strict=True))
+    assert len(of_patches) == 2
+    np.testing.assert_allclose(heard.embedding, embedding, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(heard.tags, tags, atol=1e-5)
+    assert heard.embedding.dtype == heard.tags.dtype == np.float32
     assert len(musicnn.TAGS[name]) == len(tags) == 50
 
 
@@ -102,28 +106,54 @@ def test_short_music_begins_anew_to_fill_a_patch() -> None:
     assert patch[:, 0].tolist() == [*range(100), *range(87)]
 
 
+@pytest.mark.parametrize(
+    ("n_taps", "width", "n_places"), [(1, 1, 5), (38, 7, 59), (67, 7, 30), (128, 1, 187), (64, 2, 1)]
+)
+def test_shared_products_are_those_of_every_place(n_taps: int, width: int, n_places: int) -> None:
+    rng = np.random.default_rng(0)
+    x, taps = rng.standard_normal((n_taps + n_places - 1, width, 4)), rng.standard_normal((n_taps, width, 3))
+    expected = [np.einsum("kwc,kwn->nc", x[place : place + n_taps], taps) for place in range(n_places)]
+    np.testing.assert_allclose(list(musicnn._convolved(x, taps, n_places)), expected, atol=1e-10)
+
+
+def test_same_bits_however_many_threads(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
+    variables = weights.load(pretrained, "MSD_musicnn")
+    spectrogram = musicnn.log_mel(melody(2, 4, 16_000).astype(np.float32))
+    heard = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            heard.append(musicnn.hear(variables, spectrogram).embedding)
+    np.testing.assert_array_equal(*heard)
+
+
 @pytest.fixture(scope="module")
-def networks(pretrained: Path) -> list[keras.Model]:
+def networks(pretrained: Path) -> list[embeddings.Network]:
     return embeddings.networks(pretrained)
 
 
-def mean_tags(real_music: Path, networks: list[keras.Model], genre: str) -> pd.Series:
+def mean_tags(real_music: Path, networks: list[embeddings.Network], genre: str) -> pd.Series:
     songs = sorted((real_music / genre).iterdir())[:8]
     tags = [embeddings.embed(audio.Clip(song, 5.0, 15.0), networks).tags for song in songs]
     return pd.Series(np.mean(tags, axis=0), musicnn.MSD_TAGS + musicnn.MTT_TAGS)
 
 
-def test_classical_music_is_tagged_classical_and_strings(real_music: Path, networks: list[keras.Model]) -> None:
+def test_classical_music_is_tagged_classical_and_strings(real_music: Path, networks: list[embeddings.Network]) -> None:
     assert {"classical", "strings"} <= set(mean_tags(real_music, networks, "classical").nlargest(5).index)
 
 
-def test_hip_hop_is_tagged_hip_hop(real_music: Path, networks: list[keras.Model]) -> None:
+def test_hip_hop_is_tagged_hip_hop(real_music: Path, networks: list[embeddings.Network]) -> None:
     assert mean_tags(real_music, networks, "hip-hop").idxmax() == "Hip-Hop"
 
 
-def test_columns_name_every_number_of_an_embedding(networks: list[keras.Model]) -> None:
+def test_columns_name_every_number_of_an_embedding(
+    networks: list[embeddings.Network],
+    tmp_path: Path,
+    write_audio: Callable[..., Path],
+    tone: Callable[..., np.ndarray],
+) -> None:
+    heard = embeddings.embed(audio.Clip(write_audio(tmp_path / "tone.wav", tone(4)), 0.0, 4.0), networks)
     names = embeddings.columns()
-    assert len(names) == len(set(names)) == sum(network.output["embedding"].shape[1] for network in networks)
+    assert len(names) == len(set(names)) == len(heard.embedding)
     assert names[0] == "MSD_musicnn_penultimate_0000"
     assert names[-1] == "MTT_musicnn_max_0752"
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
-from sklearn.pipeline import Pipeline
 
 from songgenre.errors import UserError
 from songgenre.paths import replacing
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SHIPPED = Path(__file__).parent / "pretrained" / "head.npz"
 
@@ -104,6 +106,8 @@ def temperature_of(probabilities: pd.DataFrame, y: pd.Series) -> float:
     y : pd.Series [shape=(n_tracks,)]
         Their genres.
     """
+    from scipy.optimize import minimize_scalar
+
     logits = np.log(probabilities.to_numpy().clip(1e-12))
     truth = probabilities.columns.get_indexer(y)
 
