@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,7 +13,7 @@ from songgenre.errors import REMEDIES, UserError
 from songgenre.paths import project
 from songgenre.secrecy import without_secrets
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
 report = typer.Typer(no_args_is_help=True, help="The report site.")
 app.add_typer(notebook, name="notebook")
@@ -27,6 +27,82 @@ app.add_typer(pretrained, name="pretrained")
 @app.callback()
 def songgenre() -> None:
     """Classify songs by genre."""
+
+
+PREDICT_EXAMPLES = """[bold]Examples[/]
+
+songgenre predict song.mp3
+
+songgenre predict ~/Music --csv > genres.csv
+
+songgenre predict https://example.org/song.mp3 --json
+
+ffmpeg -i film.mkv -f wav - | songgenre predict -
+
+songgenre predict song.mp3 --html song.html --threshold 0.7
+
+songgenre predict song.mp3 --model ensemble
+
+[bold]Exit code[/]
+
+0 if every song was judged, 1 if one could not be, 2 if the command was not understood."""
+
+SIMILAR_EXAMPLES = """[bold]Examples[/]
+
+songgenre similar song.mp3
+
+songgenre similar song.mp3 --count 3 --json"""
+
+
+@app.command(epilog=PREDICT_EXAMPLES)
+def predict(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|DIR|URL|-", help="Songs, folders of songs, web addresses, - for audio on stdin."),
+    ],
+    model: Annotated[
+        Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"],
+        typer.Option(help="The one that ships, trained on real music; or one that `dvc repro` trained here."),
+    ] = "pretrained",
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="An answer less probable than this is unsure.")] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write a page with player and picture over time, too."),
+    ] = None,
+) -> None:
+    """Say which genre songs are, how probable that is, and how it changes over time.
+
+    A song is heard in windows of 30 s (of the clips that the model was trained on), and the probabilities are averaged.
+    Each letter of the strip is a window; a small one means that the model is unsure there.
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("give one of the two", param_hint="--json, --csv")
+    from songgenre.predict import command
+
+    if not command.run(sources, model, threshold, "json" if as_json else "csv" if as_csv else "text", html):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=SIMILAR_EXAMPLES)
+def similar(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file; of the corpus or any other.")],
+    count: Annotated[int, typer.Option(min=1, help="How many songs.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """Find the songs of the corpus that sound most like a file.
+
+    Compared is what two pretrained networks hear in the middle of each song. A similarity of 1 is the same sound, 0 is
+    as alike as two songs of the corpus are on average.
+    """
+    from songgenre import similar as corpus
+
+    found = corpus.nearest(project(), file, count)
+    if as_json:
+        typer.echo(found.to_json(orient="records", lines=True, force_ascii=False).rstrip())
+    else:
+        Console().print(corpus.shown(found))
 
 
 @notebook.command("run")

@@ -168,7 +168,6 @@ class Cnn(Section):
 class Transfer(Section):
     folds: int = Field(ge=2)
     shrinkage: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
-    intra_op_threads: int = Field(ge=1)
     seed: int = Field(ge=0)
 
 

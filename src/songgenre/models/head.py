@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
-from sklearn.pipeline import Pipeline
 
 from songgenre.errors import UserError
 from songgenre.paths import replacing
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SHIPPED = Path(__file__).parent / "pretrained" / "head.npz"
 
