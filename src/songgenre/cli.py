@@ -180,7 +180,7 @@ def pretrained_train_head() -> None:
 
     here = project()
     settings = params.load(here.params).transfer
-    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.seed))
+    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
 
 
 @app.command()
