@@ -71,6 +71,9 @@ def predict(
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Write a page with player and picture over time, too."),
     ] = None,
+    trust_changed_model: Annotated[
+        bool, typer.Option("--trust-changed-model", help="Load a model that is not what its stage wrote.")
+    ] = False,
 ) -> None:
     """Say which genre songs are, how probable that is, and how it changes over time.
 
@@ -81,7 +84,8 @@ def predict(
         raise typer.BadParameter("give one of the two", param_hint="--json, --csv")
     from songgenre.predict import command
 
-    if not command.run(sources, model, threshold, "json" if as_json else "csv" if as_csv else "text", html):
+    form: command.Form = "json" if as_json else "csv" if as_csv else "text"
+    if not command.run(sources, model, threshold, form, html, trust_changed_model):
         raise typer.Exit(1)
 
 
