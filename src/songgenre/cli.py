@@ -140,6 +140,15 @@ def report_build() -> None:
     typer.echo(site.build(project()))
 
 
+@report.command("cards")
+def report_cards() -> None:
+    """Write the model card and the data card of the last run into docs."""
+    from songgenre import cards
+
+    for path in cards.write(project()):
+        typer.echo(path)
+
+
 @report.command("results")
 def report_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
     """Keep the results of the last run in docs/results, and show them in the README."""
