@@ -1,4 +1,4 @@
-"""The cards, by hand from a small project; and those in docs, from the run that the metrics are of."""
+"""The cards in docs are of the run that the metrics are of."""
 
 import json
 import re
