@@ -1,15 +1,30 @@
-"""Real audio files for the tests."""
+"""Real audio files for the tests, and the page that judges songs."""
 
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import soundfile
 
+from songgenre.errors import UserError
 from songgenre.evaluation import Metrics
+from songgenre.models import weights
+
+ROOT = Path(__file__).parents[1]
+
+
+class Server(NamedTuple):
+    """`songgenre serve`, and where it puts temporary files."""
+
+    process: subprocess.Popen[str]
+    url: str
+    folder: Path
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +74,34 @@ def real_music() -> Path:
     if not named or not (Path(named) / "tracks.csv").is_file():
         pytest.skip("No real music: name a folder with a tracks.csv in SONGGENRE_REAL_MUSIC")
     return Path(named)
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Server]]:
+    """Start `songgenre serve`, which ends with the context."""
+    try:
+        weights.download(ROOT / "data" / "cache" / "wheels")
+    except UserError as error:
+        pytest.skip(f"No published weights: {error}")
+
+    @contextmanager
+    def start(*options: str) -> Iterator[Server]:
+        folder = tmp_path_factory.mktemp("temporary")
+        command = [str(Path(sys.executable).with_name("songgenre")), "serve", "--port", "0", *options]
+        environment = os.environ | {"TMPDIR": str(folder)}
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert process.stdout is not None
+        try:
+            said = process.stdout.readline()
+            assert said.startswith("Drop a song on http://"), process.communicate()
+            yield Server(process, said.split()[4].rstrip("/,"), folder)
+        finally:
+            process.terminate()
+            process.communicate(timeout=60)
+
+    return start
 
 
 @pytest.fixture(scope="session")

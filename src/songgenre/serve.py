@@ -133,8 +133,9 @@ class Handler(RequestHandler):
             self.refuse(403, "This server answers its own page and no other.")
 
     def refuse(self, status: int, reason: str) -> None:
-        """Say why not, in place of an answer."""
+        """Say why not, in place of an answer; what is still to come of the request is not read."""
         self.set_status(status)
+        self.set_header("Connection", "close")
         self.finish({"error": reason})
 
     def write_error(self, status_code: int, **_: Any) -> None:  # noqa: D102
