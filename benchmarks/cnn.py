@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from songgenre.models import cnn
+from songgenre.models import cnn, determinism
 from songgenre.models.crops import Augmentation, Sampling, Songs
 
 N_MELS, N_FRAMES, N_GENRES = 128, 1292, 8
@@ -81,7 +81,7 @@ WAYS = {"ours": ours, "ours, every song": all_songs, "Keras, in memory": keras_i
 
 
 def measure(way: str, mel_path: Path, cache: Path) -> None:
-    cnn.make_deterministic(SEED, 2)
+    determinism.make_deterministic(SEED, 2)
     mel = np.load(mel_path, mmap_mode="r")
     started = time.perf_counter()
     n_crops = WAYS[way](mel, cache)

@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import soundfile
-from keras import layers
 
 from songgenre import audio
-from songgenre.models import determinism, embeddings, musicnn, weights
-from songgenre.models.musicnn import N_MELS, PATCH_FRAMES, PENULTIMATE, POOLED
+from songgenre.models import determinism, embeddings, musicnn, musicnn_keras, weights
 from songgenre.paths import project
 
 N_CLIPS = 5
-TIMBRE_HEIGHTS = (38, 67)
-RHYTHM_LENGTHS = (128, 64, 32)
 
 
 def find_clips() -> list[audio.Clip]:
@@ -31,57 +26,6 @@ def find_clips() -> list[audio.Clip]:
     paths = sorted(path for path in folder.rglob("*") if path.suffix in audio.SUFFIXES)
     long = [path for path in paths if path.stat().st_size > 100_000 and soundfile.info(path).duration >= 29]
     return [audio.Clip(path, 0.0, 29.0) for path in long[:: max(1, len(long) // N_CLIPS)][:N_CLIPS]]
-
-
-def build(weights: Mapping[str, np.ndarray]) -> keras.Model:
-    """The network, as its paper describes it."""
-    spectrogram = layers.Input((PATCH_FRAMES, N_MELS))
-    x = layers.Reshape((PATCH_FRAMES, N_MELS, 1))(spectrogram)
-    x = layers.BatchNormalization(name="batch_normalization")(x)
-    padded = layers.ZeroPadding2D(((3, 3), (0, 0)))(x)
-    timbre = [filters(padded, 204, (7, height), "valid", number) for number, height in enumerate(TIMBRE_HEIGHTS)]
-    rhythm = [filters(x, 51, (length, 1), "same", number) for number, length in enumerate(RHYTHM_LENGTHS, start=2)]
-    front = layers.Concatenate()([*timbre, *rhythm])
-    first = over_time(front, 5)
-    second = layers.Add()([over_time(first, 6), first])
-    third = layers.Add()([over_time(second, 7), second])
-    found = layers.Concatenate()([front, first, second, third])
-    mean, maximum = layers.GlobalAveragePooling1D()(found), layers.GlobalMaxPooling1D()(found)
-    columns = [layers.Reshape((POOLED, 1))(pooled) for pooled in (maximum, mean)]
-    x = layers.Flatten()(layers.Concatenate()(columns))
-    x = layers.BatchNormalization(name="batch_normalization_9")(x)
-    x = layers.Dense(PENULTIMATE, activation="relu", name="dense")(x)
-    penultimate = layers.BatchNormalization(name="batch_normalization_10")(x)
-    tags = layers.Dense(len(weights["dense_1/bias"]), activation="sigmoid", name="dense_1")(penultimate)
-    embedding = layers.Concatenate()([penultimate, mean, maximum])
-    network = keras.Model(spectrogram, musicnn.Heard(embedding, tags)._asdict(), name="musicnn")
-    for layer in network.layers:
-        values = [(weights[f"{layer.name}/{variable.name}"], variable.shape) for variable in layer.weights]
-        layer.set_weights([value.reshape(shape) for value, shape in values])
-    network.trainable = False
-    return network
-
-
-def filters(x: keras.KerasTensor, n: int, size: tuple[int, int], padding: str, number: int) -> keras.KerasTensor:
-    """Convolution, and its maximum over the frequencies [shape=(..., PATCH_FRAMES, n)]."""
-    x = layers.Conv2D(n, size, padding=padding, activation="relu", name=numbered("conv2d", number))(x)
-    x = layers.BatchNormalization(name=f"batch_normalization_{number + 1}")(x)
-    x = layers.MaxPooling2D((1, x.shape[2]))(x)
-    return layers.Reshape((PATCH_FRAMES, n))(x)
-
-
-def over_time(x: keras.KerasTensor, number: int) -> keras.KerasTensor:
-    x = layers.Conv1D(64, 7, padding="same", activation="relu", name=numbered("conv2d", number))(x)
-    return layers.BatchNormalization(name=f"batch_normalization_{number + 1}")(x)
-
-
-def numbered(name: str, number: int) -> str:
-    return f"{name}_{number}" if number else name
-
-
-def hear(network: keras.Model, spectrogram: np.ndarray) -> musicnn.Heard:
-    heard = network.predict_on_batch(musicnn.patches(spectrogram))
-    return musicnn.Heard(**{name: values.mean(axis=0) for name, values in heard.items()})
 
 
 def seconds(function: Callable[[np.ndarray], object], spectrograms: list[np.ndarray]) -> float:
@@ -106,12 +50,12 @@ def main() -> None:
     print(f"decoding and spectrogram: {(time.perf_counter() - started) / len(clips):.3f} s a clip")
     names_and_networks = zip(weights.NETWORKS, embeddings.networks(project().pretrained), strict=True)
     for name, variables in names_and_networks:
-        model = build(variables)
-        peer = seconds(lambda spectrogram, model=model: hear(model, spectrogram), spectrograms)
+        model = musicnn_keras.build(variables)
+        peer = seconds(lambda spectrogram, model=model: musicnn_keras.hear(model, spectrogram), spectrograms)
         ours = seconds(lambda spectrogram, variables=variables: musicnn.hear(variables, spectrogram), spectrograms)
         print(f"{name}, a clip: Keras {peer:.3f} s, ours {ours:.3f} s")
         for spectrogram in spectrograms:
-            expected, heard = hear(model, spectrogram), musicnn.hear(variables, spectrogram)
+            expected, heard = musicnn_keras.hear(model, spectrogram), musicnn.hear(variables, spectrogram)
             np.testing.assert_allclose(heard.embedding, expected.embedding, rtol=1e-4, atol=1e-4)
             np.testing.assert_allclose(heard.tags, expected.tags, atol=1e-5)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from songgenre.errors import UserError
+from songgenre.errors import REMEDIES, UserError
 from songgenre.paths import project
+from songgenre.secrecy import without_secrets
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
@@ -138,6 +139,21 @@ def notebook_run(name: Annotated[str, typer.Argument(help="For example 04_featur
     runner.run(project(), name, Console(stderr=True))
 
 
+@notebook.command("clean")
+def notebook_clean(
+    files: Annotated[list[Path] | None, typer.Argument(help="Notebooks; all of the project by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; an error if one is not clean.")] = False,
+) -> None:
+    """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
+    from songgenre.notebook.normalise import clean_file
+
+    changed = [file for file in files or sorted(project().notebooks.glob("*.ipynb")) if clean_file(file, check)]
+    for file in changed:
+        typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
+    if check and changed:
+        raise UserError("Expected notebooks without outputs; clean them with `songgenre notebook clean`.")
+
+
 @report.command("build")
 def report_build() -> None:
     """Build the report site from the executed notebooks and the metrics."""
@@ -190,13 +206,36 @@ def pretrained_train_head() -> None:
 
     here = project()
     settings = params.load(here.params).transfer
-    typer.echo(shipping.train_head(here, settings.C, settings.folds, settings.seed))
+    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.seed))
+
+
+@app.command()
+def reproduce(
+    into: Annotated[Path | None, typer.Option("--in", help="Where to rebuild; a temporary folder by default.")] = None,
+    rebuilt: Annotated[
+        Path | None, typer.Option("--with", help="A rebuild that is there, instead of a new one.")
+    ] = None,
+) -> None:
+    """Rebuild what is committed from nothing, and explain every difference; an error if there is one."""
+    from songgenre import reproduce as rebuilding
+
+    if not rebuilding.reproduce(project(), Console(), into, rebuilt):
+        raise typer.Exit(1)
 
 
 def main() -> None:
     """Run the command line; an error that a user can mend is a message, not a traceback."""
     try:
         app()
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        _fail(f"{error}. {REMEDIES[error.errno]}")
     except UserError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    text = f"[bold red]Error:[/] {escape(without_secrets(message))}"
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+    raise SystemExit(1) from None

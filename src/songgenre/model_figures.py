@@ -134,15 +134,15 @@ def coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def heat_maps(
-    images: Sequence[np.ndarray], heats: Sequence[np.ndarray], titles: Sequence[str], seconds: float, title: str
+    images: Sequence[np.ndarray], heats: Sequence[np.ndarray], answers: pd.DataFrame, seconds: float, title: str
 ) -> Figure:
     """Mel images, and below each where a network found its genre (`songgenre.models.gradcam.heat_map`).
 
     Parameters
     ----------
     images, heats : sequence of np.ndarray [shape=(n_mels, n_frames)]
-    titles : sequence of str
-        Of each image.
+    answers : pd.DataFrame
+        ``genre`` and ``predicted`` of each.
     seconds : float
         Duration of each.
     title : str
@@ -152,6 +152,7 @@ def heat_maps(
     figure.suptitle(title, weight="bold")
     for axes in grid.flat:
         axes.grid(False)
+    titles = answers["genre"] + ", called " + answers["predicted"]
     for (plain, hot), image, heat, name in zip(grid.T, images, heats, titles, strict=False):
         placed: dict[str, Any] = {"origin": "lower", "aspect": "auto", "extent": (0, seconds, 0, len(image))}
         plain.imshow(image, cmap="magma", **placed)

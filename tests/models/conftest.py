@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from songgenre.models import cnn, storage
+from songgenre.models import cnn, determinism, storage
 from songgenre.models.crops import Augmentation, Sampling, Songs
 
 N_MELS, N_FRAMES, N_SONGS, N_GENRES = 32, 80, 72, 3
 
-cnn.make_deterministic(seed=1, intra_op_threads=2)
+determinism.make_deterministic(seed=1, intra_op_threads=2)
 rng = np.random.default_rng(0)
 labels = np.arange(N_SONGS) % N_GENRES
 mel = rng.integers(120, size=(N_SONGS, N_MELS, N_FRAMES), dtype=np.uint8)

@@ -13,7 +13,7 @@ import pytest
 from songgenre.errors import UserError
 from songgenre.models import cnn
 from songgenre.models.cnn import Hardware, Network, Plan, Training
-from songgenre.models.crops import Augmentation, Sampling, Songs
+from songgenre.models.crops import PLAIN, Augmentation, Sampling, Songs
 from songgenre.models.resume import Progress, fingerprint
 from songgenre.models.storage import load_keras
 
@@ -160,12 +160,12 @@ import sys
 from pathlib import Path
 import numpy as np
 import tensorflow as tf
-from songgenre.models import cnn
+from songgenre.models import cnn, determinism
 from songgenre.models.crops import PLAIN, Sampling, Songs
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-cnn.make_deterministic(1, 2)
+determinism.make_deterministic(1, 2)
 mel = np.random.default_rng(0).integers(256, size=(32, 16, 40), dtype=np.uint8)
 songs = Songs(mel, np.arange(32), np.arange(32) % 2)
 assert tf.distribute.MirroredStrategy().num_replicas_in_sync == 2
@@ -205,3 +205,24 @@ def test_memory_mapped_images_are_never_in_memory_as_a_whole(tmp_path: Path) -> 
     model, _ = cnn.train(songs, songs, 2, PLAN, tmp_path / "cache")
     cnn.probabilities(model, songs)
     assert private_memory() - before < mel.nbytes / 8
+
+
+def test_every_song_is_predicted_once_by_a_network_without_its_artist(tmp_path: Path) -> None:
+    """Each artist plays a pattern of its own and no genre sounds alike, so that only a known artist is recognised."""
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(256, size=(12, 16, 1), dtype=np.uint8)
+    mel = np.repeat(np.tile(patterns, 40), 4, axis=0)
+    tracks = pd.DataFrame(
+        {
+            "track_id": [f"t{at}" for at in range(48)],
+            "genre": np.repeat(["blues", "jazz"], 24),
+            "artist_group": np.repeat([f"artist {at}" for at in range(12)], 4),
+        }
+    )
+    mel_index = pd.DataFrame({"track_id": tracks["track_id"], "row": np.arange(48)})
+    plan = PLAN._replace(training=PLAN.training._replace(epochs=6, patience=6), augmentation=PLAIN)
+    said = cnn.cross_validate(tracks, mel, mel_index, plan, folds=3, cache=tmp_path)
+    assert sorted(said["track_id"]) == sorted(tracks["track_id"])
+    assert said.merge(tracks, on=["track_id", "genre"]).shape[0] == 48
+    assert (said["genre"] == said["predicted"]).mean() < 0.8
+    np.testing.assert_allclose(said[["p_blues", "p_jazz"]].sum(axis=1), 1, atol=1e-5)

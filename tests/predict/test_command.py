@@ -98,7 +98,7 @@ def test_page_is_written_beside_the_answer(predict: "Command", music: Path, tmp_
     [
         (("a.wav", "--json", "--csv"), 2, "give one of the two"),
         (("a.wav", "--model", "oracle"), 2, "pretrained"),
-        (("a.wav", "--threshold", "2"), 2, "range"),
+        (("a.wav", "--threshold", "2"), 2, "less than or equal to 1"),
         ((), 2, "Missing argument"),
         (("a.wav", "--model", "sklearn"), 1, "inside the project"),
     ],
@@ -130,7 +130,7 @@ def test_new_clone_takes_the_wheel_that_setup_has_kept(
     ended = run("predict", str(music / "a.wav"), "--json", cwd=clone, **nowhere)
     assert json.loads(ended.stdout)["probabilities"] == pytest.approx(answered[0]["probabilities"], abs=1e-6)
     assert not (clone / "data" / "pretrained").exists()
-    assert not (tmp_path / "none").exists()
+    assert not (tmp_path / "none" / "songgenre").exists()
 
 
 def test_tensorflow_is_not_started_for_the_model_that_ships(run: "Command", music: Path, user_cache: Path) -> None:

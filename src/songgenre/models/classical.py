@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -38,36 +39,39 @@ N_QUANTILES = 10
 """Enough to spread a skewed descriptor evenly, few enough for a small corpus."""
 
 
+CALIBRATION_FOLDS = 3
+"""In which the temperature of the probabilities is learned."""
+
+
+def _filled() -> SimpleImputer:
+    """What replaces missing values."""
+    return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
 def _levelled() -> list[Any]:
     """What brings descriptors of any unit and shape to one scale."""
-    return [
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None),
-        StandardScaler(),
-    ]
+    return [_filled(), QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None), StandardScaler()]
 
 
-CALIBRATION_FOLDS = 3
-"""In which the probabilities of the support vector machine are learned."""
+def _calibrated(model: SVC | LinearDiscriminantAnalysis) -> CalibratedClassifierCV:
+    """Probabilities for the decisions of a model, by one temperature (Guo et al. 2017), which changes no decision."""
+    return CalibratedClassifierCV(model, method="temperature", ensemble=False, cv=CALIBRATION_FOLDS)
+
 
 PIPELINES: dict[str, Callable[[int], Pipeline]] = {
     "baseline": lambda seed: make_pipeline(DummyClassifier(strategy="prior")),
     "logistic_regression": lambda seed: make_pipeline(
         *_levelled(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
     ),
-    "linear": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)),
+    "linear": lambda seed: make_pipeline(
+        StandardScaler(), PCA(svd_solver="full"), _calibrated(LinearDiscriminantAnalysis(solver="lsqr"))
+    ),
     "k_nearest_neighbours": lambda seed: make_pipeline(*_levelled(), KNeighborsClassifier(metric="cosine")),
-    "svm": lambda seed: make_pipeline(
-        *_levelled(), CalibratedClassifierCV(SVC(), ensemble=False, cv=CALIBRATION_FOLDS)
-    ),
-    "random_forest": lambda seed: make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), RandomForestClassifier(random_state=seed)
-    ),
-    "extra_trees": lambda seed: make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), ExtraTreesClassifier(random_state=seed)
-    ),
+    "svm": lambda seed: make_pipeline(*_levelled(), _calibrated(SVC())),
+    "random_forest": lambda seed: make_pipeline(_filled(), RandomForestClassifier(random_state=seed)),
+    "extra_trees": lambda seed: make_pipeline(_filled(), ExtraTreesClassifier(random_state=seed)),
     "gradient_boosting": lambda seed: make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
+        _filled(),
         VarianceThreshold(),
         SelectPercentile(f_classif, percentile=50),
         HistGradientBoostingClassifier(max_bins=32, random_state=seed),
@@ -147,7 +151,7 @@ def tune(
         )
     for name, search in searches.items():
         with joblib_backend(), threadpool_limits(1):
-            search.fit(X, y, groups=artist_groups)
+            search.fit(X, y.to_numpy(), groups=artist_groups)  # as an array: scikit-learn 1.9 asks for y[0]
         yield name, search
 
 

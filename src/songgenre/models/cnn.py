@@ -10,8 +10,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
 
 from songgenre.errors import UserError
+from songgenre.evaluation import predictions
 from songgenre.models.crops import (
     Augmentation,
     Batch,
@@ -20,8 +22,8 @@ from songgenre.models.crops import (
     augmented_batches,
     covering_crops,
     n_batches,
+    songs_per_split,
 )
-from songgenre.models.determinism import make_deterministic as make_deterministic
 from songgenre.models.resume import Backup, Progress, fingerprint
 from songgenre.progress import track
 from songgenre.quiet import quiet_libraries
@@ -193,6 +195,43 @@ def assess(model: keras.Model, songs: Songs) -> tuple[float, float]:
     truth = predicted[np.arange(len(songs.labels)), songs.labels]
     accuracy = (predicted.argmax(axis=1) == songs.labels).mean()
     return float(-np.log(truth.clip(1e-7)).mean()), float(accuracy)
+
+
+def cross_validate(
+    tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, plan: Plan, folds: int, cache: Path
+) -> pd.DataFrame:
+    """Predict every song by a network that was trained without its artist.
+
+    Of the songs of the other folds, one part in as many is validated on, and again by other artists.
+
+    Parameters
+    ----------
+    tracks, mel_index : pd.DataFrame
+        `songgenre.tables.TRACKS` and `songgenre.tables.MEL_INDEX`.
+    mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
+    plan : Plan
+    folds : int
+    cache : Path
+        See `train`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `songgenre.tables.PREDICTIONS`, fold by fold.
+    """
+    genres = sorted(tracks["genre"].unique())
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=plan.sampling.seed)
+    said = []
+    for learn, test in splitter.split(tracks, tracks["genre"], tracks["artist_group"]):
+        others = tracks.iloc[learn]
+        _, validation = next(splitter.split(others, others["genre"], others["artist_group"]))
+        split = np.full(len(tracks), "train", dtype=object)
+        split[test], split[learn[validation]] = "test", "validation"
+        songs = songs_per_split(tracks.assign(split=split), mel, mel_index, genres)
+        model, _ = train(songs["train"], songs["validation"], len(genres), plan, cache)
+        answers = pd.DataFrame(probabilities(model, songs["test"]), columns=genres)
+        said.append(predictions("cnn", tracks.iloc[test], answers))
+    return pd.concat(said, ignore_index=True)
 
 
 def _optimizer(training: Training, steps: int) -> keras.optimizers.Optimizer:

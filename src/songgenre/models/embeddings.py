@@ -128,8 +128,12 @@ def plane(X: pd.DataFrame) -> np.ndarray:
 
 
 def columns() -> list[str]:
-    """Names of the numbers of an embedding, such as ``MSD_musicnn_mean_0012``."""
+    """Names of the numbers of an embedding, such as ``MSD_musicnn_max_0012_std``."""
     parts = {"penultimate": musicnn.PENULTIMATE, "mean": musicnn.POOLED, "max": musicnn.POOLED}
     return [
-        f"{name}_{part}_{number:04d}" for name in weights.NETWORKS for part, n in parts.items() for number in range(n)
+        f"{name}_{part}_{number:04d}_{statistic}"
+        for name in weights.NETWORKS
+        for statistic in ("mean", "std")
+        for part, n in parts.items()
+        for number in range(n)
     ]

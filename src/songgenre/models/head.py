@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 from songgenre.errors import UserError
 from songgenre.paths import replacing
@@ -79,40 +79,17 @@ def save(head: Head, path: Path) -> None:
         np.savez(file, genres=np.array(head.genres), weights=head.weights, bias=head.bias)
 
 
-def from_pipeline(model: Pipeline, temperature: float) -> Head:
-    """The scaling, the linear classifier and its temperature as one product.
+def from_pipeline(model: Pipeline) -> Head:
+    """The scaling, the components, the linear classifier and its temperature as one product.
 
     Parameters
     ----------
     model : Pipeline
-        Of StandardScaler and LogisticRegression, of three genres or more.
-    temperature : float
-        Of `temperature_of`.
+        ``linear`` of `songgenre.models.classical.PIPELINES`, fitted to three genres or more.
     """
-    scaler, linear = model[0], model[-1]
-    weights = linear.coef_.T / scaler.scale_[:, np.newaxis]
-    bias = linear.intercept_ - scaler.mean_ @ weights
-    genres = tuple(map(str, linear.classes_))
-    return Head(genres, (weights / temperature).astype(np.float32), (bias / temperature).astype(np.float32))
-
-
-def temperature_of(probabilities: pd.DataFrame, y: pd.Series) -> float:
-    """What to divide the logits by, so that the probabilities of songs never heard are calibrated (Guo et al. 2017).
-
-    Parameters
-    ----------
-    probabilities : pd.DataFrame [shape=(n_tracks, n_genres)]
-        Of songs by artists that the model was not trained on.
-    y : pd.Series [shape=(n_tracks,)]
-        Their genres.
-    """
-    from scipy.optimize import minimize_scalar
-
-    logits = np.log(probabilities.to_numpy().clip(1e-12))
-    truth = probabilities.columns.get_indexer(y)
-
-    def loss(log_temperature: float) -> float:
-        shares = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-shares[np.arange(len(truth)), truth].mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+    scaler, pca, calibrated = model[0], model[1], model[-1].calibrated_classifiers_[0]
+    linear, inverse_temperature = calibrated.estimator, calibrated.calibrators[0].beta_
+    weights = pca.components_.T @ linear.coef_.T / scaler.scale_[:, np.newaxis]
+    bias = linear.intercept_ - pca.mean_ @ pca.components_.T @ linear.coef_.T - scaler.mean_ @ weights
+    weights, bias = weights * inverse_temperature, bias * inverse_temperature
+    return Head(tuple(map(str, model.classes_)), weights.astype(np.float32), bias.astype(np.float32))

@@ -2,7 +2,7 @@
 
 Its input is a log-mel spectrogram. Filters as high as an instrument's timbre and as long as a rhythm look at it, three
 convolutions over time follow, and what they found is pooled over time: its mean and maximum, and the layer before the
-tags, are the embedding of the music.
+tags, are what the network makes of 3 s of music. How that is on average and how much it changes embeds a clip.
 
 What comes after a convolution is the largest of its values over the frequencies, and what comes before is a single
 image. So each convolution is a row of matrix products, none of whose results has to be kept: as fast as with
@@ -59,10 +59,11 @@ class Heard(NamedTuple):
 
     Parameters
     ----------
-    embedding : np.ndarray [shape=(PENULTIMATE + 2 * POOLED,), dtype=float32]
-        The layer before the tags, then the mean and the maximum of the convolutions over time.
+    embedding : np.ndarray [shape=(2 * (PENULTIMATE + 2 * POOLED),), dtype=float32]
+        The layer before the tags, then the mean and the maximum of the convolutions over time: the mean of all that
+        over the patches, then its standard deviation.
     tags : np.ndarray [shape=(n_tags,), dtype=float32]
-        Probability of each of `TAGS`.
+        Probability of each of `TAGS`, the mean over the patches.
     """
 
     embedding: np.ndarray
@@ -105,7 +106,7 @@ def patches(spectrogram: np.ndarray) -> np.ndarray:
 
 
 def hear(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Heard:
-    """The mean of what a network makes of the patches of a spectrogram.
+    """What a network makes of the patches of a spectrogram.
 
     The same bits come out, however many cores there are.
 
@@ -123,8 +124,18 @@ def hear(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Heard:
         hidden = _dense(_normalised(pooled, variables, 9), variables, "dense")
         penultimate = _normalised(np.maximum(hidden, 0), variables, 10)
         tags = 1 / (1 + np.exp(-_dense(penultimate, variables, "dense_1")))
-        embedding = np.concatenate([penultimate, mean, maximum], axis=1)
-        return Heard(embedding.mean(axis=0), tags.mean(axis=0))
+        return summed_up(np.concatenate([penultimate, mean, maximum], axis=1), tags)
+
+
+def summed_up(found: np.ndarray, tags: np.ndarray) -> Heard:
+    """What a network makes of a clip, from what it makes of each patch.
+
+    Parameters
+    ----------
+    found : np.ndarray [shape=(n_patches, PENULTIMATE + 2 * POOLED)]
+    tags : np.ndarray [shape=(n_patches, n_tags)]
+    """
+    return Heard(np.concatenate([found.mean(axis=0), found.std(axis=0)]), tags.mean(axis=0))
 
 
 def _found(patches: np.ndarray, variables: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
-from sklearn.metrics import f1_score
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from songgenre import tables
-from songgenre.evaluation import bootstrap_accuracy
+from songgenre import evaluation, tables
 from songgenre.models import classical, head
 from songgenre.paths import Project
 
@@ -20,50 +15,14 @@ CARD = Path(head.SHIPPED).parent / "MODEL_CARD.md"
 MODEL = "linear"
 
 
-class Outcome(NamedTuple):
-    """A trained head, and what it is worth.
-
-    Parameters
-    ----------
-    head : Head
-        Fitted to all songs.
-    probabilities : pd.DataFrame [shape=(n_tracks, n_genres)]
-        Of each song, by a head that was tuned, fitted and calibrated without its artist.
-    """
-
-    head: head.Head
-    probabilities: pd.DataFrame
-
-
-def train(
-    X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, C: Sequence[float], folds: int, seed: int
-) -> Outcome:
-    """Train a head and cross-validate it, artists kept together.
-
-    Parameters
-    ----------
-    X : pd.DataFrame [shape=(n_tracks, n_numbers)]
-        Embeddings.
-    y, artist_groups : pd.Series [shape=(n_tracks,)]
-    C, folds, seed
-        See ``transfer`` in ``params.yaml``.
-    """
-    heard = []
-    outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for learn, test in outer.split(X, y, artist_groups):
-        fitted = _fit(X.iloc[learn], y.iloc[learn], artist_groups.iloc[learn], C, folds, seed)
-        heard.append(X.iloc[test].apply(lambda song, fitted=fitted: fitted.probabilities(song.to_numpy()), axis=1))
-    return Outcome(_fit(X, y, artist_groups, C, folds, seed), pd.concat(heard).loc[X.index])
-
-
-def train_head(project: Project, C: Sequence[float], folds: int, seed: int) -> Path:
+def train_head(project: Project, shrinkage: Sequence[float], folds: int, seed: int) -> Path:
     """Train the head on the songs of a project and write it, with its card, into the package.
 
     Parameters
     ----------
     project : Project
         Whose stage ``transfer`` has run.
-    C, folds, seed
+    shrinkage, folds, seed
         See ``transfer`` in ``params.yaml``.
 
     Returns
@@ -73,29 +32,38 @@ def train_head(project: Project, C: Sequence[float], folds: int, seed: int) -> P
     """
     tracks = tables.read(tables.TRACKS, project.tracks)
     X = tables.read(tables.EMBEDDINGS, project.embeddings).drop(columns="track_id")
-    outcome = train(X, tracks["genre"], tracks["artist_group"], C, folds, seed)
-    head.save(outcome.head, head.SHIPPED)
-    CARD.write_text(card(tracks, outcome, folds, seed))
+    grids = {MODEL: {"shrinkage": shrinkage}}
+    [(_, search)] = classical.tune(grids, X, tracks["genre"], tracks["artist_group"], folds, seed)
+    heard = classical.nested(grids, [], X, tracks, folds, seed)
+    head.save(head.from_pipeline(search.best_estimator_), head.SHIPPED)
+    CARD.write_text(card(tracks, heard, folds, seed))
     return CARD
 
 
-def card(tracks: pd.DataFrame, outcome: Outcome, folds: int, seed: int) -> str:
-    """The model card, in Markdown."""
-    y, probabilities = tracks["genre"], outcome.probabilities
-    predicted = probabilities.idxmax(axis=1)
-    resampled = bootstrap_accuracy(predicted == y, tracks["artist_group"], seed)
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    truth = probabilities.to_numpy()[np.arange(len(y)), probabilities.columns.get_indexer(y)]
-    f1 = f1_score(y, predicted, labels=probabilities.columns, average=None)
+def card(tracks: pd.DataFrame, heard: pd.DataFrame, folds: int, seed: int) -> str:
+    """The model card, in Markdown.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.TRACKS`.
+    heard : pd.DataFrame
+        `songgenre.tables.PREDICTIONS` of each song, by a model that was tuned, fitted and calibrated without its
+        artist.
+    folds, seed : int
+    """
+    y, genres = tracks["genre"], evaluation.genre_names(heard)
+    metrics = evaluation.evaluate_all(heard, tracks, {MODEL: ("", "")}, seed)[MODEL]
+    low, high = metrics.ci95
     per_genre = [
         f"| {genre} | {(y == genre).sum()} | {tracks['artist_group'][y == genre].nunique()} "
-        f"| {(predicted[y == genre] == genre).mean():.2f} | {score:.2f} |"
-        for genre, score in zip(probabilities.columns, f1, strict=True)
+        f"| {metrics.recall[genre]:.2f} | {metrics.per_genre[genre]:.2f} |"
+        for genre in genres
     ]
     return f"""# The model that ships
 
-A logistic regression on the embedding of a song by the two networks of musicnn 0.1.0, which were trained on the Million
-Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It tells apart {", ".join(probabilities.columns)}.
+A linear discriminant analysis of the embedding of a song by the two networks of musicnn 0.1.0, which were trained on
+the Million Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It tells apart {", ".join(genres)}.
 `head.npz` holds its weights, scaling and temperature included, and nothing of any song. At run time it needs the
 weights of the networks in `data/pretrained/`, which `dvc repro pretrained` fetches.
 
@@ -108,7 +76,7 @@ this project.
 
 ## Results
 
-Accuracy **{(predicted == y).mean():.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists), by nested
+Accuracy **{metrics.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists), by nested
 cross-validation in {folds} stratified folds that keep artists together: each song was judged by a model that was tuned,
 fitted and calibrated without its artist.
 
@@ -118,8 +86,9 @@ fitted and calibrated without its artist.
 
 ## Calibration
 
-The temperature was fitted to songs by artists that the model had not been trained on. In the cross-validation the log
-loss is {-np.log(truth).mean():.3f}; the mean of the highest probability is {probabilities.max(axis=1).mean():.3f}.
+One temperature was fitted to songs that the model had not been trained on. In the cross-validation the log loss is
+{metrics.log_loss:.3f} and the calibration error, the mean distance between confidence and accuracy,
+{metrics.calibration_error:.3f}.
 
 ## Limits
 
@@ -132,14 +101,3 @@ loss is {-np.log(truth).mean():.3f}; the mean of the highest probability is {pro
 
 `dvc exp run -S scraping.source=folder -S scraping.folder=FOLDER transfer`, then `songgenre pretrained train-head`.
 """
-
-
-def _fit(
-    X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, C: Sequence[float], folds: int, seed: int
-) -> head.Head:
-    """Tune and fit; the temperature comes from songs by artists that were left out."""
-    [(_, search)] = classical.tune({MODEL: {"C": C}}, X, y, artist_groups, folds, seed)
-    model = search.best_estimator_
-    heard = cross_val_predict(model, X, y, groups=artist_groups, cv=search.cv, method="predict_proba")
-    temperature = head.temperature_of(pd.DataFrame(heard, columns=model.classes_), y)
-    return head.from_pipeline(model, temperature)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 TRUSTED = [
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.metrics._dist_metrics.EuclideanDistance64",
@@ -97,13 +97,13 @@ def load_keras(path: Path) -> keras.Model:
     Raises
     ------
     UserError
-        If the file is missing or is no such archive.
+        If the file is missing, is no such archive, or holds code or names what is not of Keras.
     """
     import keras
 
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"Expected a Keras model saved by this project at {path}: {error}") from None
 
 

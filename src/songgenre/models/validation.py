@@ -41,7 +41,7 @@ def learn_from_more(
         songs, _, accuracy = learning_curve(
             model,
             X,
-            y,
+            y.to_numpy(),
             groups=artist_groups,
             train_sizes=SHARES,
             cv=cv,
@@ -122,12 +122,12 @@ def protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame, folds: int
     rows = []
     for name, cv in ways.items():
         with joblib_backend():
-            predicted = cross_val_predict(model, X, y, cv=cv, n_jobs=-1)
+            predicted = cross_val_predict(model, X, y.to_numpy(), cv=cv, n_jobs=-1)
         rows.append((name, len(y), accuracy_score(y, predicted)))
     for collection, left_out in tracks.groupby("collection"):
         out = tracks.index.isin(left_out.index)
         if set(y[out]) <= set(y[~out]):
             with threadpool_limits(1):
-                predicted = clone(model).fit(X[~out], y[~out]).predict(X[out])
+                predicted = clone(model).fit(X[~out], y[~out].to_numpy()).predict(X[out])
             rows.append((f"the collection {collection}", int(out.sum()), accuracy_score(y[out], predicted)))
     return pd.DataFrame(rows, columns=["test", "songs", "accuracy"])

@@ -60,6 +60,7 @@ def shown(judgement: Judgement, threshold: float) -> RenderableType:
     for genre, share in judgement.probabilities.items():
         legend.append(f" {letter[genre]} ", style=f"black on {colour[genre]}")
         legend.append(f" {genre} {share:.2f}  ")
+    legend.rstrip()
     return Group(Text(f"{judgement.song.title}: {verdict(judgement, threshold)}", style="bold"), strip, legend)
 
 

@@ -1,0 +1,69 @@
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from songgenre import excerpts
+from songgenre.audio import Clip
+from songgenre.notebook.html import sanitised
+
+WriteAudio = Callable[..., Path]
+
+
+@pytest.fixture
+def song(tmp_path: Path, write_audio: WriteAudio, tone: Callable[..., np.ndarray]) -> Path:
+    """12 s low, 6 s high, 12 s low."""
+    y = np.concatenate([tone(12, frequency=220), tone(6, frequency=880), tone(12, frequency=220)])
+    return write_audio(tmp_path / "song.flac", y)
+
+
+def pitch(y: np.ndarray, sample_rate: int) -> float:
+    return float(np.abs(np.fft.rfft(y)).argmax() * sample_rate / len(y))
+
+
+def test_excerpt_is_the_middle_of_the_clip(song: Path) -> None:
+    y, sample_rate = soundfile.read(io.BytesIO(excerpts.encoded(Clip(song, 0, 30))))
+    assert len(y) / sample_rate == pytest.approx(excerpts.SECONDS, abs=0.1)
+    assert pitch(y, sample_rate) == pytest.approx(880, abs=5)
+    assert pitch(y[:sample_rate], sample_rate) == pytest.approx(220, abs=5)
+
+
+def test_short_clip_is_heard_whole(song: Path) -> None:
+    y, sample_rate = soundfile.read(io.BytesIO(excerpts.encoded(Clip(song, 13, 4))))
+    assert len(y) / sample_rate == pytest.approx(4, abs=0.1)
+
+
+def test_same_clip_gives_the_same_few_bytes(song: Path) -> None:
+    clip = Clip(song, 0, 30)
+    assert excerpts.encoded(clip) == excerpts.encoded(clip)
+    assert len(excerpts.encoded(clip)) < 60_000
+
+
+def test_table_names_and_plays_every_song_also_on_the_page(song: Path) -> None:
+    songs = pd.DataFrame(
+        {
+            "track_id": ["a-1", "a-2"],
+            "title": ["<b>Loud</b> & clear", None],
+            "artist": ["Ann", "Bob"],
+            "genre": "rock",
+            "predicted": "jazz",
+            "audio_path": song.name,
+            "clip_start_s": [0.0, 10.0],
+            "clip_duration_s": 12.0,
+        }
+    )
+    table = str(sanitised(excerpts.listen(songs, song.parent).data))
+    assert "&lt;b&gt;Loud&lt;/b&gt; &amp; clear" in table
+    players = re.findall(r'<audio ([^>]*)src="data:audio/mpeg;base64,([^"]*)"', table)
+    assert [re.search('aria-label="([^"]*)"', before)[1] for before, _ in players] == [
+        "Excerpt of a-1",
+        "Excerpt of a-2",
+    ]
+    for (_, content), clip in zip(players, [Clip(song, 0, 12), Clip(song, 10, 12)], strict=True):
+        assert base64.b64decode(content) == excerpts.encoded(clip)
