@@ -15,6 +15,8 @@ from songgenre.errors import UserError
 from songgenre.paths import Project
 
 N_NEAREST = 10
+ROUNDING = 1e-4
+"""A number whose standard deviation is less than this is always the same, but for how it was rounded."""
 
 
 def shown(found: pd.DataFrame) -> Table:
@@ -79,7 +81,7 @@ def similarities(corpus: np.ndarray, heard: np.ndarray) -> np.ndarray:
     """
     corpus = corpus.astype(float)
     mean, spread = corpus.mean(axis=0), corpus.std(axis=0)
-    spread[spread == 0] = 1
+    spread[spread < ROUNDING] = np.inf
     return _directions((heard - mean) / spread) @ _directions((corpus - mean) / spread).T
 
 

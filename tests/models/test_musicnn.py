@@ -114,6 +114,16 @@ def test_spectrogram_is_that_of_the_paper_and_does_not_overflow() -> None:
     assert spectrogram.max() > np.log10(np.finfo(np.float16).max)
 
 
+def test_spectrogram_is_the_same_with_any_number_of_threads() -> None:
+    y = np.random.default_rng(0).normal(size=30 * musicnn.SAMPLE_RATE).astype(np.float32)
+    spectrograms = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads):
+            spectrograms.append(musicnn.log_mel(y))
+    assert np.array_equal(spectrograms[0], spectrograms[1])
+    assert np.array_equal(spectrograms[0], spectrograms[2])
+
+
 @pytest.mark.parametrize(("n_frames", "starts"), [(187, [0]), (373, [0]), (374, [0, 187]), (400, [0, 213])])
 def test_as_many_patches_as_fit_are_spread_evenly(n_frames: int, starts: list[int]) -> None:
     spectrogram = np.tile(np.arange(n_frames)[:, np.newaxis], 96)

@@ -104,11 +104,11 @@ def test_the_released_model_is_that_of_its_version(reader: "Clone") -> None:
 
 def test_an_older_commit_brings_back_its_data_models_and_reports(small: "Clone", reader: "Clone") -> None:
     now = hashes(reader.root)
-    branch = reader.run("git", "branch", "--show-current").strip()
+    last = reader.run("git", "rev-parse", "HEAD").strip()
     first = small.run("git", "rev-parse", "HEAD").strip()
     reader.run("git", "checkout", "--quiet", first)
     reader.run("dvc", "checkout")
     assert hashes(reader.root) == hashes(small.root) != now
-    reader.run("git", "checkout", "--quiet", branch)
+    reader.run("git", "checkout", "--quiet", last)
     reader.run("dvc", "checkout")
     assert hashes(reader.root) == now

@@ -82,9 +82,10 @@ def log_mel(y: np.ndarray) -> np.ndarray:
     -------
     np.ndarray [shape=(n_frames, N_MELS), dtype=float32]
     """
-    power = librosa.feature.melspectrogram(
-        y=y, sr=SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS, pad_mode="reflect"
-    )
+    with threadpool_limits(1):
+        power = librosa.feature.melspectrogram(
+            y=y, sr=SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS, pad_mode="reflect"
+        )
     return np.log10(1 + 10_000 * power.T).astype(np.float32)
 
 
