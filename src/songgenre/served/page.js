@@ -125,7 +125,7 @@ function moveTo(seconds) {
   time = Math.min(Math.max(seconds, 0), answer.duration_s);
   element("cursor").style.left = `${(100 * time) / answer.duration_s}%`;
   element("now").textContent = clock(time);
-  const heard = answer.windows.find(({ start_s }) => start_s <= time && time <= start_s + answer.window_s);
+  const heard = answer.windows.findLast(({ start_s }) => start_s <= time && time <= start_s + answer.window_s);
   [...element("genres").rows].forEach((cells, number) => {
     const share = heard?.probabilities[answer.genres[number]];
     cells.lastChild.textContent = share === undefined ? "–" : share.toFixed(2);
