@@ -131,8 +131,17 @@ def serve(
     server.serve(settings, lambda url: typer.echo(f"Drop a song on {url}, until you press Ctrl-C."))
 
 
+def _notebooks() -> list[str]:
+    try:
+        return sorted(path.stem for path in project().notebooks.glob("*.ipynb"))
+    except UserError:
+        return []
+
+
 @notebook.command("run")
-def notebook_run(name: Annotated[str, typer.Argument(help="For example 04_features.")]) -> None:
+def notebook_run(
+    name: Annotated[str, typer.Argument(help="For example 04_features.", autocompletion=_notebooks)],
+) -> None:
     """Execute a notebook with its section of params.yaml, as its DVC stage does."""
     from songgenre.notebook import runner
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
+
+from songgenre.serve import MOST_SONGS
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -128,6 +131,15 @@ def test_bars_show_the_probabilities_of_each_window(judged: Page, said: dict) ->
     assert (last["x"] + last["width"] - drawn["x"]) / drawn["width"] == pytest.approx(60.5 / 61, abs=0.02)
 
 
+def wait_until(page: Page, condition: str) -> None:
+    """The page's policy allows no evaluation of strings, so Playwright cannot wait inside it."""
+    for _ in range(600):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    pytest.fail(condition)
+
+
 def at_cursor(page: Page) -> dict[str, str]:
     rows = [row.split() for row in page.locator("tbody tr").all_inner_texts()]
     return {genre: share for genre, _, share in rows}
@@ -144,23 +156,23 @@ def test_cursor_goes_by_keyboard_and_by_mouse_and_tells_the_window_below_it(judg
     judged.keyboard.press("PageUp")
     expect(timeline).to_have_attribute("aria-valuetext", re.compile(r"^0:35, "))
     assert at_cursor(judged) == shares[1]
-    judged.wait_for_function("Math.abs(document.querySelector('audio').currentTime - 35) < 0.1")
+    wait_until(judged, "Math.abs(document.querySelector('audio').currentTime - 35) < 0.1")
     judged.keyboard.press("End")
     expect(timeline).to_have_attribute("aria-valuenow", "61.0")
     box = timeline.bounding_box()
     assert box
     timeline.click(position={"x": box["width"] / 4, "y": 20})
     expect(timeline).to_have_attribute("aria-valuetext", re.compile(r"^0:15, "))
-    judged.wait_for_function("Math.abs(document.querySelector('audio').currentTime - 15.25) < 0.3")
+    wait_until(judged, "Math.abs(document.querySelector('audio').currentTime - 15.25) < 0.3")
 
 
 def test_cursor_follows_what_is_played(judged: Page) -> None:
     judged.get_by_role("slider", name="Time in the song").focus()
     judged.keyboard.press("Space")
-    judged.wait_for_function("document.querySelector('audio').currentTime > 0.5")
-    judged.wait_for_function("parseFloat(document.getElementById('cursor').style.left) > 0.5")
+    wait_until(judged, "document.querySelector('audio').currentTime > 0.5")
+    wait_until(judged, "parseFloat(document.getElementById('cursor').style.left) > 0.5")
     judged.keyboard.press("Space")
-    judged.wait_for_function("document.querySelector('audio').paused")
+    wait_until(judged, "document.querySelector('audio').paused")
     lag = judged.evaluate(
         """() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(() => resolve(
         parseFloat(document.getElementById("cursor").style.left) * 0.61
@@ -203,6 +215,20 @@ def test_a_song_that_the_browser_cannot_play_is_judged_all_the_same(
     expect(page.locator("#verdict")).to_be_visible(timeout=ANSWERED)
     expect(page.get_by_text("This browser cannot play the file.")).to_be_visible()
     expect(page.locator("audio")).to_be_hidden()
+
+
+def test_a_server_that_is_busy_says_so(
+    page: Page, server: Server, song: Path, write_audio: Callable[..., Path], melody: Callable[..., np.ndarray]
+) -> None:
+    page.goto(server.url)
+    host, port = server.url.removeprefix("http://").split(":")
+    head = f"POST /judge HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: audio/wav\r\nContent-Length: 9\r\n\r\n"
+    large = write_audio(song.with_name("large.wav"), melody(5, 40, 22_050))
+    with ExitStack() as waiting:
+        for _ in range(MOST_SONGS):
+            waiting.enter_context(socket.create_connection((host, int(port)))).sendall(head.encode())
+        page.get_by_label("Choose a song").set_input_files(large)
+        expect(page.get_by_role("alert")).to_contain_text("songs are waiting already", timeout=ANSWERED)
 
 
 def test_unsure_is_said_and_a_server_that_has_gone_too(
