@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jupyter_client import KernelManager
+from jupyter_client.manager import start_new_kernel
 from rich.text import Text
 
 from songgenre.notebook.runner import KERNEL_ENVIRONMENT
@@ -30,11 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     for name in KERNEL_ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
-    manager = KernelManager(kernel_name="python3", transport="ipc")
-    manager.start_kernel(cwd=tmp_path)
-    client = manager.client()
-    client.start_channels()
-    client.wait_for_ready(timeout=120)
+    manager, client = start_new_kernel(startup_timeout=120, kernel_name="python3", cwd=tmp_path)
 
     def execute(code: str) -> str:
         put_out = io.StringIO()
