@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import signal
 import socket
 import struct
@@ -283,6 +284,20 @@ def test_song_that_breaks_off_is_forgotten(client: httpx.Client, server: "Server
         opened.sendall(short)
         assert eventually(lambda: uploaded(server) > 0)
     assert eventually(lambda: uploaded(server) == 0)
+    assert client.post("/judge", content=short, headers=AUDIO).status_code == 200
+
+
+def test_song_for_which_there_is_no_room_is_refused_and_forgotten(
+    client: httpx.Client, server: "Server", short: bytes
+) -> None:
+    before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        refused = client.post("/judge", content=short, headers=AUDIO)
+    finally:
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
+    assert refused.status_code == 507
+    assert "File too large" in refused.json()["error"]
     assert client.post("/judge", content=short, headers=AUDIO).status_code == 200
 
 

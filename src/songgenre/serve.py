@@ -202,6 +202,7 @@ class Judge(Handler):
             return
         try:
             self.song.write(chunk)
+            self.song.flush()
         except OSError as error:
             self.forget()
             self.refuse(507, f"Expected room for the song on this machine: {error.strerror}.")
@@ -217,7 +218,6 @@ class Judge(Handler):
     async def post(self) -> None:  # noqa: D102
         self.is_judged = True
         try:
-            self.song.flush()
             async with self.service.judging:
                 if self.is_gone:
                     return
