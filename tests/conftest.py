@@ -34,10 +34,12 @@ SMALL = {
     "scraping.demo.artists_per_genre": 8,
     "eda.songs_per_genre": 1,
     "sklearn.folds": 2,
+    "sklearn.repeats": 1,
     "sklearn.importance_repeats": 1,
     "cnn.epochs": 2,
     "cnn.ablation_epochs": 1,
     "transfer.folds": 2,
+    "transfer.repeats": 1,
     "transfer.shrinkage": [0.2],
     "evaluation.bootstrap_samples": 200,
 }

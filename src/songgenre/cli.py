@@ -71,6 +71,9 @@ def predict(
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Write a page with player and picture over time, too."),
     ] = None,
+    trust_changed_model: Annotated[
+        bool, typer.Option("--trust-changed-model", help="Load a model that is not what its stage wrote.")
+    ] = False,
 ) -> None:
     """Say which genre songs are, how probable that is, and how it changes over time.
 
@@ -81,7 +84,8 @@ def predict(
         raise typer.BadParameter("give one of the two", param_hint="--json, --csv")
     from songgenre.predict import command
 
-    if not command.run(sources, model, threshold, "json" if as_json else "csv" if as_csv else "text", html):
+    form: command.Form = "json" if as_json else "csv" if as_csv else "text"
+    if not command.run(sources, model, threshold, form, html, trust_changed_model):
         raise typer.Exit(1)
 
 
@@ -171,6 +175,15 @@ def report_build() -> None:
     typer.echo(site.build(project()))
 
 
+@report.command("cards")
+def report_cards() -> None:
+    """Write the model card and the data card of the last run into docs."""
+    from songgenre import cards
+
+    for path in cards.write(project()):
+        typer.echo(path)
+
+
 @report.command("results")
 def report_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
     """Keep the results of the last run in docs/results, and show them in the README."""
@@ -215,7 +228,7 @@ def pretrained_train_head() -> None:
 
     here = project()
     settings = params.load(here.params).transfer
-    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.seed))
+    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
 
 
 @app.command()

@@ -193,6 +193,7 @@ def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: P
     rng = np.random.default_rng(0)
     y = np.repeat(["blues", "jazz", "rock"], 20)
     X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 12, 20, axis=0)
+    X = np.insert(X, 2, 0.3 + 1e-7 * rng.standard_normal(60), axis=1)
     model = classical.PIPELINES["linear"](0).fit(X, y)
     head.save(head.from_pipeline(model), tmp_path / "head.npz")
     loaded = head.load(tmp_path / "head.npz")
@@ -201,5 +202,5 @@ def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: P
     given = pd.DataFrame([loaded.probabilities(x) for x in X])
     assert given.columns.tolist() == ["blues", "jazz", "rock"]
     np.testing.assert_allclose(given, expected, atol=1e-5)
-    with pytest.raises(UserError, match="7 numbers"):
+    with pytest.raises(UserError, match="8 numbers"):
         loaded.probabilities(X[0, :3])

@@ -79,3 +79,22 @@ def test_what_sounds_similar_is_mostly_of_the_same_genre(project: Project) -> No
     tracks = tables.read(tables.TRACKS, project.tracks)
     heard = similar.precision_at(10, tables.read(tables.EMBEDDINGS, project.embeddings), tracks)
     assert heard > similar.precision_by_chance(tracks) + 0.2
+
+
+def test_model_that_is_not_what_its_stage_wrote_is_refused_unless_it_is_trusted(
+    built: "Clone", project: Project, test_songs: pd.DataFrame
+) -> None:
+    file = project.model("transfer") / "transfer.skops"
+    song = str(project.audio / test_songs["audio_path"].iloc[0])
+    as_written, mode = file.read_bytes(), file.stat().st_mode
+    file.unlink()
+    file.write_bytes(as_written + b"\0")
+    try:
+        with pytest.raises(AssertionError, match=r"Error: Expected .*models/transfer to have the hash"):
+            built.run("songgenre", "predict", "--model", "transfer", song)
+        assert "transfer" in built.run(
+            "songgenre", "predict", "--json", "--model", "transfer", "--trust-changed-model", song
+        )
+    finally:
+        file.write_bytes(as_written)
+        file.chmod(mode)

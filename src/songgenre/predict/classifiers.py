@@ -141,13 +141,43 @@ def load(name: Name) -> Classifier:
     return _trained(name, project())
 
 
+def check(name: Name) -> None:
+    """Check that a model of the project is what its stages wrote, byte for byte, before it is loaded.
+
+    Raises
+    ------
+    UserError
+        If it has changed since; see `songgenre.models.trust.verified`.
+    """
+    from songgenre.models.trust import verified
+
+    if name != "pretrained":
+        here = project()
+        for model in _models(name, here):
+            verified(here, _file(model, here))
+
+
+def _models(name: Name, here: Project) -> list[str]:
+    """The models that answer under a name."""
+    from songgenre import params
+
+    if name == "sklearn":
+        return [_best_of_sklearn(here)]
+    return params.load(here.params).evaluation.ensemble if name == "ensemble" else [name]
+
+
+def _file(model: str, here: Project) -> Path:
+    if model == "cnn":
+        return here.model("cnn") / "cnn.keras"
+    return here.model("transfer" if model == "transfer" else "sklearn") / f"{model}.skops"
+
+
 def _trained(name: Name, here: Project) -> Classifier:
     from songgenre import params
     from songgenre.features.extract import Recipe
 
     settings = params.load(here.params)
-    members = {"sklearn": lambda: [_best_of_sklearn(here)], "ensemble": lambda: settings.evaluation.ensemble}
-    models = members[name]() if name in members else [name]
+    models = _models(name, here)
     needs_networks, needs_recipe = "transfer" in models, any(model != "transfer" for model in models)
     return Classifier(
         models[0] if name == "sklearn" else name,
@@ -163,8 +193,7 @@ def _member(model: str, here: Project) -> Member:
         return _cnn(here)
     from songgenre.models.storage import load_sklearn
 
-    family = "transfer" if model == "transfer" else "sklearn"
-    fitted = load_sklearn(here.model(family) / f"{model}.skops")
+    fitted = load_sklearn(_file(model, here))
 
     def judge(ears: Ears) -> pd.Series:
         X = _embedded(ears) if model == "transfer" else ears.descriptors
@@ -192,7 +221,7 @@ def _cnn(here: Project) -> Member:
     from songgenre.models.storage import load_keras
 
     with quiet_libraries():
-        model = load_keras(here.model("cnn") / "cnn.keras")
+        model = load_keras(_file("cnn", here))
     genres = list(read_metrics(here.metrics("cnn"))["cnn"].per_genre)
 
     def judge(ears: Ears) -> pd.Series:

@@ -18,7 +18,14 @@ from songgenre.progress import say
 Form = Literal["text", "json", "csv"]
 
 
-def run(sources: Sequence[str], name: classifiers.Name, threshold: float, form: Form, html: Path | None) -> bool:
+def run(
+    sources: Sequence[str],
+    name: classifiers.Name,
+    threshold: float,
+    form: Form,
+    html: Path | None,
+    trust_changed_model: bool = False,
+) -> bool:
     """Judge songs and print what the model says as it comes; what cannot be judged is told on the standard error.
 
     Parameters
@@ -33,6 +40,8 @@ def run(sources: Sequence[str], name: classifiers.Name, threshold: float, form: 
         ``"text"`` to read, ``"json"`` or ``"csv"``.
     html : Path or None
         Where to write a page.
+    trust_changed_model : bool
+        Whether to load a model of the project that is not what its stage wrote.
 
     Returns
     -------
@@ -42,8 +51,10 @@ def run(sources: Sequence[str], name: classifiers.Name, threshold: float, form: 
     Raises
     ------
     UserError
-        If the model cannot be had.
+        If the model cannot be had, or has changed and is not trusted.
     """
+    if not trust_changed_model:
+        classifiers.check(name)
     failures: list[str] = []
     judged: list[Judgement] = []
 

@@ -96,6 +96,7 @@ def _work(connection: Connection, name: classifiers.Name, longest_s: float) -> N
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        classifiers.check(name)
         classifier_named(name)
         connection.send(None)
         while True:
