@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import shutil
 import signal
 import socket
 import struct
@@ -378,9 +379,9 @@ def test_ending_it_leaves_nothing_behind(
         assert list(server.folder.iterdir()) == []
 
 
-def refused(*options: str) -> str:
+def refused(*options: str, cwd: Path = ROOT) -> str:
     command = [Path(sys.executable).with_name("songgenre"), "serve", *options]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    ended = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     return re.sub(r"\s+", " ", ended.stderr)
@@ -395,3 +396,14 @@ def test_port_or_host_or_model_that_cannot_be_had_is_told(tmp_path: Path) -> Non
     said = refused("--host", "no.such.host.invalid", "--port", "0")
     assert "Everybody who reaches no.such.host.invalid can use this page" in said
     assert "Expected to listen at port 0 of no.such.host.invalid" in said
+
+
+def test_model_that_no_stage_wrote_is_refused_unless_it_is_trusted(tmp_path: Path) -> None:
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    (tmp_path / "models" / "transfer").mkdir(parents=True)
+    (tmp_path / "models" / "transfer" / "transfer.skops").write_bytes(b"no model")
+    options = ["--port", "0", "--model", "transfer"]
+    assert "insist with --trust-changed-model" in refused(*options, cwd=tmp_path)
+    assert "insist" not in refused(*options, "--trust-changed-model", cwd=tmp_path)

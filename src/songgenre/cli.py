@@ -121,6 +121,9 @@ def serve(
     threshold: Annotated[float, typer.Option(min=0, max=1, help="An answer less probable than this is unsure.")] = 0.5,
     most_mb: Annotated[int, typer.Option("--max-mb", min=1, help="A larger file is refused.")] = 50,
     most_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="A longer song is refused.")] = 20,
+    trust_changed_model: Annotated[
+        bool, typer.Option("--trust-changed-model", help="Load a model that is not what its stage wrote.")
+    ] = False,
 ) -> None:
     """Open a page on this machine to drop songs on: hear them, and see what the model says over time.
 
@@ -131,7 +134,7 @@ def serve(
 
     if not server.is_loopback(host):
         Console(stderr=True).print(f"Everybody who reaches {host} can use this page.", highlight=False)
-    settings = server.Settings(host, port, model, threshold, most_mb, most_minutes)
+    settings = server.Settings(host, port, model, threshold, most_mb, most_minutes, trust_changed_model)
     server.serve(settings, lambda url: typer.echo(f"Drop a song on {url}, until you press Ctrl-C."))
 
 

@@ -65,6 +65,8 @@ class Settings(NamedTuple):
         A larger file is refused.
     most_minutes : float
         A longer song is refused.
+    trust_changed_model : bool
+        Whether to load a model of the project that is not what its stage wrote.
     """
 
     host: str
@@ -73,6 +75,7 @@ class Settings(NamedTuple):
     threshold: float
     most_mb: int
     most_minutes: float
+    trust_changed_model: bool = False
 
 
 class Service:
@@ -297,7 +300,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     Raises
     ------
     UserError
-        If the host or the port cannot be had, or the model.
+        If the host, the port or the model cannot be had, or the model has changed and is not trusted.
     """
     try:
         sockets = bind_sockets(settings.port, settings.host)
@@ -306,7 +309,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         raise UserError(
             f"Expected to listen at port {settings.port} of {settings.host}: {reason}. Name another one."
         ) from None
-    worker = Worker(settings.model, 60 * settings.most_minutes)
+    worker = Worker(settings.model, 60 * settings.most_minutes, settings.trust_changed_model)
     try:
         with TemporaryDirectory(prefix="songgenre-") as folder:
             asyncio.run(_serve(settings, sockets, Path(folder), worker, announce))

@@ -34,16 +34,19 @@ class Worker:
         Of the model, see `songgenre.predict.classifiers.load`.
     longest_s : float
         A longer song is refused.
+    trust_changed_model : bool
+        Whether to load a model of the project that is not what its stage wrote.
 
     Raises
     ------
     UserError
-        If the model cannot be had.
+        If the model cannot be had, or has changed and is not trusted.
     """
 
-    def __init__(self, name: classifiers.Name, longest_s: float) -> None:
+    def __init__(self, name: classifiers.Name, longest_s: float, trust_changed_model: bool) -> None:
         self.name = name
         self.longest_s = longest_s
+        self.trust_changed_model = trust_changed_model
         self._start()
 
     def judge(self, path: Path) -> Answer:
@@ -75,7 +78,9 @@ class Worker:
     def _start(self) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._connection, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_work, args=(theirs, self.name, self.longest_s), daemon=True)
+        self._process = spawn.Process(
+            target=_work, args=(theirs, self.name, self.longest_s, self.trust_changed_model), daemon=True
+        )
         self._process.start()
         theirs.close()
         try:
@@ -90,13 +95,14 @@ def _unless_error(received: T | UserError) -> T:
     return received
 
 
-def _work(connection: Connection, name: classifiers.Name, longest_s: float) -> None:
+def _work(connection: Connection, name: classifiers.Name, longest_s: float, trust_changed_model: bool) -> None:
     """Answer until the other end closes; Ctrl-C in the terminal is for the server."""
     from songgenre.predict.judging import classifier_named
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        classifiers.check(name)
+        if not trust_changed_model:
+            classifiers.check(name)
         classifier_named(name)
         connection.send(None)
         while True:
