@@ -109,8 +109,46 @@ def similar(
         Console().print(corpus.shown(found))
 
 
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Where to listen. 0.0.0.0: everybody who reaches this machine can use the page.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    model: Annotated[
+        Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"], typer.Option(help="As of `songgenre predict`.")
+    ] = "pretrained",
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="An answer less probable than this is unsure.")] = 0.5,
+    most_mb: Annotated[int, typer.Option("--max-mb", min=1, help="A larger file is refused.")] = 50,
+    most_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="A longer song is refused.")] = 20,
+    trust_changed_model: Annotated[
+        bool, typer.Option("--trust-changed-model", help="Load a model that is not what its stage wrote.")
+    ] = False,
+) -> None:
+    """Open a page on this machine to drop songs on: hear them, and see what the model says over time.
+
+    Nothing that is dropped is kept. Only this machine can reach the page, unless you name another --host; there is no
+    password and no encryption.
+    """
+    from songgenre import serve as server
+
+    if not server.is_loopback(host):
+        Console(stderr=True).print(f"Everybody who reaches {host} can use this page.", highlight=False)
+    settings = server.Settings(host, port, model, threshold, most_mb, most_minutes, trust_changed_model)
+    server.serve(settings, lambda url: typer.echo(f"Drop a song on {url}, until you press Ctrl-C."))
+
+
+def _notebooks() -> list[str]:
+    try:
+        return sorted(path.stem for path in project().notebooks.glob("*.ipynb"))
+    except UserError:
+        return []
+
+
 @notebook.command("run")
-def notebook_run(name: Annotated[str, typer.Argument(help="For example 04_features.")]) -> None:
+def notebook_run(
+    name: Annotated[str, typer.Argument(help="For example 04_features.", autocompletion=_notebooks)],
+) -> None:
     """Execute a notebook with its section of params.yaml, as its DVC stage does."""
     from songgenre.notebook import runner
 

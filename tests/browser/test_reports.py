@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Page, expect
 
 from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
@@ -104,40 +104,6 @@ def site(front: Path) -> Iterator[str]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/html"
         server.shutdown()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    opened = browser.new_page()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def requests(page: Page) -> list[str]:
-    """Addresses that the page asked for."""
-    asked: list[str] = []
-
-    def record(request: Request) -> None:
-        if not request.url.startswith("data:"):
-            asked.append(request.url)
-
-    page.on("request", record)
-    return asked
-
-
-@pytest.fixture
-def complaints(page: Page) -> list[str]:
-    """Errors and warnings that the page left in the console."""
-    heard: list[str] = []
-
-    def listen(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            heard.append(message.text)
-
-    page.on("console", listen)
-    page.on("pageerror", lambda error: heard.append(str(error)))
-    return heard
 
 
 @pytest.mark.parametrize("name", REPORTS)

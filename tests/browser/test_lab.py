@@ -1,0 +1,124 @@
+"""JupyterLab as `make lab` opens it: a notebook is run, saved and edited by hand; what git and DVC make of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+NAME = "02_wrangling"
+STAGES = ["scraping", "wrangling", "eda"]
+PATIENCE = 180_000
+"""In ms."""
+
+
+@pytest.fixture(scope="module")
+def clone(small_clone: Callable[..., Clone]) -> Clone:
+    """A small clone, built up to the notebook and one that follows it."""
+    clone = small_clone("lab")
+    clone.run("dvc", "repro", "eda")
+    clone.run("git", "commit", "--quiet", "--all", "--message", "Built")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def lab(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a notebook in a JupyterLab that was started by the recipe of `make lab`."""
+    recipe = clone.run("make", "--dry-run", "lab").splitlines()[-1]
+    own = tmp_path_factory.mktemp("jupyter")
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "JUPYTER_CONFIG_DIR": str(own / "config"),
+        "JUPYTER_DATA_DIR": str(own / "data"),
+        "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
+        "IPYTHONDIR": str(own / "ipython"),
+    }
+    command = [*shlex.split(f"env {recipe}"), "--no-browser", "--allow-root", "--port=0", "--ip=127.0.0.1"]
+    with (own / "log").open("w") as log:
+        server = subprocess.Popen(command, cwd=clone.root, env=environment, stdout=log, stderr=log)
+    try:
+        for _ in range(600):
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab\?token=(\w+)", (own / "log").read_text()):
+                break
+            assert server.poll() is None, (own / "log").read_text()
+            time.sleep(0.2)
+        assert found, (own / "log").read_text()
+        yield f"http://127.0.0.1:{found[1]}/lab/tree/{NAME}.ipynb?token={found[2]}"
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, lab: str) -> Iterator[Page]:
+    """The notebook, on a screen that is high enough for all its cells."""
+    page = browser.new_page(viewport={"width": 1400, "height": 9000})
+    page.goto(lab)
+    expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=PATIENCE)
+    yield page
+    page.close()
+
+
+def notebook(clone: Clone) -> Path:
+    return clone.root / "notebooks" / f"{NAME}.ipynb"
+
+
+def save(page: Page, clone: Clone) -> None:
+    before = notebook(clone).stat().st_mtime_ns
+    page.keyboard.press("Control+s")
+    for _ in range(300):
+        if notebook(clone).stat().st_mtime_ns != before:
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("The notebook was not saved")
+
+
+def stale(clone: Clone) -> dict:
+    return json.loads(clone.run("dvc", "status", "--json", *STAGES).splitlines()[-1])
+
+
+def test_notebook_that_is_run_by_hand_gives_what_the_pipeline_gave(opened: Page, clone: Clone) -> None:
+    written = [clone.root / "data" / "clean" / name for name in ("tracks.parquet", "excluded.parquet")]
+    before = [path.stat().st_mtime_ns for path in written]
+    expect(opened.get_by_text(re.compile(r"Python 3 \| Idle"))).to_be_visible(timeout=PATIENCE)
+    opened.locator(".lm-MenuBar-item", has_text=re.compile("^Run$")).click()
+    opened.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    cells = opened.locator(".jp-CodeCell")
+    expect(cells.last.locator(".jp-OutputArea-output").first).to_be_visible(timeout=PATIENCE)
+    expect(opened.get_by_text(re.compile(r"decoding .*\b(\d+)/\1\b"))).to_be_visible(timeout=PATIENCE)
+    figures = opened.locator(".jp-OutputArea img")
+    assert figures.count() >= 1
+    assert all(figures.nth(place).evaluate("image => image.naturalWidth > 100") for place in range(figures.count()))
+    assert opened.locator("[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$=stderr]").count() == 0
+    assert all(path.stat().st_mtime_ns != time for path, time in zip(written, before, strict=True))
+    save(opened, clone)
+    assert clone.run("git", "status", "--porcelain") == ""
+    assert stale(clone) == {}
+
+
+def test_editing_a_code_cell_makes_its_stage_stale_and_no_other(opened: Page, clone: Clone) -> None:
+    before = nbformat.read(notebook(clone), as_version=4)
+    opened.locator(".jp-CodeCell .cm-content", has_text="tracks, excluded = wrangle(").click()
+    opened.keyboard.press("Control+End")
+    opened.keyboard.press("Enter")
+    opened.keyboard.type("len(tracks)")
+    save(opened, clone)
+    after = nbformat.read(notebook(clone), as_version=4)
+    edited = [b for a, b in zip(before.cells, after.cells, strict=True) if a != b]
+    assert [cell.source.splitlines()[-1] for cell in edited] == ["len(tracks)"]
+    assert clone.run("git", "status", "--porcelain") == f" M notebooks/{NAME}.ipynb\n"
+    assert stale(clone) == {"wrangling": [{"changed deps": {f"notebooks/{NAME}.ipynb": "modified"}}]}
