@@ -155,3 +155,23 @@ def test_yaml_that_is_no_mapping_names_the_file(tmp_path: Path, text: str) -> No
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"params\.yaml, but there is no such file"):
         load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("  url: https.*", "  url: https://anna:pa55w0rd@host/fma/", "scraping.fma.url"),
+        ("    rock: .*", "    rock: [https://host/rock?token=pa55w0rd]", "scraping.site.listings.rock"),
+        ('cache: "".*', "cache: s3://AKIA:pa55w0rd@bucket/features", "compute.cache"),
+    ],
+)
+def test_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, old: str, new: str, name: str) -> None:
+    with pytest.raises(UserError, match=rf"no secrets in .*params\.yaml, but {re.escape(name)} is") as error:
+        load(edited(tmp_path, old, new))
+    assert "pa55w0rd" not in str(error.value)
+
+
+def test_secret_in_a_value_that_does_not_fit_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"compute\.scheduler: .* got ") as error:
+        load(edited(tmp_path, "scheduler: null.*", "scheduler: at tcp://anna:pa55w0rd@host"))
+    assert "pa55w0rd" not in str(error.value)

@@ -2,6 +2,7 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing import AuthenticationError
@@ -97,3 +98,12 @@ def test_items_are_taken_one_at_a_time() -> None:
 
     assert next(track(items(), "features", total=3)) == 0
     assert taken == [0]
+
+
+def test_nobody_listens_any_more_when_it_is_over() -> None:
+    """A thread that did would, after the process was stopped and continued, answer for the next listener."""
+    before = set(threading.enumerate())
+    with listening(Console(file=io.StringIO())):
+        listeners = set(threading.enumerate()) - before
+        assert [thread.is_alive() for thread in listeners] == [True]
+    assert [thread.is_alive() for thread in listeners] == [False]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from songgenre.errors import UserError
+from songgenre.errors import REMEDIES, UserError
 from songgenre.paths import project
+from songgenre.secrecy import without_secrets
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
@@ -94,6 +95,15 @@ def main() -> None:
     """Run the command line; an error that a user can mend is a message, not a traceback."""
     try:
         app()
+    except OSError as error:
+        if error.errno not in REMEDIES:
+            raise
+        _fail(f"{error}. {REMEDIES[error.errno]}")
     except UserError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise SystemExit(1) from None
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    text = f"[bold red]Error:[/] {escape(without_secrets(message))}"
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+    raise SystemExit(1) from None

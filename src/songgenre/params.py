@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from songgenre.errors import UserError
+from songgenre.secrecy import without_secrets
 
 
 class Section(BaseModel):
@@ -224,19 +226,40 @@ def load(path: Path) -> Params:
     Raises
     ------
     UserError
-        Naming every parameter that is missing, unknown, of the wrong type or out of range.
+        Naming every parameter that is missing, unknown, of the wrong type or out of range, or an address with a
+        password or a token in it.
     """
     try:
         content = YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
         raise UserError(f"Expected the parameters in {path}, but there is no such file.") from None
     except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {error}") from None
+        raise UserError(f"{path} is not valid YAML: {without_secrets(str(error))}") from None
+    for name, text in _texts(content):
+        if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) and without_secrets(text) != text:
+            raise UserError(
+                f"Expected no secrets in {path}, but {name} is an address with a password or a token in it. Git keeps "
+                "this file, and DVC, the notebooks and the reports repeat what it says. Remove it, and give it where "
+                "the library that opens the address looks for it, such as AWS_SECRET_ACCESS_KEY for s3://."
+            )
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         problems = "\n".join(
-            f"  {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}, got {problem['input']!r}"
+            f"  {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}, "
+            f"got {without_secrets(repr(problem['input']))}"
             for problem in error.errors()
         )
         raise UserError(f"{path} does not fit the pipeline:\n{problems}") from None
+
+
+def _texts(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in nested parameters, and the name of the parameter."""
+    if isinstance(content, str):
+        yield name, content
+    elif isinstance(content, dict):
+        for key, value in content.items():
+            yield from _texts(value, f"{name}.{key}".lstrip("."))
+    elif isinstance(content, list):
+        for item in content:
+            yield from _texts(item, name)

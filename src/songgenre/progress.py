@@ -12,7 +12,7 @@ import secrets
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
@@ -30,6 +30,8 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from songgenre.secrecy import without_secrets
 
 T = TypeVar("T")
 
@@ -107,14 +109,21 @@ def listening(console: Console) -> Iterator[dict[str, str]]:
     dict
         Environment variables with which a process finds its way here.
     """
-    key = secrets.token_hex()
+    key, over = secrets.token_hex(), threading.Event()
     with Listener(authkey=key.encode()) as listener, _bars(console) as bars:
-        threading.Thread(target=_accept, args=(listener, bars), daemon=True).start()
-        yield {ADDRESS: str(listener.address), KEY: key}
+        accepting = threading.Thread(target=_accept, args=(listener, bars, over), daemon=True)
+        accepting.start()
+        try:
+            yield {ADDRESS: str(listener.address), KEY: key}
+        finally:
+            over.set()
+            with suppress(OSError):  # its thread must not stay, as it may come to answer for the next listener
+                Client(listener.address, authkey=key.encode()).close()
+                accepting.join()
 
 
-def _accept(listener: Listener, bars: Progress) -> None:
-    while True:
+def _accept(listener: Listener, bars: Progress, over: threading.Event) -> None:
+    while not over.is_set():
         try:
             connection = listener.accept()
         except (AuthenticationError, EOFError):
@@ -132,7 +141,7 @@ def _draw(connection: Connection, bars: Progress) -> None:
         except (EOFError, OSError):
             return
         if isinstance(message, str):
-            bars.console.print(escape(message), highlight=False)
+            bars.console.print(escape(without_secrets(message)), highlight=False)
             continue
         description, done, total = message
         if done == 0:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from songgenre.evaluation import Metrics, read_metrics
 from songgenre.notebook.html import TEMPLATE, names, page, story
+from songgenre.notebook.provenance import publish
 from songgenre.paths import Project, replacing
 
 BASELINE = "baseline"
@@ -83,6 +84,7 @@ def build(project: Project) -> Path:
             html = page(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
             _write(folder / f"{stage.name}.html", html)
         _write(folder / "index.html", _front(stages, models(project)))
+    publish(project)
     return project.html / "index.html"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +27,15 @@ from songgenre.report import build
 NAMES = ["03_eda", "04_features", "05_sklearn", "08_evaluation"]
 WAITING = "08_evaluation"
 REPORTS = ["index", *NAMES]
+RUNS = "logs/provenance.js"
+LOG = {
+    "commit": "0123456789ab, and changes that were not committed",
+    "machine": "<b>A processor</b>, 2 cores, Linux, Python 3.11.7",
+    "started": "2026-01-02T03:04:05.678901+00:00",
+    "seconds": 12.3,
+    "peak_anonymous_mib": 456,
+    "finished": True,
+}
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -82,14 +93,16 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     baseline = score.model_copy(update={"accuracy": 0.2, "ci95": (0.1, 0.3)})
     write_metrics({"baseline": baseline, "a_model_with_quite_a_long_name": score}, project.metrics("sklearn"))
+    project.log("03_eda").parent.mkdir()
+    project.log("03_eda").write_text(json.dumps(LOG))
     return build(project)
 
 
 @pytest.fixture(scope="module")
 def site(front: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(front.parent))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(front.parents[1]))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}/html"
         server.shutdown()
 
 
@@ -128,11 +141,11 @@ def complaints(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("name", REPORTS)
-def test_a_page_asks_for_nothing_but_itself(
+def test_a_page_asks_for_nothing_but_itself_and_how_the_runs_went(
     page: Page, site: str, name: str, requests: list[str], complaints: list[str]
 ) -> None:
     page.goto(f"{site}/{name}.html", wait_until="networkidle")
-    assert requests == [f"{site}/{name}.html"]
+    assert requests == [f"{site}/{name}.html", *([] if name == WAITING else [site.replace("html", RUNS)])]
     assert not complaints
 
 
@@ -140,7 +153,7 @@ def test_a_page_asks_for_nothing_but_itself(
 def test_a_page_opens_from_disk(page: Page, front: Path, name: str, requests: list[str], complaints: list[str]) -> None:
     address = front.with_name(f"{name}.html").as_uri()
     page.goto(address, wait_until="networkidle")
-    assert requests == [address]
+    assert requests == [address, *([] if name == WAITING else [(front.parents[1] / RUNS).as_uri()])]
     assert not complaints
     expect(page.locator("h1")).to_be_visible()
 
@@ -229,3 +242,36 @@ def test_every_picture_is_described_and_loads(page: Page, site: str, name: str) 
     for picture in page.locator("img").all():
         assert picture.get_attribute("alt")
         assert picture.evaluate("image => image.complete && image.naturalWidth > 0")
+
+
+def test_a_report_ends_with_how_its_run_went(page: Page, front: Path) -> None:
+    page.goto(front.with_name("03_eda.html").as_uri())
+    foot = page.get_by_role("contentinfo")
+    expect(foot).to_contain_text("2026-01-02 03:04 UTC, 12 s, at most 456 MiB of memory")
+    expect(foot).to_contain_text("0123456789ab, and changes that were not committed")
+    expect(foot).to_contain_text("<b>A processor</b>, 2 cores")
+    expect(foot).to_contain_text("git checkout 0123456789ab")
+
+
+def test_the_front_page_ends_with_what_each_stage_took(page: Page, front: Path) -> None:
+    page.goto(front.as_uri())
+    rows = page.get_by_role("region", name="What each stage took").locator("tbody tr")
+    assert [row.locator("th").inner_text() for row in rows.all()] == NAMES
+    expect(rows.first).to_contain_text("12 s")
+    expect(rows.first).to_contain_text("456 MiB")
+    expect(rows.last).to_contain_text("not recorded")
+
+
+@pytest.mark.parametrize("name", ["index", "03_eda"])
+def test_a_copy_of_a_page_says_that_nothing_is_recorded(page: Page, front: Path, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "mailed" / f"{name}.html"
+    copy.parent.mkdir()
+    shutil.copy(front.with_name(f"{name}.html"), copy)
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.goto(copy.as_uri(), wait_until="networkidle")
+    foot = page.get_by_role("contentinfo")
+    expect(foot).to_contain_text("not recorded")
+    expect(foot).to_contain_text("git checkout COMMIT" if name == "03_eda" else "What made this page")
+    assert failures == []
+    expect(page.locator("h1")).to_be_visible()

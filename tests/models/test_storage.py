@@ -1,9 +1,14 @@
+import io
+import json
 import os
+import pickle
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,5 +163,61 @@ def test_network_with_code_in_it_is_refused(tmp_path: Path) -> None:
 
     layers = [keras.layers.Input((2,)), keras.layers.Lambda(lambda x: x)]
     save_keras(keras.Sequential(layers), tmp_path / "model.keras")
+    with pytest.raises(UserError, match=r"model\.keras.*Lambda.*unsafe"):
+        load_keras(tmp_path / "model.keras")
+
+
+class Hostile:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("load", [load_sklearn, load_keras])
+@pytest.mark.parametrize("ending", ["pkl", "skops", "keras", "h5"])
+def test_pickle_is_refused_and_not_run(tmp_path: Path, load: Callable[[Path], Any], ending: str) -> None:
+    path = tmp_path / f"model.{ending}"
+    path.write_bytes(pickle.dumps(Hostile(tmp_path / "ran")))
+    with pytest.raises(UserError, match=rf"model\.{ending}"):
+        load(path)
+    assert not (tmp_path / "ran").exists()
+    pickle.loads(path.read_bytes())
+    assert (tmp_path / "ran").exists(), "the pickle is hostile"
+
+
+def test_array_of_a_skops_archive_that_holds_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    save_sklearn(fitted("svm"), tmp_path / "model.skops")
+    with zipfile.ZipFile(tmp_path / "model.skops") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    array = io.BytesIO()
+    np.save(array, np.array([Hostile(tmp_path / "ran")], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, array.getvalue() if name.endswith(".npy") else content)
+    with pytest.raises(UserError, match=r"model\.skops"):
+        load_sklearn(tmp_path / "model.skops")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_network_that_names_a_function_to_call_is_refused_and_nothing_runs(tmp_path: Path) -> None:
+    import keras
+
+    save_keras(keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)]), tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    call = {"module": "os", "class_name": "function", "config": "mkdir", "registered_name": "mkdir"}
+    config["config"]["layers"][1]["config"]["activation"] = call
+    config["config"]["layers"].append(
+        {"module": "os", "class_name": "mkdir", "config": {"path": str(tmp_path / "ran")}, "registered_name": None}
+    )
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        for name, content in (members | {"config.json": json.dumps(config).encode()}).items():
+            archive.writestr(name, content)
     with pytest.raises(UserError, match=r"model\.keras"):
         load_keras(tmp_path / "model.keras")
+    assert not (tmp_path / "ran").exists()

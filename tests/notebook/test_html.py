@@ -17,6 +17,7 @@ from songgenre.notebook.html import names, page, sanitised, story, write_page
 from songgenre.paths import Project
 
 PAGES = ["01_scraping", "02_wrangling"]
+RUNS = "../logs/provenance.js"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
 
@@ -146,7 +147,9 @@ def test_hostile_text_is_shown_and_not_run(tmp_path: Path) -> None:
         figure(alt=hostile, caption=hostile),
     ]
     soup = rendered(tmp_path, *cells)
-    assert not soup("script")
+    assert not soup.select("main script")
+    assert [script.get("src") for script in soup("script")] == [RUNS, None]
+    assert "alert" not in soup("script")[1].get_text()
     assert not [tag for tag in soup(True) if any(name.startswith("on") for name in tag.attrs)]
     assert soup.title.get_text() == f"Songs {hostile}"
     assert soup.select_one("nav.contents a").get_text() == f"Part {hostile}"
@@ -158,7 +161,7 @@ def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
     html = page(saved(tmp_path, new_markdown_cell(f"# Title\n\n{elsewhere}"), figure()), PAGES)
     soup = BeautifulSoup(html, "html.parser")
     loaded = [tag.get("src") or tag.get("href") or "" for tag in soup(["img", "script", "link", "iframe", "audio"])]
-    assert not [address for address in loaded if not address.startswith("data:") and address]
+    assert [address for address in loaded if not address.startswith("data:") and address] == [RUNS]
     assert not re.search(r"@import|url\(", soup.style.get_text())
     assert soup.find("a", href="https://example.org")
 

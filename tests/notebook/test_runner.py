@@ -9,8 +9,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from rich.console import Console
+from ruamel.yaml import YAML
 
 from songgenre.errors import UserError
 from songgenre.notebook import runner
@@ -20,6 +22,16 @@ ROOT = Path(__file__).parents[2]
 PARAMETERS = 'compared_genres = ["hip-hop", "classical"]\nsongs_per_genre = 3'
 
 Write = Callable[..., None]
+
+OUT_OF_MEMORY = {
+    "limited": "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); bytes(2**31)",
+    "array": "import numpy; numpy.ones(2**50)",
+    "worker": (
+        "import os, signal; from songgenre.compute import parallel_map\n"
+        "def end(_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "list(parallel_map(end, [1, 2], 'ending'))"
+    ),
+}
 
 
 @pytest.fixture
@@ -108,10 +120,17 @@ def test_failing_cell_is_one_clear_message_and_leaves_the_last_good_run(project:
 
 def test_kernel_that_dies_is_said(project: Project, write: Write) -> None:
     write("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    with pytest.raises(UserError, match="kernel of 03_eda died"):
+    with pytest.raises(UserError, match=r"(?s)kernel of 03_eda, .* died.*want of memory.*is kept in"):
         run(project)
     assert project.failed("03_eda").exists()
     assert not project.executed("03_eda").exists()
+
+
+@pytest.mark.parametrize("code", OUT_OF_MEMORY.values(), ids=OUT_OF_MEMORY)
+def test_want_of_memory_is_said_with_what_to_do(project: Project, write: Write, code: str) -> None:
+    write(code)
+    with pytest.raises(UserError, match=r"(?s)03_eda failed in code cell 3 .*close other programs.*is kept in"):
+        run(project)
 
 
 @pytest.mark.parametrize(
@@ -153,3 +172,77 @@ def test_command_line_ends_with_a_message_and_code_1(project: Project, write: Wr
     assert ended.returncode == 1
     assert "Error: 03_eda failed in code cell 3 with ValueError: no [rock] songs" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+HOSTILE = [
+    '"); open("ran", "w") #',
+    "'); open('ran', 'w') #",
+    r'\"); open("ran", "w") #',
+    r'\\"; open("ran", "w") #',
+    '"\nopen("ran", "w")\n"',
+    '"""\nopen("ran", "w")\n"""',
+    "\r\nopen('ran', 'w')\u2028open('ran', 'w')\x0c",
+    "{open('ran', 'w')}",
+    "%cd ..\n!touch ran",
+    "$(touch ran)`touch ran`",
+    "\\N{QUOTATION MARK}); open('ran', 'w') #",
+]
+
+
+def test_parameters_are_values_and_never_code(project: Project, write: Write) -> None:
+    real = runner.parameters_cell(ROOT / "notebooks" / "01_scraping.ipynb")
+    declared = "\n".join(f"{name} = {value!r}" for name, value in real.items())
+    write("import json", "print(json.dumps([folder, site['listings']]))", parameters=declared)
+    (project.notebooks / "03_eda.ipynb").rename(project.notebooks / "01_scraping.ipynb")
+    content = YAML(typ="safe", pure=True).load(project.params)
+    listings = {text: [f"https://localhost/{text}" for text in HOSTILE] for text in HOSTILE}
+    content["scraping"] |= {"folder": "".join(HOSTILE)}
+    content["scraping"]["site"]["listings"] = listings
+    project.params.write_text(json.dumps(content))
+    runner.run(project, "01_scraping", Console(file=io.StringIO()))
+    [said] = outputs(project.executed("01_scraping"))
+    assert json.loads(said) == ["".join(HOSTILE), listings]
+    assert [path.name for path in project.root.rglob("ran")] == []
+    soup = BeautifulSoup((project.html / "01_scraping.html").read_text("utf-8"), "html.parser")
+    assert "open(" in soup.get_text()
+
+
+def test_unknown_parameter_is_an_error_before_anything_runs(project: Project, write: Write) -> None:
+    write("open('ran', 'w')")
+    text = project.params.read_text().replace("eda:\n", "eda:\n  __import__: os\n")
+    project.params.write_text(text)
+    with pytest.raises(UserError, match=r"eda\.__import__: Extra inputs are not permitted"):
+        run(project)
+    assert not (project.notebooks / "ran").exists()
+
+
+def written(project: Project) -> str:
+    """All that a run left in the reports."""
+    return "\n".join(path.read_text("utf-8") for path in project.reports.rglob("*") if path.is_file())
+
+
+SECRET = "wJalrXUtnFEMI/K7MDENG"
+LEAK = """
+import os
+from songgenre.progress import say
+say(f"opening s3://bucket with {os.environ['AWS_SECRET_ACCESS_KEY']}")
+print("https://anna:pa55w0rd@host/song.mp3?a=1&X-Amz-Signature=0a1b2c3d", os.environ["AWS_SECRET_ACCESS_KEY"])
+import pandas as pd
+pd.DataFrame({"url": ["ftp://anna:pa55w0rd@host?token=0a1b2c3d"]})
+"""
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_secrets_are_in_no_notebook_page_log_or_message(
+    project: Project, write: Write, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    write(LEAK, *(["raise OSError(f'403 with {os.environ[\"AWS_SECRET_ACCESS_KEY\"]}')"] if fails else []))
+    command = [sys.executable, "-c", "from songgenre.cli import main; main()", "notebook", "run", "03_eda"]
+    ended = subprocess.run(command, cwd=project.root, capture_output=True, text=True)
+    assert ended.returncode == fails
+    everything = written(project) + ended.stdout + ended.stderr
+    assert "opening s3://bucket with ***" in ended.stderr
+    assert "https://***@host/song.mp3" in written(project)
+    assert ("OSError: 403 with ***" in ended.stderr) == fails
+    assert [secret for secret in (SECRET, "pa55w0rd", "0a1b2c3d") if secret in everything] == []

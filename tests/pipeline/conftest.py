@@ -1,13 +1,16 @@
 """Fresh clones, in which the pipeline runs as a user runs it."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {
@@ -33,6 +36,27 @@ class Clone:
         )
         assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}"
         return ended.stdout
+
+    def written(self, *folders: str) -> dict[str, Any]:
+        """All that the stages left behind in some folders, by its path, and what DVC notes of it."""
+        paths = sorted(path for folder in folders for path in (self.root / folder).rglob("*"))
+        sums = {str(path.relative_to(self.root)): sha256(path) for path in paths}
+        return sums | {"dvc.lock": YAML(typ="safe").load(self.root / "dvc.lock")}
+
+    def forget(self, stage: str) -> list[str]:
+        """Remove what a stage wrote, and what DVC would need to restore it without a run; say what that was."""
+        yaml = YAML(typ="safe")
+        lock = yaml.load(self.root / "dvc.lock")
+        outs = [out["path"] for out in lock["stages"].pop(stage, {"outs": []})["outs"]]
+        for path in (self.root / out for out in outs):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        yaml.dump(lock, self.root / "dvc.lock")
+        shutil.rmtree(self.root / ".dvc" / "cache" / "runs", ignore_errors=True)
+        return outs
+
+
+def sha256(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 @pytest.fixture(scope="session")

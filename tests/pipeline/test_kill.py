@@ -1,8 +1,6 @@
 """Collecting and cleaning, killed at any moment: run again, it gives the same bytes as if nothing had happened."""
 
-import hashlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
 import pytest
-from ruamel.yaml import YAML
 
 from songgenre.paths import Project
 
@@ -69,35 +66,12 @@ def clone(fresh_clone: "Callable[[], Clone]") -> "Clone":
 
 @pytest.fixture(scope="module")
 def undisturbed(clone: "Clone") -> dict[str, Any]:
-    return written(clone)
-
-
-def written(clone: "Clone") -> dict[str, Any]:
-    """All that the stages leave behind, by its path, and what DVC notes of it."""
-    folders = [clone.root / "data", clone.root / "reports" / "notebooks"]
-    paths = sorted(path for folder in folders for path in folder.rglob("*"))
-    sums = {str(path.relative_to(clone.root)): sha256(path) for path in paths}
-    return sums | {"dvc.lock": YAML(typ="safe").load(clone.root / "dvc.lock")}
-
-
-def sha256(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
-
-
-def forget(clone: "Clone", stage: str) -> None:
-    """Remove what a stage wrote, and what DVC would need to restore it without a run."""
-    yaml = YAML(typ="safe")
-    lock = yaml.load(clone.root / "dvc.lock")
-    for out in lock["stages"].pop(stage)["outs"]:
-        path = clone.root / out["path"]
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    yaml.dump(lock, clone.root / "dvc.lock")
-    shutil.rmtree(clone.root / ".dvc" / "cache" / "runs")
+    return clone.written("data", "reports/notebooks")
 
 
 def run_until(moment: Moment, clone: "Clone", said: Path) -> Run:
     """Start the pipeline; it is still at work in the moment when this returns."""
-    forget(clone, moment.stage)
+    clone.forget(moment.stage)
     with said.open("w") as output:
         process = subprocess.Popen(
             ["dvc", "repro", "wrangling"],
@@ -130,7 +104,7 @@ def at_work(processes: list[psutil.Process]) -> list[str]:
 def assert_runs_again(clone: "Clone", stage: str, undisturbed: dict[str, Any]) -> None:
     said = clone.run("dvc", "repro", "wrangling")
     assert f"Running stage '{stage}'" in said
-    assert written(clone) == undisturbed
+    assert clone.written("data", "reports/notebooks") == undisturbed
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 NOTEBOOK_STAGES = {name: stage for name, stage in STAGES.items() if stage["cmd"].startswith("songgenre notebook run")}
 
-WITHOUT_INFLUENCE = {"errors", "params", "paths", "progress", "quiet"}
+WITHOUT_INFLUENCE = {"errors", "params", "paths", "progress", "quiet", "secrecy"}
 """Modules that a change of which cannot change what a stage writes."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -98,6 +100,7 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
     with replacing(project.mel) as partial_path:
         shape = (len(tracks), recipe.n_mels, n_frames)
         mel = np.lib.format.open_memmap(partial_path, mode="w+", dtype=np.uint8, shape=shape)
+        _reserve(partial_path)
         clip_features = partial(extract, recipe=recipe)
         everywhere = partial(_compiled_and_parallel, recipe=recipe)
         folder = settings().audio or project.audio
@@ -133,3 +136,10 @@ def _compiled_and_parallel(
         spectra = Spectra(noise, recipe.sample_rate, recipe.n_fft, recipe.hop_length, recipe.n_mels)
         describe_spectra(spectra, recipe.family)
     return parallel_map(function, missing, "features", anywhere=True)
+
+
+def _reserve(path: Path) -> None:
+    """Set aside the space of a sparse file; where it is lacking later, writing to a map of it ends the process."""
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -97,13 +97,13 @@ def load_keras(path: Path) -> keras.Model:
     Raises
     ------
     UserError
-        If the file is missing or is no such archive.
+        If the file is missing, is no such archive, or holds code or names what is not of Keras.
     """
     import keras
 
     try:
         return keras.saving.load_model(path, safe_mode=True)
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"Expected a Keras model saved by this project at {path}: {error}") from None
 
 

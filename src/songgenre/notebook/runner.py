@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import nbformat
@@ -23,20 +24,23 @@ from rich.console import Console
 from traitlets.config import Config
 
 from songgenre import params, progress
-from songgenre.errors import UserError
+from songgenre.errors import AGAIN, MEMORY, REMEDIES, UserError
 from songgenre.notebook.html import write_page
 from songgenre.notebook.normalise import normalise
+from songgenre.notebook.provenance import circumstances, made_from, publish
 from songgenre.paths import Project, replacing
+from songgenre.secrecy import without_secrets
 
 LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
+SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError")
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
 
 
 def run(project: Project, name: str, console: Console) -> None:
     """Execute a notebook with its section of ``params.yaml``.
 
-    Writes ``reports/notebooks/<name>.ipynb``, ``reports/html/<name>.html`` and, with the seconds and the memory it
-    took, ``reports/logs/<name>.json``.
+    Writes ``reports/notebooks/<name>.ipynb``, ``reports/html/<name>.html`` and, with the commit, the machine, the
+    seconds and the memory it took, ``reports/logs/<name>.json``.
 
     Parameters
     ----------
@@ -49,16 +53,20 @@ def run(project: Project, name: str, console: Console) -> None:
     Raises
     ------
     UserError
-        If there is no such notebook, a parameter is wrong, or a cell fails. A failed notebook is kept under
-        ``reports/failed/``.
+        If there is no such notebook, a parameter is wrong, a cell fails, its kernel dies or it is interrupted. A
+        failed notebook is kept under ``reports/failed/``.
+    OSError
+        If the reports cannot be written.
     """
     source = _source(project, name)
     parameters = params.load(project.params).section(name.partition("_")[2])
     _check_parameters(source, parameters)
+    for path in (project.executed(name), project.log(name), project.html):
+        _check_that_it_is_writable(path.parent)
     project.failed(name).unlink(missing_ok=True)
     with TemporaryDirectory() as folder, progress.listening(console) as address:
         executed = Path(folder) / source.name
-        with _environment(KERNEL_ENVIRONMENT | address), _measured(project.log(name), console):
+        with _environment(KERNEL_ENVIRONMENT | address), _measured(project, name, console):
             try:
                 papermill.execute_notebook(
                     source,
@@ -76,11 +84,15 @@ def run(project: Project, name: str, console: Console) -> None:
                 raise UserError(_explained(error, name, project)) from None
             except DeadKernelError:
                 _keep(executed, project.failed(name))
-                raise UserError(
-                    f"The kernel of {name} died; the system may have ended it for want of memory. "
-                    f"The notebook as far as it ran is kept in {project.failed(name)}."
-                ) from None
-        _keep(executed, project.executed(name))
+                raise UserError(f"{_died(name)}\n{_kept(name, project)}") from None
+            except RuntimeError as error:
+                if "Kernel died" not in str(error):
+                    raise
+                raise UserError(f"{_died(name)} No cell had run.") from None
+            except KeyboardInterrupt:
+                raise UserError(f"{name} was interrupted. {AGAIN}") from None
+        _keep(executed, project.executed(name), songgenre=made_from(project, name))
+    publish(project)
     write_page(project, name)
 
 
@@ -121,6 +133,13 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
         )
 
 
+def _check_that_it_is_writable(folder: Path) -> None:
+    """Rather now than after hours of work."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
+
+
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
@@ -132,22 +151,52 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ |= before
 
 
-def _keep(executed: Path, path: Path) -> None:
-    notebook = normalise(nbformat.read(executed, as_version=4))
+def _keep(executed: Path, path: Path, **metadata: Any) -> None:
+    notebook = nbformat.from_dict(_plain(normalise(nbformat.read(executed, as_version=4))))
+    notebook.metadata |= metadata
     with replacing(path) as partial:
         nbformat.write(notebook, partial)
 
 
+def _plain(content: Any) -> Any:
+    """Nested content of a notebook without the secrets that are in its texts."""
+    if isinstance(content, str):
+        return without_secrets(content)
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    return [_plain(item) for item in content] if isinstance(content, list) else content
+
+
 def _explained(error: PapermillExecutionError, name: str, project: Project) -> str:
-    return (
-        f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}\n"
-        f"The notebook as far as it ran is kept in {project.failed(name)}."
+    return "\n".join(
+        [
+            f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}",
+            *_remedy(error),
+            _kept(name, project),
+        ]
     )
 
 
+def _died(name: str) -> str:
+    return f"The kernel of {name}, the process that runs its cells, died. {MEMORY}"
+
+
+def _kept(name: str, project: Project) -> str:
+    return f"The notebook as far as it ran is kept in {project.failed(name)}."
+
+
+def _remedy(error: PapermillExecutionError) -> list[str]:
+    """What to do, where the system is at fault and not the notebook."""
+    if error.ename.endswith(SHORT_OF_MEMORY):
+        return [MEMORY]
+    numbers = map(int, re.findall(r"\[Errno (\d+)\]", error.evalue))
+    return [REMEDIES[number] for number in numbers if number in REMEDIES]
+
+
 @contextmanager
-def _measured(log: Path, console: Console) -> Iterator[None]:
-    """Log seconds and peak memory of the processes that are started in the meantime."""
+def _measured(project: Project, name: str, console: Console) -> Iterator[None]:
+    """Log the circumstances, and seconds and peak memory of the processes that are started in the meantime."""
+    known: dict[str, Any] = dict(circumstances(project))
     started, clock = datetime.now(UTC), time.perf_counter()
     peak, finished = [0], threading.Event()
     others = set(psutil.Process().children(recursive=True))
@@ -155,18 +204,19 @@ def _measured(log: Path, console: Console) -> Iterator[None]:
     watcher.start()
     try:
         yield
+        known["finished"] = True
     finally:
         finished.set()
         watcher.join()
         seconds, mib = time.perf_counter() - clock, peak[0] / 2**20
-        console.print(f"{log.stem}: {seconds:.0f} s, at most {mib:.0f} MiB of anonymous memory")
-        with replacing(log) as partial:
-            content = {
-                "started": started.isoformat(),
-                "seconds": round(seconds, 1),
-                "peak_anonymous_mib": round(mib),
-            }
-            partial.write_text(json.dumps(content, indent=2) + "\n")
+        console.print(f"{name}: {seconds:.0f} s, at most {mib:.0f} MiB of anonymous memory")
+        known |= {
+            "started": started.isoformat(),
+            "seconds": round(seconds, 1),
+            "peak_anonymous_mib": round(mib),
+        }
+        with replacing(project.log(name)) as partial:
+            partial.write_text(json.dumps(known, indent=2) + "\n")
 
 
 def _watch_memory(peak: list[int], finished: threading.Event, others: set[psutil.Process]) -> None:

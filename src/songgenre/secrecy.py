@@ -1,0 +1,47 @@
+"""Secrets kept out of what is written and said."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote
+
+HIDDEN = "***"
+
+SHORTEST = 8
+"""A shorter value of an environment variable may be any word."""
+
+_PASSWORD = re.compile(
+    r"""(https?://)[^/\s?#"'<>]+@|([a-z][a-z0-9+.-]{0,30}://)[^/\s?#"'<>:@]*:[^/\s?#"'<>]*@""", re.IGNORECASE
+)
+_PARAMETER = re.compile(
+    r"""([?&;#](?:[\w-]*(?:token|secret|password|passwd|signature|credential|(?:api|access)[-_]?key(?:[-_]?id)?)"""
+    r"""|key|sig|auth)=)[^&\s"'<>]+""",
+    re.IGNORECASE,
+)
+_VARIABLE = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_KEY|API_?KEY|_KEY$", re.IGNORECASE)
+
+
+def without_secrets(text: str) -> str:
+    """A text with three asterisks in the place of each secret.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+        Without users and passwords in addresses, without what parameters of addresses say whose name is that of a
+        secret, such as ``token``, and without what environment variables hold whose name is.
+    """
+    for secret in _of_the_environment():
+        text = text.replace(secret, HIDDEN)
+    text = _PASSWORD.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}@", text)
+    return _PARAMETER.sub(rf"\1{HIDDEN}", text)
+
+
+def _of_the_environment() -> list[str]:
+    """Longest first, as one may be part of another."""
+    secrets = {value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= SHORTEST}
+    return sorted(secrets | {quote(secret, safe="") for secret in secrets}, key=len, reverse=True)
