@@ -39,7 +39,7 @@ def notebook_run(name: Annotated[str, typer.Argument(help="For example 04_featur
 @report.command("build")
 def report_build() -> None:
     """Build the report site from the executed notebooks and the metrics."""
-    from songgenre import report as site
+    from songgenre.report import site
 
     typer.echo(site.build(project()))
 

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
-from songgenre.report import build
+from songgenre.report.site import build
 
 NAMES = ["03_eda", "04_features", "05_sklearn", "08_evaluation"]
 WAITING = "08_evaluation"

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from songgenre.notebook import provenance, runner
 from songgenre.paths import Project
-from songgenre.report import build
+from songgenre.report.site import build
 
 ROOT = Path(__file__).parents[2]
 STAGES = """

@@ -200,8 +200,13 @@ def tell(html: str) -> Story:
     for table in soup("table"):
         _align(table)
         table.wrap(_scrollable(soup))
-    sections = tuple(_anchor(soup))
+    sections = tuple(_anchored(soup))
     return Story(title, _text(paragraph), sections, Markup(soup))
+
+
+def anchor(text: str) -> str:
+    """A text as the name of a place on a page, such as ``hip-hop``."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
 
 
 def _exporter() -> HTMLExporter:
@@ -237,19 +242,18 @@ def _text(tag: Tag | None) -> str:
     return " ".join(tag.get_text().split()) if tag else ""
 
 
-def _anchor(soup: BeautifulSoup) -> list[Section]:
+def _anchored(soup: BeautifulSoup) -> list[Section]:
     """Give every heading an id of its own, and list those of the second level."""
     taken = {"content"}
     sections = []
     for heading in soup(["h2", "h3", "h4"]):
         title = _text(heading)
-        slug = re.sub(r"\W+", "-", title.lower()).strip("-") or "section"
-        repeats = (f"{slug}-{number}" for number in count(2))
-        anchor = next(candidate for candidate in chain([slug], repeats) if candidate not in taken)
-        taken.add(anchor)
-        heading["id"] = anchor
+        repeats = (f"{anchor(title)}-{number}" for number in count(2))
+        free = next(candidate for candidate in chain([anchor(title)], repeats) if candidate not in taken)
+        taken.add(free)
+        heading["id"] = free
         if heading.name == "h2":
-            sections.append(Section(anchor, title))
+            sections.append(Section(free, title))
     return sections
 
 

@@ -13,7 +13,8 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from songgenre.errors import UserError
 from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
-from songgenre.report import build, models
+from songgenre.report.models import models
+from songgenre.report.site import build
 
 STAGES = ["04_features", "05_sklearn", "06_cnn", "08_evaluation"]
 
