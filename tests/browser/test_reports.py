@@ -24,6 +24,14 @@ from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
 from songgenre.report.site import build
 
+PIPELINE = """
+stages:
+  eda: {cmd: songgenre notebook run 03_eda, desc: Look, outs: [a]}
+  features: {cmd: songgenre notebook run 04_features, desc: Describe, outs: [b]}
+  sklearn: {cmd: songgenre notebook run 05_sklearn, desc: Learn, deps: [b], outs: [c]}
+  evaluation: {cmd: songgenre notebook run 08_evaluation, desc: Compare, deps: [a, c], outs: [d]}
+  report: {cmd: songgenre report build, desc: Show, deps: [d]}
+"""
 NAMES = ["03_eda", "04_features", "05_sklearn", "08_evaluation"]
 WAITING = "08_evaluation"
 REPORTS = ["index", *NAMES]
@@ -73,6 +81,7 @@ def written(path: Path, title: str) -> None:
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = Project(tmp_path_factory.mktemp("project"))
+    (project.root / "dvc.yaml").write_text(PIPELINE)
     for name in NAMES:
         written(project.notebooks / f"{name}.ipynb", f"The title of {name}")
         if name != WAITING:
@@ -160,7 +169,7 @@ def test_a_page_opens_from_disk(page: Page, front: Path, name: str, requests: li
 
 def test_links_lead_to_every_report_and_back(page: Page, site: str) -> None:
     page.goto(f"{site}/index.html")
-    for place in (".reports", ".line", ".cards"):
+    for place in (".reports", ".pipeline.beside", ".cards"):
         for name in NAMES:
             page.locator(f'{place} a[href="{name}.html"]').click()
             expect(page).to_have_url(f"{site}/{name}.html")

@@ -10,6 +10,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
+import matplotlib
 import matplotlib.image
 import numpy as np
 import pandas as pd
@@ -196,10 +197,8 @@ def picture(mel: np.ndarray) -> str:
     mel : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
     """
     buffer = io.BytesIO()
-    coarse = mel // 16 * 16
-    matplotlib.image.imsave(
-        buffer, coarse, vmin=0, vmax=255, cmap="magma", origin="lower", format="png", metadata={"Software": None}
-    )
+    coloured = matplotlib.colormaps["magma"](mel[::-1] // 16 * 16, bytes=True)
+    matplotlib.image.imsave(buffer, coloured, format="png", metadata={"Software": ""}, pil_kwargs={"optimize": True})
     return base64.b64encode(buffer.getvalue()).decode()
 
 
