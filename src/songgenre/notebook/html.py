@@ -197,9 +197,11 @@ def tell(html: str) -> Story:
         image["alt"] = title or "Figure"
     for block in soup("pre"):
         block["tabindex"] = "0"
-    for table in soup("table"):
+    for number, table in enumerate(soup("table"), start=1):
         _align(table)
-        table.wrap(_scrollable(soup))
+        for corner in table("th"):
+            corner.name = "th" if _text(corner) else "td"
+        table.wrap(_scrollable(soup, number))
     sections = tuple(_anchored(soup))
     return Story(title, _text(paragraph), sections, Markup(soup))
 
@@ -257,8 +259,9 @@ def _anchored(soup: BeautifulSoup) -> list[Section]:
     return sections
 
 
-def _scrollable(soup: BeautifulSoup) -> Tag:
-    return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": "Table", "tabindex": "0"})
+def _scrollable(soup: BeautifulSoup, number: int) -> Tag:
+    label = f"Table {number}"
+    return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
 
 
 def _align(table: Tag) -> None:

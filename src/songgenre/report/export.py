@@ -71,7 +71,7 @@ def print_pdf(project: Project, to: Path) -> None:
         )
     with tempfile.TemporaryDirectory() as folder, replacing(to) as partial:
         book = Path(folder) / "book.html"
-        book.write_text(_bound(project), "utf-8")
+        book.write_text(bound(project), "utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}"]
         ended = subprocess.run(
             [browser, *options, f"--print-to-pdf={partial.resolve()}", book.as_uri()],
@@ -83,13 +83,18 @@ def print_pdf(project: Project, to: Path) -> None:
             raise UserError(f"Expected {browser} to print {to}, but it ended with {ended.stderr.strip()[-500:]!r}.")
 
 
-def _check(project: Project) -> None:
-    if not (project.html / "index.html").is_file():
-        raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
+def bound(project: Project) -> str:
+    """All pages as one, whose links lead to each other.
 
+    Parameters
+    ----------
+    project : Project
 
-def _bound(project: Project) -> str:
-    """All pages as one, whose links lead to each other."""
+    Returns
+    -------
+    str
+        HTML.
+    """
     pages = ["index", *names(project), "map"]
     book = BeautifulSoup((project.html / "map.html").read_text("utf-8"), "html.parser")
     for element in book.select("body > *"):
@@ -107,6 +112,11 @@ def _bound(project: Project) -> str:
             main["style"] = "" if page == pages[0] else "break-before: page"
             book.body.append(main)  # type: ignore[union-attr]
     return str(book)
+
+
+def _check(project: Project) -> None:
+    if not (project.html / "index.html").is_file():
+        raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
 
 
 def _inner(href: str, page: str) -> str:
