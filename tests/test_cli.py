@@ -59,3 +59,19 @@ def test_defect_of_the_program_keeps_its_traceback(project: Project) -> None:
     ended = build(project)
     assert ended.returncode != 0
     assert "Traceback" in ended.stderr
+
+
+def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(project: Project) -> None:
+    def export(*options: str) -> "subprocess.CompletedProcess[str]":
+        command = [*SONGGENRE, "report", "export", *options]
+        return subprocess.run(
+            command, cwd=project.root, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True, check=False
+        )
+
+    assert build(project).returncode == 0
+    assert export("--to", "copy").returncode == 0
+    assert (project.root / "copy" / "index.html").read_bytes() == (project.html / "index.html").read_bytes()
+    ended = export()
+    assert ended.returncode == 1
+    assert "--to FILE.zip or --pdf FILE" in ended.stderr
+    assert "Traceback" not in ended.stderr
