@@ -10,7 +10,7 @@ from songgenre.notebook.html import names, page, story
 from songgenre.notebook.provenance import publish
 from songgenre.paths import Project, replacing
 from songgenre.report import pipeline
-from songgenre.report.cards import Figure, figure
+from songgenre.report.key_figures import Figure, figure
 from songgenre.report.map import write_map
 from songgenre.report.models import BASELINE, Model, answers, best, mistakes, models
 from songgenre.report.rendering import render, write

@@ -9,7 +9,7 @@ import pytest
 from songgenre import tables
 from songgenre.evaluation import Metrics
 from songgenre.paths import Project
-from songgenre.report.cards import Figure, figure
+from songgenre.report.key_figures import Figure, figure
 from songgenre.report.models import Model
 
 
