@@ -29,7 +29,7 @@ test: setup ## Run the tests
 	pytest
 
 lab: setup ## Open the notebooks in JupyterLab; what it saves is clean of outputs
-	jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save notebooks
+	OPENBLAS_NUM_THREADS=1 jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save notebooks
 
 reports: setup ## Say where the reports are, and open them if there is a browser
 	@test -f reports/html/index.html || { echo "There are no reports yet: run make first."; exit 1; }

@@ -6,12 +6,16 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
+from songgenre.cli import app
+
 ROOT = Path(__file__).parents[1]
+PYTHONS = ("3.11", "3.12", "3.13")
 PINS = re.findall(
     r"^([a-z0-9][^ ;\\\n]*==[^\\\n]*?) \\\n((?:    --hash=.*\n)+)", (ROOT / "requirements.lock").read_text(), re.M
 )
@@ -31,7 +35,7 @@ def test_every_line_of_the_lock_is_pinned_with_a_hash_and_names_no_host() -> Non
 
 def test_lock_answers_pyproject_on_every_python() -> None:
     pins = [Requirement(line) for line, _ in PINS]
-    for python in ("3.11", "3.12", "3.13"):
+    for python in PYTHONS:
         environment = default_environment() | {"python_version": python, "python_full_version": f"{python}.9"}
         locked = {
             canonicalize_name(pin.name): next(iter(pin.specifier)).version
@@ -55,3 +59,29 @@ def test_environment_yml_installs_with_plain_pip(tmp_path: Path) -> None:
     subprocess.run([python, "-m", "pip", *second.split(), "--quiet"], cwd=ROOT, check=True)
     imports = "import songgenre.cli, songgenre.features.extract, songgenre.models.classical"
     subprocess.run([python, "-c", imports], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_package_whose_hash_is_another_is_refused(tmp_path: Path, altered: bool) -> None:
+    [(pin, hashes)] = [(pin, hashes) for pin, hashes in PINS if pin.startswith("cfgv==")]
+    if altered:
+        hashes = re.sub("(?<=sha256:)[0-9a-f]{8}", "0" * 8, hashes)
+    (tmp_path / "one.lock").write_text(f"{pin} \\\n{hashes}".rstrip(" \\\n"))
+    options = ["--quiet", "--no-cache", "--require-hashes", "--target", tmp_path / "installed"]
+    command = [sys.executable, "-m", "uv", "pip", "install", *options, "-r", tmp_path / "one.lock"]
+    ended = subprocess.run(command, text=True, capture_output=True)
+    assert ("Hash mismatch" in ended.stderr) == altered
+    assert (tmp_path / "installed" / "cfgv.py").exists() == (not altered)
+
+
+def test_continuous_integration_runs_what_is_there() -> None:
+    workflow = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "ci.yml")
+    commands = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert commands[:3] == ["bash .ci/run", "make setup", ".venv/bin/songgenre reproduce"]
+    assert (ROOT / ".ci" / "run").is_file()
+    targets = re.findall(r"^make (\w+)$", "\n".join([*commands, (ROOT / ".ci" / "run").read_text()]), re.M)
+    assert set(targets) <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    name = workflow["jobs"]["reproduce"]["steps"][-1]["run"].split()[-1]
+    assert name in {command.name or command.callback.__name__ for command in app.registered_commands}
+    for python in workflow["jobs"]["test"]["strategy"]["matrix"]["python"]:
+        assert python in PYTHONS

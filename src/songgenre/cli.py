@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -13,7 +13,7 @@ from songgenre.errors import REMEDIES, UserError
 from songgenre.paths import project
 from songgenre.secrecy import without_secrets
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
 report = typer.Typer(no_args_is_help=True, help="The report site.")
 app.add_typer(notebook, name="notebook")
@@ -29,12 +29,107 @@ def songgenre() -> None:
     """Classify songs by genre."""
 
 
+PREDICT_EXAMPLES = """[bold]Examples[/]
+
+songgenre predict song.mp3
+
+songgenre predict ~/Music --csv > genres.csv
+
+songgenre predict https://example.org/song.mp3 --json
+
+ffmpeg -i film.mkv -f wav - | songgenre predict -
+
+songgenre predict song.mp3 --html song.html --threshold 0.7
+
+songgenre predict song.mp3 --model ensemble
+
+[bold]Exit code[/]
+
+0 if every song was judged, 1 if one could not be, 2 if the command was not understood."""
+
+SIMILAR_EXAMPLES = """[bold]Examples[/]
+
+songgenre similar song.mp3
+
+songgenre similar song.mp3 --count 3 --json"""
+
+
+@app.command(epilog=PREDICT_EXAMPLES)
+def predict(
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE|DIR|URL|-", help="Songs, folders of songs, web addresses, - for audio on stdin."),
+    ],
+    model: Annotated[
+        Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"],
+        typer.Option(help="The one that ships, trained on real music; or one that `dvc repro` trained here."),
+    ] = "pretrained",
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="An answer less probable than this is unsure.")] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write a page with player and picture over time, too."),
+    ] = None,
+    trust_changed_model: Annotated[
+        bool, typer.Option("--trust-changed-model", help="Load a model that is not what its stage wrote.")
+    ] = False,
+) -> None:
+    """Say which genre songs are, how probable that is, and how it changes over time.
+
+    A song is heard in windows of 30 s (of the clips that the model was trained on), and the probabilities are averaged.
+    Each letter of the strip is a window; a small one means that the model is unsure there.
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("give one of the two", param_hint="--json, --csv")
+    from songgenre.predict import command
+
+    form: command.Form = "json" if as_json else "csv" if as_csv else "text"
+    if not command.run(sources, model, threshold, form, html, trust_changed_model):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=SIMILAR_EXAMPLES)
+def similar(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file; of the corpus or any other.")],
+    count: Annotated[int, typer.Option(min=1, help="How many songs.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """Find the songs of the corpus that sound most like a file.
+
+    Compared is what two pretrained networks hear in the middle of each song. A similarity of 1 is the same sound, 0 is
+    as alike as two songs of the corpus are on average.
+    """
+    from songgenre import similar as corpus
+
+    found = corpus.nearest(project(), file, count)
+    if as_json:
+        typer.echo(found.to_json(orient="records", lines=True, force_ascii=False).rstrip())
+    else:
+        Console().print(corpus.shown(found))
+
+
 @notebook.command("run")
 def notebook_run(name: Annotated[str, typer.Argument(help="For example 04_features.")]) -> None:
     """Execute a notebook with its section of params.yaml, as its DVC stage does."""
     from songgenre.notebook import runner
 
     runner.run(project(), name, Console(stderr=True))
+
+
+@notebook.command("clean")
+def notebook_clean(
+    files: Annotated[list[Path] | None, typer.Argument(help="Notebooks; all of the project by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; an error if one is not clean.")] = False,
+) -> None:
+    """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
+    from songgenre.notebook.normalise import clean_file
+
+    changed = [file for file in files or sorted(project().notebooks.glob("*.ipynb")) if clean_file(file, check)]
+    for file in changed:
+        typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
+    if check and changed:
+        raise UserError("Expected notebooks without outputs; clean them with `songgenre notebook clean`.")
 
 
 @report.command("build")
@@ -68,6 +163,15 @@ def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] =
 
     slides.write_slides(project(), to)
     typer.echo(to.resolve())
+
+
+@report.command("cards")
+def report_cards() -> None:
+    """Write the model card and the data card of the last run into docs."""
+    from songgenre import cards
+
+    for path in cards.write(project()):
+        typer.echo(path)
 
 
 @report.command("results")
@@ -114,7 +218,21 @@ def pretrained_train_head() -> None:
 
     here = project()
     settings = params.load(here.params).transfer
-    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.seed))
+    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
+
+
+@app.command()
+def reproduce(
+    into: Annotated[Path | None, typer.Option("--in", help="Where to rebuild; a temporary folder by default.")] = None,
+    rebuilt: Annotated[
+        Path | None, typer.Option("--with", help="A rebuild that is there, instead of a new one.")
+    ] = None,
+) -> None:
+    """Rebuild what is committed from nothing, and explain every difference; an error if there is one."""
+    from songgenre import reproduce as rebuilding
+
+    if not rebuilding.reproduce(project(), Console(), into, rebuilt):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -118,6 +118,7 @@ class Features(Section):
 
 class Sklearn(Section):
     folds: int = Field(ge=2)
+    repeats: int = Field(ge=1)
     grids: dict[str, dict[str, list[bool | int | float | str | None]]]
     voters: list[str]
     importance_repeats: int = Field(ge=1)
@@ -167,8 +168,8 @@ class Cnn(Section):
 
 class Transfer(Section):
     folds: int = Field(ge=2)
+    repeats: int = Field(ge=1)
     shrinkage: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
-    intra_op_threads: int = Field(ge=1)
     seed: int = Field(ge=0)
 
 

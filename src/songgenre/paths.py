@@ -150,6 +150,14 @@ def project(start: Path | None = None) -> Project:
     )
 
 
+def cache_folder() -> Path:
+    """Where to keep what can be fetched again: in the project around the working folder, else in the user's cache."""
+    try:
+        return project().wheels.parent
+    except UserError:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "songgenre"
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Write a file or a folder under a temporary name and move it into place when it is whole.

@@ -159,7 +159,8 @@ def test_nested_folds_predict_every_song_once_without_its_artist() -> None:
     """Songs give away the artist and nothing else, so that only one who knows the artist is right."""
     X, y, artists = corpus(artists_per_genre=20, genre_matters=0, artist_matters=3)
     tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(y))], "genre": y, "artist_group": artists})
-    said = nested({"baseline": {}, "k_nearest_neighbours": {"n_neighbors": [1]}}, [], X, tracks, folds=4, seed=1)
+    grids = {"baseline": {}, "k_nearest_neighbours": {"n_neighbors": [1]}}
+    said = nested(grids, [], X, tracks, folds=4, repeats=1, seed=1)
     assert said.groupby("model")["track_id"].nunique().to_dict() == {
         "baseline": len(tracks),
         "k_nearest_neighbours": len(tracks),
@@ -168,3 +169,27 @@ def test_nested_folds_predict_every_song_once_without_its_artist() -> None:
     knn = said[said["model"] == "k_nearest_neighbours"].merge(tracks, on="track_id")
     assert (knn["genre_x"] == knn["genre_y"]).all()
     assert (knn["genre_x"] == knn["predicted"]).mean() < 0.55
+
+
+def test_repeated_nested_folds_are_other_ones() -> None:
+    X, y, artists = corpus(artists_per_genre=8, genre_matters=0.3, artist_matters=2)
+    tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(y))], "genre": y, "artist_group": artists})
+    grids = {"k_nearest_neighbours": {"n_neighbors": [5]}}
+    said = nested(grids, [], X, tracks, folds=4, repeats=2, seed=1)
+    first, second = said.iloc[: len(y)], said.iloc[len(y) :]
+    assert sorted(first["track_id"]) == sorted(second["track_id"]) == sorted(tracks["track_id"])
+    pd.testing.assert_frame_equal(first, nested(grids, [], X, tracks, folds=4, repeats=1, seed=1))
+    again = second.set_index("track_id").loc[first["track_id"], "p_jazz"].to_numpy()
+    assert (first["p_jazz"].to_numpy() != again).any()
+
+
+def test_numbers_that_are_constant_but_for_rounding_are_left_out(separable: Corpus) -> None:
+    """Brought to one scale, they would be noise as loud as the rest, and other noise on another machine."""
+    X, y, _ = separable
+    rng = np.random.default_rng(0)
+    dead = pd.DataFrame(0.3 + 1e-7 * rng.standard_normal((len(X), 50)), columns=[f"dead {at}" for at in range(50)])
+    model = PIPELINES["linear"](0).fit(pd.concat([X, dead], axis=1), y.to_numpy())
+    elsewhere = pd.concat([X, dead + 1e-6], axis=1)
+    np.testing.assert_allclose(
+        model.predict_proba(elsewhere), PIPELINES["linear"](0).fit(X, y.to_numpy()).predict_proba(X)
+    )

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import librosa
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from songgenre import audio
 from songgenre.errors import UserError
-from songgenre.models import classical, embeddings, head, musicnn, weights
+from songgenre.models import classical, embeddings, head, musicnn, musicnn_keras, weights
 
 ROOT = Path(__file__).parents[2]
 Variables = dict[str, np.ndarray]
@@ -45,7 +45,7 @@ def over_time(x: np.ndarray, variables: Variables, number: int) -> np.ndarray:
 
 
 def by_hand(patch: np.ndarray, variables: Variables) -> tuple[np.ndarray, np.ndarray]:
-    """What is found in a patch, and its tags, as the paper describes them, with numpy alone."""
+    """Embedding and tags of a patch, as the paper describes them, with numpy alone."""
     x = normalised(patch[..., np.newaxis], variables, "")[..., 0]
     columns = []
     for number, (height, width) in enumerate([(7, 38), (7, 67), (128, 1), (64, 1), (32, 1)]):
@@ -72,21 +72,33 @@ def by_hand(patch: np.ndarray, variables: Variables) -> tuple[np.ndarray, np.nda
 def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
     variables = weights.load(pretrained, name)
     spectrogram = musicnn.log_mel(melody(1, 6.1, 16_000).astype(np.float32))
-    heard = musicnn.hear(musicnn.build(variables), spectrogram)
-    exact = {key: value.astype(float) for key, value in variables.items()}
-    found, tags = map(
-        np.stack, zip(*(by_hand(patch.astype(float), exact) for patch in musicnn.patches(spectrogram)), strict=True)
-    )
+    heard = musicnn.hear(variables, spectrogram)
+    precise = {key: value.astype(float) for key, value in variables.items()}
+    of_patches = [by_hand(patch.astype(float), precise) for patch in musicnn.patches(spectrogram)]
+    found, tags = map(np.stack, zip(*of_patches, strict=True))
     assert len(found) == 2
     mean, deviation = found.mean(axis=0), np.abs(found[0] - found[1]) / 2
-    np.testing.assert_allclose(heard.embedding, np.concatenate([mean, deviation]), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(heard.tags, tags.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(heard.embedding, np.concatenate([mean, deviation]), rtol=1e-5, atol=2e-5)
+    np.testing.assert_allclose(heard.tags, tags.mean(axis=0), atol=1e-5)
+    assert heard.embedding.dtype == heard.tags.dtype == np.float32
     assert len(musicnn.TAGS[name]) == tags.shape[1] == 50
 
 
+@pytest.mark.parametrize("name", weights.NETWORKS)
+def test_keras_model_hears_the_same(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
+    variables = weights.load(pretrained, name)
+    spectrogram = musicnn.log_mel(melody(3, 7, 16_000).astype(np.float32))
+    heard, keras_heard = (
+        musicnn.hear(variables, spectrogram),
+        musicnn_keras.hear(musicnn_keras.build(variables), spectrogram),
+    )
+    np.testing.assert_allclose(keras_heard.embedding, heard.embedding, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(keras_heard.tags, heard.tags, atol=1e-5)
+
+
 def test_music_of_one_patch_does_not_change(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
-    network = musicnn.build(weights.load(pretrained, weights.NETWORKS[0]))
-    heard = musicnn.hear(network, musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))
+    variables = weights.load(pretrained, weights.NETWORKS[0])
+    heard = musicnn.hear(variables, musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))
     mean, deviation = np.split(heard.embedding, 2)
     assert np.abs(mean).max() > 0
     assert (deviation == 0).all()
@@ -102,6 +114,16 @@ def test_spectrogram_is_that_of_the_paper_and_does_not_overflow() -> None:
     assert spectrogram.max() > np.log10(np.finfo(np.float16).max)
 
 
+def test_spectrogram_is_the_same_with_any_number_of_threads() -> None:
+    y = np.random.default_rng(0).normal(size=30 * musicnn.SAMPLE_RATE).astype(np.float32)
+    spectrograms = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads):
+            spectrograms.append(musicnn.log_mel(y))
+    assert np.array_equal(spectrograms[0], spectrograms[1])
+    assert np.array_equal(spectrograms[0], spectrograms[2])
+
+
 @pytest.mark.parametrize(("n_frames", "starts"), [(187, [0]), (373, [0]), (374, [0, 187]), (400, [0, 213])])
 def test_as_many_patches_as_fit_are_spread_evenly(n_frames: int, starts: list[int]) -> None:
     spectrogram = np.tile(np.arange(n_frames)[:, np.newaxis], 96)
@@ -115,28 +137,54 @@ def test_short_music_begins_anew_to_fill_a_patch() -> None:
     assert patch[:, 0].tolist() == [*range(100), *range(87)]
 
 
+@pytest.mark.parametrize(
+    ("n_taps", "width", "n_places"), [(1, 1, 5), (38, 7, 59), (67, 7, 30), (128, 1, 187), (64, 2, 1)]
+)
+def test_shared_products_are_those_of_every_place(n_taps: int, width: int, n_places: int) -> None:
+    rng = np.random.default_rng(0)
+    x, taps = rng.standard_normal((n_taps + n_places - 1, width, 4)), rng.standard_normal((n_taps, width, 3))
+    expected = [np.einsum("kwc,kwn->nc", x[place : place + n_taps], taps) for place in range(n_places)]
+    np.testing.assert_allclose(list(musicnn._convolved(x, taps, n_places)), expected, atol=1e-10)
+
+
+def test_same_bits_however_many_threads(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
+    variables = weights.load(pretrained, "MSD_musicnn")
+    spectrogram = musicnn.log_mel(melody(2, 4, 16_000).astype(np.float32))
+    heard = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            heard.append(musicnn.hear(variables, spectrogram).embedding)
+    np.testing.assert_array_equal(*heard)
+
+
 @pytest.fixture(scope="module")
-def networks(pretrained: Path) -> list[keras.Model]:
+def networks(pretrained: Path) -> list[embeddings.Network]:
     return embeddings.networks(pretrained)
 
 
-def mean_tags(real_music: Path, networks: list[keras.Model], genre: str) -> pd.Series:
+def mean_tags(real_music: Path, networks: list[embeddings.Network], genre: str) -> pd.Series:
     songs = sorted((real_music / genre).iterdir())[:8]
     tags = [embeddings.embed(audio.Clip(song, 5.0, 15.0), networks).tags for song in songs]
     return pd.Series(np.mean(tags, axis=0), musicnn.MSD_TAGS + musicnn.MTT_TAGS)
 
 
-def test_classical_music_is_tagged_classical_and_strings(real_music: Path, networks: list[keras.Model]) -> None:
+def test_classical_music_is_tagged_classical_and_strings(real_music: Path, networks: list[embeddings.Network]) -> None:
     assert {"classical", "strings"} <= set(mean_tags(real_music, networks, "classical").nlargest(5).index)
 
 
-def test_hip_hop_is_tagged_hip_hop(real_music: Path, networks: list[keras.Model]) -> None:
+def test_hip_hop_is_tagged_hip_hop(real_music: Path, networks: list[embeddings.Network]) -> None:
     assert mean_tags(real_music, networks, "hip-hop").idxmax() == "Hip-Hop"
 
 
-def test_columns_name_every_number_of_an_embedding(networks: list[keras.Model]) -> None:
+def test_columns_name_every_number_of_an_embedding(
+    networks: list[embeddings.Network],
+    tmp_path: Path,
+    write_audio: Callable[..., Path],
+    tone: Callable[..., np.ndarray],
+) -> None:
+    heard = embeddings.embed(audio.Clip(write_audio(tmp_path / "tone.wav", tone(4)), 0.0, 4.0), networks)
     names = embeddings.columns()
-    assert len(names) == len(set(names)) == 2 * sum(network.output["found"].shape[1] for network in networks)
+    assert len(names) == len(set(names)) == len(heard.embedding)
     assert names[0] == "MSD_musicnn_penultimate_0000_mean"
     assert names[-1] == "MTT_musicnn_max_0752_std"
 
@@ -145,6 +193,7 @@ def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: P
     rng = np.random.default_rng(0)
     y = np.repeat(["blues", "jazz", "rock"], 20)
     X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 12, 20, axis=0)
+    X = np.insert(X, 2, 0.3 + 1e-7 * rng.standard_normal(60), axis=1)
     model = classical.PIPELINES["linear"](0).fit(X, y)
     head.save(head.from_pipeline(model), tmp_path / "head.npz")
     loaded = head.load(tmp_path / "head.npz")
@@ -153,5 +202,5 @@ def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: P
     given = pd.DataFrame([loaded.probabilities(x) for x in X])
     assert given.columns.tolist() == ["blues", "jazz", "rock"]
     np.testing.assert_allclose(given, expected, atol=1e-5)
-    with pytest.raises(UserError, match="7 numbers"):
+    with pytest.raises(UserError, match="8 numbers"):
         loaded.probabilities(X[0, :3])

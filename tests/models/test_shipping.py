@@ -22,7 +22,7 @@ def test_card_tells_what_was_measured(tracks: pd.DataFrame) -> None:
     said = tracks["genre"].mask(tracks.index % 4 == 0, "rock")
     for genre in genres:
         shares.loc[said == genre, genre] = 0.8
-    text = shipping.card(tracks, predictions(shipping.MODEL, tracks, shares), folds=3, seed=1)
+    text = shipping.card(tracks, predictions(shipping.MODEL, tracks, shares), folds=3, repeats=1, seed=1)
     accuracy = 1 - 16 / 96
     log_loss = -(80 * np.log(0.8) + 16 * np.log(0.1)) / 96
     assert f"Accuracy **{accuracy:.3f}**" in text

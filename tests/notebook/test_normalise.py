@@ -1,4 +1,5 @@
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from songgenre.notebook.normalise import clean, normalise
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -92,15 +95,40 @@ def jupyter(tmp_path: Path) -> Iterator[str]:
         server.wait(20)
 
 
+def save(jupyter: str, notebook: nbformat.NotebookNode) -> None:
+    """Save a notebook as JupyterLab does."""
+    body = json.dumps({"type": "notebook", "format": "json", "content": notebook}).encode()
+    request = urllib.request.Request(
+        f"{jupyter}/contents/story.ipynb", body, {"Content-Type": "application/json"}, method="PUT"
+    )
+    urllib.request.urlopen(request).close()
+
+
 def test_saving_a_notebook_that_was_run_leaves_its_file_untouched(
     jupyter: str, tmp_path: Path, used: nbformat.NotebookNode
 ) -> None:
     path = tmp_path / "story.ipynb"
     nbformat.write(clean(used), path)
     before = path.read_bytes()
-    body = json.dumps({"type": "notebook", "format": "json", "content": used}).encode()
-    request = urllib.request.Request(
-        f"{jupyter}/contents/story.ipynb", body, {"Content-Type": "application/json"}, method="PUT"
-    )
-    urllib.request.urlopen(request).close()
+    save(jupyter, used)
     assert path.read_bytes() == before
+
+
+def test_git_shows_only_what_a_person_changed(jupyter: str, tmp_path: Path) -> None:
+    path = shutil.copy(ROOT / "notebooks" / "08_evaluation.ipynb", tmp_path / "story.ipynb")
+    git = ("git", "-C", str(tmp_path), "-c", "user.name=tests", "-c", "user.email=tests@localhost")
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "As it is"]):
+        subprocess.run([*git, *command], check=True)
+    notebook = nbformat.read(path, as_version=4)
+    for count, cell in enumerate(cell for cell in notebook.cells if cell.cell_type == "code"):
+        cell.execution_count = count
+        cell.metadata["execution"] = {"iopub.status.busy": "2026-01-01T00:00:00Z"}
+        cell.outputs = [new_output("stream", name="stdout", text="as it ran\n")]
+    notebook.metadata["language_info"]["version"] = "3.12.1"
+    notebook.cells[0].source += "\nMy own remark."
+    save(jupyter, notebook)
+    diff = subprocess.run([*git, "diff", "--unified=0"], check=True, capture_output=True, text=True).stdout
+    changed = [line for line in diff.splitlines() if line.startswith(("+ ", "- "))]
+    [removed, again, added] = [line[1:].strip() for line in changed]
+    assert again == removed[:-1] + '\\n",'
+    assert added == '"My own remark."'

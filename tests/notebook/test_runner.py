@@ -91,6 +91,22 @@ def test_two_runs_give_the_same_bytes(project: Project, write: Write) -> None:
     assert (project.executed("03_eda").read_bytes(), (project.html / "03_eda.html").read_bytes()) == before
 
 
+def test_number_of_threads_outside_changes_no_sum(
+    project: Project, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        "import hashlib, numpy as np; X = np.random.default_rng(0).random((2000, 2000), dtype=np.float32)",
+        "print(hashlib.sha256(X @ X[:, :90]).hexdigest(), hashlib.sha256(X @ X[0]).hexdigest())",
+    )
+    sums = []
+    for threads in ("1", "4"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+        run(project)
+        sums += outputs(project.executed("03_eda"))
+    assert sums[0] == sums[1]
+
+
 def test_logs_seconds_and_memory_of_the_kernel_and_its_workers(project: Project, write: Write) -> None:
     allocate = "import time, numpy; a = numpy.ones(2**25); time.sleep(1)"
     write(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {allocate!r}], check=True)")

@@ -22,6 +22,21 @@ ENVIRONMENT = os.environ | {
     "DVC_NO_ANALYTICS": "true",
     "NO_COLOR": "1",
 }
+SMALL = {
+    "scraping.demo.songs_per_genre": 16,
+    "scraping.demo.artists_per_genre": 8,
+    "eda.songs_per_genre": 1,
+    "sklearn.folds": 2,
+    "sklearn.repeats": 1,
+    "sklearn.importance_repeats": 1,
+    "cnn.epochs": 2,
+    "cnn.ablation_epochs": 1,
+    "transfer.folds": 2,
+    "transfer.repeats": 1,
+    "transfer.shrinkage": [0.2],
+    "evaluation.bootstrap_samples": 200,
+}
+"""Parameters of a run that takes a minute."""
 
 
 class Clone:
@@ -30,9 +45,15 @@ class Clone:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, umask: int = -1, **variables: str) -> str:
         ended = subprocess.run(
-            command, cwd=self.root, env=ENVIRONMENT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            cwd=self.root,
+            env=ENVIRONMENT | variables,
+            umask=umask,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}"
         return ended.stdout
@@ -63,8 +84,8 @@ def sha256(path: Path) -> str | None:
 def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Clone]:
     """Clone what git tracks or would track, in its present state."""
 
-    def make() -> Clone:
-        clone = Clone(tmp_path_factory.mktemp("clone"))
+    def make(name: str = "clone") -> Clone:
+        clone = Clone(tmp_path_factory.mktemp(name))
         listed = subprocess.check_output(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
         )
@@ -88,3 +109,37 @@ def built(fresh_clone: Callable[[], Clone]) -> Clone:
     clone.run("git", "add", "--all")
     clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "Built")
     return clone
+
+
+@pytest.fixture(scope="session")
+def small_clone(fresh_clone: Callable[..., Clone]) -> Callable[..., Clone]:
+    """Clone with parameters under which the pipeline takes a minute."""
+
+    def make(name: str = "small") -> Clone:
+        clone = fresh_clone(name)
+        shrink(clone.root / "params.yaml")
+        clone.run("git", "commit", "--quiet", "--all", "--message", "Smaller")
+        return clone
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small(small_clone: Callable[..., Clone]) -> Clone:
+    """A small clone after `dvc repro`, and what it wrote committed."""
+    clone = small_clone()
+    clone.run("dvc", "repro")
+    clone.run("git", "commit", "--quiet", "--all", "--message", "Built")
+    return clone
+
+
+def shrink(path: Path) -> None:
+    yaml = YAML()
+    params = yaml.load(path)
+    for name, value in SMALL.items():
+        *sections, key = name.split(".")
+        section = params
+        for part in sections:
+            section = section[part]
+        section[key] = value
+    yaml.dump(params, path)

@@ -144,3 +144,23 @@ def test_a_forced_run_gives_the_same_bytes(built: "Clone") -> None:
 def back_to_built(built: "Clone") -> None:
     built.run("git", "reset", "--quiet", "--hard")
     built.run("dvc", "checkout", "--force")
+
+
+def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Project) -> None:
+    committed = {path: path.read_text() for path in (built.root / "docs").glob("*_card.md")}
+    assert len(built.run("songgenre", "report", "cards").splitlines()) == len(committed) == 2
+    assert {path: path.read_text() for path in committed} == committed
+    tracks = tables.read(tables.TRACKS, project.tracks)
+    data = (built.root / "docs" / "data_card.md").read_text()
+    for genre, songs in tracks.groupby("genre"):
+        counts = songs["split"].value_counts()
+        row = [
+            genre,
+            len(songs),
+            songs["artist_group"].nunique(),
+            counts["train"],
+            counts["validation"],
+            counts["test"],
+        ]
+        assert f"| {' | '.join(map(str, row))} |" in data
+    assert "\nNo artists are in more than one split." in data

@@ -39,6 +39,9 @@ N_QUANTILES = 10
 """Enough to spread a skewed descriptor evenly, few enough for a small corpus."""
 
 
+ROUNDING_VARIANCE = 1e-8
+"""Of a number of an embedding that is the same for all music, but for rounding; it must not be brought to one scale."""
+
 CALIBRATION_FOLDS = 3
 """In which the temperature of the probabilities is learned."""
 
@@ -64,7 +67,10 @@ PIPELINES: dict[str, Callable[[int], Pipeline]] = {
         *_levelled(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
     ),
     "linear": lambda seed: make_pipeline(
-        StandardScaler(), PCA(svd_solver="full"), _calibrated(LinearDiscriminantAnalysis(solver="lsqr"))
+        VarianceThreshold(ROUNDING_VARIANCE),
+        StandardScaler(),
+        PCA(svd_solver="full"),
+        _calibrated(LinearDiscriminantAnalysis(solver="lsqr")),
     ),
     "k_nearest_neighbours": lambda seed: make_pipeline(*_levelled(), KNeighborsClassifier(metric="cosine")),
     "svm": lambda seed: make_pipeline(*_levelled(), _calibrated(SVC())),
@@ -205,7 +211,13 @@ def fitted(
 
 
 def nested(
-    grids: Mapping[str, Grid], voters: Sequence[str], X: pd.DataFrame, tracks: pd.DataFrame, folds: int, seed: int
+    grids: Mapping[str, Grid],
+    voters: Sequence[str],
+    X: pd.DataFrame,
+    tracks: pd.DataFrame,
+    folds: int,
+    repeats: int,
+    seed: int,
 ) -> pd.DataFrame:
     """Predict every song by models that were tuned and fitted without its artist (nested cross-validation).
 
@@ -215,19 +227,22 @@ def nested(
         As for `tune` and `fitted`; there are as many outer folds as inner ones.
     tracks : pd.DataFrame
         `songgenre.tables.TRACKS`, rows as in `X`.
+    repeats : int
+        How often, each time with other folds: which artists are in a fold together is luck.
 
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.PREDICTIONS` of all models, fold by fold.
+        `songgenre.tables.PREDICTIONS` of all models, fold by fold, repeat by repeat.
     """
     y, artist_groups = tracks["genre"], tracks["artist_group"]
-    outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     said = []
-    for learn, test in outer.split(X, y, artist_groups):
-        inner = X.iloc[learn], y.iloc[learn]
-        searches = dict(tune(grids, *inner, artist_groups.iloc[learn], folds, seed))
-        said.append(answers(fitted(searches, voters, *inner), X.iloc[test], tracks.iloc[test]))
+    for repeat in range(repeats):
+        outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        for learn, test in outer.split(X, y, artist_groups):
+            inner = X.iloc[learn], y.iloc[learn]
+            searches = dict(tune(grids, *inner, artist_groups.iloc[learn], folds, seed))
+            said.append(answers(fitted(searches, voters, *inner), X.iloc[test], tracks.iloc[test]))
     return pd.concat(said, ignore_index=True)
 
 

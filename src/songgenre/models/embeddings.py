@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
 
 from songgenre import audio
+from songgenre.compute import parallel_map, settings
 from songgenre.features.cache import Cache, Code, cached_map
 from songgenre.models import musicnn, weights
 from songgenre.paths import Project
-from songgenre.progress import track
-from songgenre.quiet import quiet_libraries
-
-with quiet_libraries():
-    import keras
 
 CODE = Code(
     sources=("audio.py", "models/musicnn.py"),
-    libraries=("keras", "librosa", "numpy", "soundfile", "soxr", "tensorflow"),
+    libraries=("librosa", "numpy", "soundfile", "soxr"),
 )
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+Network = Mapping[str, np.ndarray]
+"""The variables of a network, by name."""
 
 
 class Embedded(NamedTuple):
@@ -44,7 +38,7 @@ class Embedded(NamedTuple):
     tags: np.ndarray
 
 
-def networks(pretrained: Path) -> list[keras.Model]:
+def networks(pretrained: Path) -> list[Network]:
     """The pretrained networks.
 
     Parameters
@@ -57,10 +51,10 @@ def networks(pretrained: Path) -> list[keras.Model]:
     UserError
         If their weights are missing.
     """
-    return [musicnn.build(weights.load(pretrained, name)) for name in weights.NETWORKS]
+    return [weights.load(pretrained, name) for name in weights.NETWORKS]
 
 
-def embed(clip: audio.Clip, networks: Sequence[keras.Model]) -> Embedded:
+def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
     """Decode a clip and have the networks hear it.
 
     Raises
@@ -74,16 +68,16 @@ def embed(clip: audio.Clip, networks: Sequence[keras.Model]) -> Embedded:
 
 
 def embed_corpus(
-    tracks: pd.DataFrame, project: Project, networks: Sequence[keras.Model]
+    tracks: pd.DataFrame, project: Project, networks: Sequence[Network]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Embed every track that is not in the cache.
+    """Embed every track that is not in the cache, in parallel.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.TRACKS`.
     project : Project
-    networks : sequence of keras.Model
+    networks : sequence of mapping
         Of the function `networks`.
 
     Returns
@@ -94,7 +88,9 @@ def embed_corpus(
         Probability of each tag, the columns by network and tag, with the index of `tracks`.
     """
     cache = Cache(project, Embedded, {"weights": weights.MUSICNN.sha256}, CODE)
-    songs = list(cached_map(partial(embed, networks=networks), tracks, project.audio, cache, _here))
+    everywhere = partial(parallel_map, description="embeddings", anywhere=True)
+    folder = settings().audio or project.audio
+    songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
     embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
     embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())
     names = [(name, tag) for name in weights.NETWORKS for tag in musicnn.TAGS[name]]
@@ -125,6 +121,9 @@ def likeliest(tags: pd.DataFrame, n: int) -> pd.DataFrame:
 
 def plane(X: pd.DataFrame) -> np.ndarray:
     """The first two principal components of standardised embeddings [shape=(n_tracks, 2)]."""
+    from sklearn.decomposition import PCA
+    from sklearn.preprocessing import StandardScaler
+
     return np.asarray(PCA(2, svd_solver="full").fit_transform(StandardScaler().fit_transform(X)))
 
 
@@ -138,8 +137,3 @@ def columns() -> list[str]:
         for part, n in parts.items()
         for number in range(n)
     ]
-
-
-def _here(function: Callable[[Item], Result], items: Sequence[Item]) -> Generator[Result, None, None]:
-    """Apply a function to every item in this process, where the networks are."""
-    yield from track(map(function, items), "embeddings", total=len(items))

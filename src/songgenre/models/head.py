@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
-from sklearn.pipeline import Pipeline
 
 from songgenre.errors import UserError
 from songgenre.paths import replacing
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 SHIPPED = Path(__file__).parent / "pretrained" / "head.npz"
 
@@ -77,16 +80,19 @@ def save(head: Head, path: Path) -> None:
 
 
 def from_pipeline(model: Pipeline) -> Head:
-    """The scaling, the components, the linear classifier and its temperature as one product.
+    """The selection, the scaling, the components, the linear classifier and its temperature as one product.
 
     Parameters
     ----------
     model : Pipeline
         ``linear`` of `songgenre.models.classical.PIPELINES`, fitted to three genres or more.
     """
-    scaler, pca, calibrated = model[0], model[1], model[-1].calibrated_classifiers_[0]
+    selected, scaler, pca = model[0], model[1], model[2]
+    [calibrated] = model[3].calibrated_classifiers_
     linear, inverse_temperature = calibrated.estimator, calibrated.calibrators[0].beta_
-    weights = pca.components_.T @ linear.coef_.T / scaler.scale_[:, np.newaxis]
-    bias = linear.intercept_ - pca.mean_ @ pca.components_.T @ linear.coef_.T - scaler.mean_ @ weights
+    used = pca.components_.T @ linear.coef_.T / scaler.scale_[:, np.newaxis]
+    bias = linear.intercept_ - pca.mean_ @ pca.components_.T @ linear.coef_.T - scaler.mean_ @ used
+    weights = np.zeros((selected.n_features_in_, used.shape[1]))
+    weights[selected.get_support()] = used
     weights, bias = weights * inverse_temperature, bias * inverse_temperature
     return Head(tuple(map(str, model.classes_)), weights.astype(np.float32), bias.astype(np.float32))

@@ -15,14 +15,14 @@ CARD = Path(head.SHIPPED).parent / "MODEL_CARD.md"
 MODEL = "linear"
 
 
-def train_head(project: Project, shrinkage: Sequence[float], folds: int, seed: int) -> Path:
+def train_head(project: Project, shrinkage: Sequence[float], folds: int, repeats: int, seed: int) -> Path:
     """Train the head on the songs of a project and write it, with its card, into the package.
 
     Parameters
     ----------
     project : Project
         Whose stage ``transfer`` has run.
-    shrinkage, folds, seed
+    shrinkage, folds, repeats, seed
         See ``transfer`` in ``params.yaml``.
 
     Returns
@@ -34,13 +34,13 @@ def train_head(project: Project, shrinkage: Sequence[float], folds: int, seed: i
     X = tables.read(tables.EMBEDDINGS, project.embeddings).drop(columns="track_id")
     grids = {MODEL: {"shrinkage": shrinkage}}
     [(_, search)] = classical.tune(grids, X, tracks["genre"], tracks["artist_group"], folds, seed)
-    heard = classical.nested(grids, [], X, tracks, folds, seed)
+    heard = classical.nested(grids, [], X, tracks, folds, repeats, seed)
     head.save(head.from_pipeline(search.best_estimator_), head.SHIPPED)
-    CARD.write_text(card(tracks, heard, folds, seed))
+    CARD.write_text(card(tracks, heard, folds, repeats, seed))
     return CARD
 
 
-def card(tracks: pd.DataFrame, heard: pd.DataFrame, folds: int, seed: int) -> str:
+def card(tracks: pd.DataFrame, heard: pd.DataFrame, folds: int, repeats: int, seed: int) -> str:
     """The model card, in Markdown.
 
     Parameters
@@ -50,7 +50,7 @@ def card(tracks: pd.DataFrame, heard: pd.DataFrame, folds: int, seed: int) -> st
     heard : pd.DataFrame
         `songgenre.tables.PREDICTIONS` of each song, by a model that was tuned, fitted and calibrated without its
         artist.
-    folds, seed : int
+    folds, repeats, seed : int
     """
     y, genres = tracks["genre"], evaluation.genre_names(heard)
     metrics = evaluation.evaluate_all(heard, tracks, {MODEL: ("", "")}, seed)[MODEL]
@@ -63,7 +63,8 @@ def card(tracks: pd.DataFrame, heard: pd.DataFrame, folds: int, seed: int) -> st
     return f"""# The model that ships
 
 A linear discriminant analysis of the embedding of a song by the two networks of musicnn 0.1.0, which were trained on
-the Million Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It tells apart {", ".join(genres)}.
+the Million Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It tells apart
+{", ".join(genres)}.
 `head.npz` holds its weights, scaling and temperature included, and nothing of any song. At run time it needs the
 weights of the networks in `data/pretrained/`, which `dvc repro pretrained` fetches.
 
@@ -77,8 +78,8 @@ this project.
 ## Results
 
 Accuracy **{metrics.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists), by nested
-cross-validation in {folds} stratified folds that keep artists together: each song was judged by a model that was tuned,
-fitted and calibrated without its artist.
+cross-validation in {folds} stratified folds that keep artists together, {repeats} times with other folds: each song was
+judged by models that were tuned, fitted and calibrated without its artist.
 
 | genre | songs | artists | recall | F1 |
 | --- | ---: | ---: | ---: | ---: |

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbformat import NotebookNode
+
+from songgenre.errors import UserError
+from songgenre.paths import replacing
 
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
 
@@ -28,6 +33,36 @@ def clean(notebook: NotebookNode) -> NotebookNode:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return cleaned
+
+
+def clean_file(path: Path, check: bool = False) -> bool:
+    """Clean a notebook where it lies.
+
+    Parameters
+    ----------
+    path : Path
+    check : bool
+        Whether to leave it as it is.
+
+    Returns
+    -------
+    bool
+        Whether it was not clean.
+
+    Raises
+    ------
+    UserError
+        If there is no such notebook, or it cannot be read.
+    """
+    try:
+        before = path.read_text("utf-8")
+        after = nbformat.writes(clean(nbformat.reads(before, as_version=4))) + "\n"
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"Expected a notebook at {path}, but it cannot be read: {error}") from None
+    if after != before and not check:
+        with replacing(path) as partial:
+            partial.write_text(after, encoding="utf-8", newline="\n")
+    return after != before
 
 
 def normalise(executed: NotebookNode) -> NotebookNode:

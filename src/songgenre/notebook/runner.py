@@ -32,8 +32,9 @@ from songgenre.paths import Project, replacing
 from songgenre.secrecy import without_secrets
 
 LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
+KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+"""With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
 SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError")
-KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0"}
 
 
 def run(project: Project, name: str, console: Console) -> None:

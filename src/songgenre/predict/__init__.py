@@ -1,0 +1,1 @@
+"""Use a trained model: the genre of any song, window by window."""

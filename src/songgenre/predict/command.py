@@ -1,0 +1,108 @@
+"""What `songgenre predict` does, from what the user names to what is printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from rich.console import Console
+
+from songgenre.errors import UserError
+from songgenre.predict import answers, classifiers, songs
+from songgenre.predict.judging import Judgement, judge_all
+from songgenre.progress import say
+
+Form = Literal["text", "json", "csv"]
+
+
+def run(
+    sources: Sequence[str],
+    name: classifiers.Name,
+    threshold: float,
+    form: Form,
+    html: Path | None,
+    trust_changed_model: bool = False,
+) -> bool:
+    """Judge songs and print what the model says as it comes; what cannot be judged is told on the standard error.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        See `songgenre.predict.songs.find`.
+    name : str
+        Of the model, see `songgenre.predict.classifiers.load`.
+    threshold : float
+        An answer less probable than this is unsure.
+    form : str
+        ``"text"`` to read, ``"json"`` or ``"csv"``.
+    html : Path or None
+        Where to write a page.
+    trust_changed_model : bool
+        Whether to load a model of the project that is not what its stage wrote.
+
+    Returns
+    -------
+    bool
+        Whether every song was judged.
+
+    Raises
+    ------
+    UserError
+        If the model cannot be had, or has changed and is not trusted.
+    """
+    if not trust_changed_model:
+        classifiers.check(name)
+    failures: list[str] = []
+    judged: list[Judgement] = []
+
+    def fail(reason: str) -> None:
+        failures.append(reason)
+        say(reason)
+
+    with TemporaryDirectory() as temporary:
+        found = list(_found(sources, Path(temporary), fail))
+        lines = _lines(_judged(found, name, judged, fail), threshold, form)
+        for_reader = sys.stdout if not sys.stdout.isatty() else None
+        for line in lines:
+            print(line, file=for_reader, flush=True)
+        if html and judged:
+            from songgenre.predict import page
+
+            page.write(judged, threshold, html)
+    return not failures
+
+
+def _found(sources: Sequence[str], folder: Path, fail: Callable[[str], None]) -> Iterator[songs.Song]:
+    for source in sources:
+        try:
+            yield from songs.find(source, folder)
+        except UserError as error:
+            fail(str(error))
+
+
+def _judged(
+    found: Sequence[songs.Song], name: classifiers.Name, judged: list[Judgement], fail: Callable[[str], None]
+) -> Iterator[Judgement]:
+    """The judgements, which are kept in `judged`, too."""
+    for answer in judge_all(found, name):
+        if isinstance(answer, Judgement):
+            judged.append(answer)
+            yield answer
+        else:
+            fail(f"{answer.song.title}: {answer.reason}")
+
+
+def _lines(judgements: Iterable[Judgement], threshold: float, form: Form) -> Iterator[str]:
+    if form == "csv":
+        yield from answers.as_csv(judgements, threshold)
+    elif form == "json":
+        yield from (answers.as_json(judgement, threshold) for judgement in judgements)
+    else:
+        console = Console(highlight=False)
+        for judgement in judgements:
+            with console.capture() as captured:
+                console.print(answers.shown(judgement, threshold), soft_wrap=not console.is_terminal)
+            yield captured.get()

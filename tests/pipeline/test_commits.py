@@ -1,0 +1,69 @@
+"""What is checked before a commit, and what git shows of a notebook that was run."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+NOTEBOOK = "notebooks/08_evaluation.ipynb"
+
+
+@pytest.fixture
+def clone(fresh_clone: "Callable[[], Clone]") -> "Clone":
+    clone = fresh_clone()
+    clone.run("pre-commit", "install")
+    return clone
+
+
+def run_it(path: Path) -> None:
+    """Leave a notebook as an editor without the hook of `make lab` does."""
+    notebook = nbformat.read(path, as_version=4)
+    code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    code.execution_count = 3
+    code.outputs = [nbformat.v4.new_output("stream", text="3\n")]
+    notebook.metadata["language_info"]["version"] = "3.12.1"
+    nbformat.write(notebook, path)
+
+
+def test_everything_passes_as_it_is(clone: "Clone") -> None:
+    said = clone.run("pre-commit", "run", "--all-files")
+    assert said.count("Passed") == 5
+    assert clone.run("git", "status", "--porcelain") == ""
+
+
+def test_notebook_with_outputs_is_not_committed_but_cleaned(clone: "Clone") -> None:
+    before = (clone.root / NOTEBOOK).read_bytes()
+    run_it(clone.root / NOTEBOOK)
+    clone.run("git", "add", "--all")
+    with pytest.raises(AssertionError, match=r"notebooks without outputs\.+Failed"):
+        clone.run("git", "commit", "--message", "With outputs")
+    assert (clone.root / NOTEBOOK).read_bytes() == before
+
+
+def test_parameters_cell_that_differs_from_params_yaml_is_not_committed(clone: "Clone") -> None:
+    params = clone.root / "params.yaml"
+    params.write_text(params.read_text().replace("bootstrap_samples: 2000", "bootstrap_samples: 2001"))
+    clone.run("git", "add", "--all")
+    with pytest.raises(AssertionError, match=r"parameters cells as in params.yaml\.+Failed"):
+        clone.run("git", "commit", "--message", "Another parameter")
+
+
+def test_command_says_which_notebook_is_not_clean_and_cleans_it(clone: "Clone") -> None:
+    assert clone.run("songgenre", "notebook", "clean", "--check") == ""
+    run_it(clone.root / NOTEBOOK)
+    with pytest.raises(AssertionError, match=rf"{NOTEBOOK} is not clean\n\s*Error: Expected notebooks without outputs"):
+        clone.run("songgenre", "notebook", "clean", "--check", NOTEBOOK)
+    assert NOTEBOOK in clone.run("git", "diff", "--name-only")
+    assert clone.run("songgenre", "notebook", "clean").endswith(f"{NOTEBOOK} was cleaned\n")
+    assert clone.run("git", "diff", "--name-only") == ""
+
+
+def test_what_is_no_notebook_is_named(clone: "Clone") -> None:
+    (clone.root / "notebooks" / "09_broken.ipynb").write_text("{")
+    with pytest.raises(AssertionError, match=r"Error: Expected a notebook at .*09_broken\.ipynb"):
+        clone.run("songgenre", "notebook", "clean", "--check")

@@ -1,0 +1,45 @@
+"""The same pipeline, on the same machine but elsewhere and otherwise set, writes the same bytes."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+ELSEWHERE = {
+    "OMP_NUM_THREADS": "1",
+    "LC_ALL": "C",
+    "TZ": "Pacific/Auckland",
+    "PYTHONHASHSEED": "42",
+    "COLUMNS": "60",
+}
+
+
+@pytest.fixture(scope="module")
+def other(small_clone: "Callable[..., Clone]") -> "Clone":
+    """A clone of the same in another folder, built under other settings."""
+    other = small_clone("a folder with a space, and ümlauts")
+    other.run("dvc", "repro", umask=0o077, **ELSEWHERE)
+    return other
+
+
+def test_another_folder_and_other_settings_give_the_same_lock(small: "Clone", other: "Clone") -> None:
+    assert "identical: 10 stages" in small.run("songgenre", "reproduce", "--with", str(other.root))
+    assert (other.root / "dvc.lock").read_text() == (small.root / "dvc.lock").read_text()
+
+
+def test_what_is_changed_is_explained_with_what_follows(small: "Clone", other: "Clone") -> None:
+    params = other.root / "params.yaml"
+    params.write_text(params.read_text().replace("bootstrap_samples: 200", "bootstrap_samples: 300"))
+    other.run("dvc", "repro")
+    with pytest.raises(AssertionError) as told:
+        small.run("songgenre", "reproduce", "--with", str(other.root))
+    lines = [line.strip() for line in str(told.value).splitlines()]
+    assert "evaluation differs (evaluation.bootstrap_samples: 200 became 300)" in lines
+    assert "report differs (follows from evaluation)" in lines
+    assert "2 of 10 stages differ: evaluation, report" in lines
+    assert any(".ci95.0: " in line for line in lines)
+    assert any(line.startswith("cell ") for line in lines)
+    assert any(line.startswith("08_evaluation.html: line ") for line in lines)

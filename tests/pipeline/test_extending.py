@@ -1,0 +1,109 @@
+"""The recipes of docs/extending.md, followed to the letter in a clone that is built."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nbformat
+import pandas as pd
+import pytest
+
+from songgenre import tables
+from songgenre.paths import Project
+
+if TYPE_CHECKING:
+    from conftest import Clone
+
+PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
+
+
+def blocks(heading: str) -> list[str]:
+    """The code of a recipe, block by block."""
+    [recipe] = re.findall(rf"^## {heading}\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    return re.findall(r"^```\w+\n(.*?)^```$", recipe, re.MULTILINE | re.DOTALL)
+
+
+def insert(path: Path, code: str, after: str) -> None:
+    text = path.read_text()
+    assert text.count(after) == 1
+    path.write_text(text.replace(after, after + code))
+
+
+@pytest.fixture
+def clone(small: "Clone", tmp_path: Path) -> "Clone":
+    """A copy of the small clone, whose own package is used."""
+    shutil.copytree(small.root, tmp_path / "clone", symlinks=True)
+    clone = type(small)(tmp_path / "clone")
+    return clone
+
+
+def repro(clone: "Clone", stage: str) -> str:
+    return clone.run("dvc", "repro", stage, PYTHONPATH=str(clone.root / "src"))
+
+
+def test_model_is_tuned_and_compared(clone: "Clone") -> None:
+    imported, line, grid, literal = blocks("A model")
+    classical = clone.root / "src" / "songgenre" / "models" / "classical.py"
+    insert(
+        classical, imported, "from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedGroupKFold\n"
+    )
+    insert(classical, line, "PIPELINES: dict[str, Callable[[int], Pipeline]] = {\n")
+    insert(clone.root / "params.yaml", grid, "  grids: # the values that the grid search tries\n")
+    path = clone.root / "notebooks" / "05_sklearn.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    [cell] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    cell.source = cell.source.replace("grids = {\n", f"grids = {{\n{literal}")
+    nbformat.write(notebook, path)
+    repro(clone, "sklearn")
+    metrics = json.loads((clone.root / "reports" / "metrics" / "sklearn.json").read_text())
+    assert metrics["naive_bayes"]["accuracy"] > metrics["baseline"]["accuracy"]
+    assert (clone.root / "models" / "sklearn" / "naive_bayes.skops").is_file()
+
+
+def test_source_is_collected_and_cleaned(clone: "Clone") -> None:
+    module, case = blocks("A source")
+    sources = clone.root / "src" / "songgenre" / "sources"
+    (sources / "hum.py").write_text(module)
+    insert(
+        sources / "choice.py",
+        "from songgenre.sources.hum import Hum\n",
+        "from songgenre.sources.folder import Folder\n",
+    )
+    insert(sources / "choice.py", case, "    match source:\n")
+    params = clone.root / "src" / "songgenre" / "params.py"
+    params.write_text(params.read_text().replace('source: Literal["demo"', 'source: Literal["hum", "demo"'))
+    settings = clone.root / "params.yaml"
+    settings.write_text(settings.read_text().replace("  source: demo", "  source: hum"))
+    repro(clone, "wrangling")
+    tracks = tables.read(tables.TRACKS, Project(clone.root).tracks)
+    assert tracks["genre"].value_counts().to_dict() == {"hiss": 16, "hum": 16}
+    assert tracks["artist_group"].nunique() == 16
+
+
+def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
+    parameters, code, section, typed, stage = blocks("A notebook")
+    new = nbformat.v4
+    cells = [new.new_markdown_cell("# 09 Loudness\n\n*Which genre is the loudest?*", id="title")]
+    cells += [new.new_code_cell(parameters.rstrip(), id="parameters", metadata={"tags": ["parameters"]})]
+    cells += [new.new_code_cell(code.rstrip(), id="table")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new.new_notebook(cells=cells, metadata=kernel), clone.root / "notebooks" / "09_loudness.ipynb")
+    settings = clone.root / "params.yaml"
+    settings.write_text(f"{settings.read_text()}\n{section}")
+    params = clone.root / "src" / "songgenre" / "params.py"
+    insert(params, "    loudness: Loudness\n", "    evaluation: Evaluation\n")
+    params.write_text(
+        params.read_text().replace("class Evaluation(Section):", f"{typed}\n\nclass Evaluation(Section):")
+    )
+    insert(clone.root / "dvc.yaml", f"{stage}\n", "stages:\n")
+    repro(clone, "loudness")
+    page = (clone.root / "reports" / "html" / "09_loudness.html").read_text()
+    assert "Which genre is the loudest?" in page
+    project = Project(clone.root)
+    tracks = tables.read(tables.TRACKS, project.tracks)
+    loudness = tables.read(tables.DESCRIPTORS, project.descriptors).set_index("track_id")["rms_mean"]
+    by_genre: pd.Series = tracks["track_id"].map(loudness).groupby(tracks["genre"]).mean()
+    for genre, mean in by_genre.items():
+        assert re.search(rf"{genre}</th>.*?{mean:.3f}", page, re.DOTALL)

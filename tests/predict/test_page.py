@@ -1,0 +1,61 @@
+import base64
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+
+from songgenre.predict import page
+from songgenre.predict.judging import Judgement
+from songgenre.predict.songs import Song
+
+Make = Callable[..., BeautifulSoup]
+
+
+@pytest.fixture
+def song(tmp_path: Path, write_audio: Callable[..., Path], tone: Callable[..., np.ndarray]) -> Path:
+    return write_audio(tmp_path / "a <b> & c.wav", tone(1))
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Make:
+    def make(song: Song) -> BeautifulSoup:
+        windows = pd.DataFrame({"jazz": [0.25, 0.4], "rock": [0.75, 0.6]}, index=[5.0, 35.0])
+        page.write([Judgement(song, "soft_voting", windows, 30.0)], 0.5, tmp_path / "page.html")
+        return BeautifulSoup((tmp_path / "page.html").read_text(), "html.parser")
+
+    return make
+
+
+def test_page_shows_verdict_player_and_picture(song: Path, made: Make) -> None:
+    soup = made(Song(str(song), song))
+    assert soup.h2.get_text() == str(song)
+    assert soup.strong.get_text() == "rock 0.68"
+    assert base64.b64decode(soup.audio["src"].removeprefix("data:audio/wav;base64,")) == song.read_bytes()
+    assert soup.svg["role"] == "img"
+    assert soup.svg["aria-label"].endswith("0:05 rock 0.75, 0:35 rock 0.60.")
+    heights = [float(part["height"]) for part in soup.svg("rect")]
+    assert heights == pytest.approx([50, 150, 80, 120])
+    bottoms = [float(part["y"]) + float(part["height"]) for part in soup.svg("rect")]
+    assert bottoms == pytest.approx([210, 160, 210, 130])
+
+
+def test_page_asks_the_network_for_nothing(song: Path, made: Make) -> None:
+    soup = made(Song(str(song), song))
+    loaded = [tag.get("src") or tag.get("href") for tag in soup(["audio", "img", "link", "script", "iframe", "source"])]
+    assert loaded
+    assert all(address.startswith("data:") for address in loaded)
+    assert not re.search(r"url\(|@import", str(soup.style))
+
+
+def test_large_song_is_linked_not_embedded(song: Path, made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "MOST_EMBEDDED", 1000)
+    soup = made(Song(str(song), song))
+    assert soup.audio["src"] == soup.a["href"] == song.as_uri()
+    soup = made(Song("http://127.0.0.1/song.wav", song))
+    assert soup.audio is None
+    assert soup.a["href"] == "http://127.0.0.1/song.wav"
+    assert made(Song("-", song)).a is None
