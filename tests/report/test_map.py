@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import StandardScaler
 
 from songgenre import audio, excerpts
 from songgenre.evaluation import Metrics, write_metrics
@@ -139,9 +140,10 @@ def test_layout_does_not_depend_on_the_number_of_threads() -> None:
 
 
 def test_songs_alike_are_the_nearest_by_cosine_and_by_others() -> None:
-    X = two_clouds()
+    embeddings = two_clouds()
+    X = StandardScaler().fit_transform(embeddings)
     artists = [str(number % 10) for number in range(80)]
-    found = alike(X, artists, 3)
+    found = alike(embeddings, artists, 3)
     for row, artist in enumerate(artists):
         others = [other for other in range(80) if artists[other] != artist]
         reference = NearestNeighbors(n_neighbors=3, metric="cosine").fit(X[others]).kneighbors(X[[row]])[1][0]

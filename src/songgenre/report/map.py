@@ -17,7 +17,6 @@ import pandas as pd
 from matplotlib.colors import to_hex
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from songgenre import excerpts, tables
@@ -26,6 +25,7 @@ from songgenre.compute import parallel_map
 from songgenre.evaluation import confusion
 from songgenre.features.cache import Cache, Code, cached_map
 from songgenre.figures import genre_colours
+from songgenre.likeness import similarities, standardised
 from songgenre.notebook.html import names
 from songgenre.paths import Project
 from songgenre.report.models import Model, answers
@@ -142,21 +142,21 @@ def choose(tracks: pd.DataFrame, said: pd.DataFrame | None, most: int) -> pd.Dat
     return tracks.loc[chosen.sort_values()].reset_index(drop=True)
 
 
-def layout(X: np.ndarray) -> np.ndarray:
+def layout(embeddings: np.ndarray) -> np.ndarray:
     """Places on the map, where songs that sound alike are close together.
 
     The t-SNE of the first principal components: exact and in one thread, so that it is the same in every run.
 
     Parameters
     ----------
-    X : np.ndarray [shape=(n_songs, n_numbers)]
-        Standardised embeddings.
+    embeddings : np.ndarray [shape=(n_songs, n_numbers)]
 
     Returns
     -------
     np.ndarray [shape=(n_songs, 2), dtype=int]
         From left to right and from top to bottom, in units of the map.
     """
+    X = standardised(embeddings, embeddings)
     with threadpool_limits(1):
         components = PCA(min(50, *X.shape), svd_solver="full").fit_transform(X)
         perplexity = min(30.0, (len(X) - 1) / 3)
@@ -166,13 +166,13 @@ def layout(X: np.ndarray) -> np.ndarray:
     return np.asarray(places.round().astype(int))
 
 
-def alike(X: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
-    """The nearest songs by other artists, by the cosine of the angle between embeddings.
+def alike(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
+    """The nearest songs by other artists.
 
     Parameters
     ----------
-    X : np.ndarray [shape=(n_songs, n_numbers)]
-        Standardised embeddings.
+    embeddings : np.ndarray [shape=(n_songs, n_numbers)]
+        How near they are, `songgenre.likeness.similarities` says.
     artists : sequence of str
         Of each song.
     n : int
@@ -180,11 +180,10 @@ def alike(X: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(n_songs, n), dtype=int]
-        Rows of `X`, the nearest first; -1 where there are no more other artists' songs.
+        Rows of `embeddings`, the nearest first; -1 where there are no more other artists' songs.
     """
-    directions = X / np.linalg.norm(X, axis=1, keepdims=True)
     names = np.asarray(artists)
-    likeness = np.where(names[:, np.newaxis] == names, -np.inf, directions @ directions.T)
+    likeness = np.where(names[:, np.newaxis] == names, -np.inf, similarities(embeddings, embeddings))
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
     return np.where(np.isinf(np.take_along_axis(likeness, nearest, axis=1)), -1, nearest)
 
@@ -203,9 +202,9 @@ def picture(mel: np.ndarray) -> str:
 
 
 def _genres(project: Project, tracks: pd.DataFrame, said: pd.DataFrame | None) -> list[Genre]:
-    embeddings = tables.read(tables.EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
-    X = StandardScaler().fit_transform(embeddings.to_numpy(np.float64))
-    near = alike(X, tracks["artist_group"].tolist(), ALIKE)
+    heard = tables.read(tables.EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
+    embeddings = heard.to_numpy()
+    near = alike(embeddings, tracks["artist_group"].tolist(), ALIKE)
     ids = tracks["track_id"].to_numpy()
     predicted: dict[str, str] = {} if said is None else dict(zip(said["track_id"], said["predicted"], strict=True))
     pictures = _pictures(project, tracks)
@@ -221,7 +220,7 @@ def _genres(project: Project, tracks: pd.DataFrame, said: pd.DataFrame | None) -
             tuple(ids[nearest[nearest >= 0]]),
             pictures.get(track.track_id),
         )
-        for track, (x, y), nearest in zip(tracks.itertuples(), layout(X), near, strict=True)
+        for track, (x, y), nearest in zip(tracks.itertuples(), layout(embeddings), near, strict=True)
     ]
     colours = genre_colours(tracks["genre"])
     return [
