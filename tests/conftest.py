@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from ruamel.yaml import YAML
 
+from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.evaluation import Metrics
 from songgenre.models import weights
+from songgenre.paths import Project
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {
@@ -133,6 +136,58 @@ def melody() -> Callable[..., np.ndarray]:
         return 0.2 * np.concatenate([np.exp(-6 * t) * note for note in notes])[: round(seconds * sample_rate)]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def write_corpus(
+    write_audio: Callable[..., Path], tone: Callable[..., np.ndarray]
+) -> Callable[[Project], pd.DataFrame]:
+    """Give a project twelve songs of two genres, as its stages would leave them; says which."""
+
+    def write(project: Project) -> pd.DataFrame:
+        numbers = np.arange(12)
+        genres = np.where(numbers % 2, "hip-hop", "classical")
+        ids = [f"demo-{number:012x}" for number in numbers]
+        tracks = pd.DataFrame(
+            {
+                "track_id": ids,
+                "audio_path": [f"{track_id}.wav" for track_id in ids],
+                "sha256": [f"{number:064x}" for number in numbers],
+                "genre": genres,
+                "title": ["<b>Loud</b> & clear", None, *(f"Song {number}" for number in numbers[2:])],
+                "artist": [None, *(f"Artist {number // 4}" for number in numbers[1:])],
+                "artist_group": [f"artist {number // 4}" for number in numbers],
+                "collection": "demo",
+                "duration_s": 12.0,
+                "sample_rate": 22_050,
+                "channels": 1,
+                "clip_start_s": 0.0,
+                "clip_duration_s": 12.0,
+                "split": "test",
+            }
+        )
+        for number, name in enumerate(tracks["audio_path"]):
+            write_audio(project.audio / name, tone(12, frequency=220 + 20 * number))
+        rng = np.random.default_rng(0)
+        heard = rng.normal(size=(12, 8)) + 6 * (numbers % 2)[:, np.newaxis]
+        embeddings = pd.DataFrame(heard.astype(np.float32)).add_prefix("MSD_").assign(track_id=ids)
+        mel_index = pd.DataFrame(
+            {"track_id": ids, "row": numbers, "sample_rate": 22_050, "hop_length": 512, "db_max": 0.0, "db_range": 80.0}
+        )
+        said = np.where(numbers == 3, "classical", genres)
+        predictions = pd.DataFrame({"track_id": ids, "model": "svm", "genre": genres, "predicted": said})
+        for genre in ("classical", "hip-hop"):
+            predictions[f"p_{genre}"] = np.where(said == genre, 0.9, 0.1)
+        excluded = pd.DataFrame({"track_id": ["demo-silent"], "reason": "silent", "detail": "its level is -200 dB"})
+        tables.write(tracks, tables.TRACKS, project.tracks)
+        tables.write(excluded, tables.EXCLUDED, project.excluded)
+        tables.write(embeddings, tables.EMBEDDINGS, project.embeddings)
+        tables.write(mel_index, tables.MEL_INDEX, project.mel_index)
+        tables.write(predictions, tables.PREDICTIONS, project.predictions("sklearn"))
+        np.save(project.mel, rng.integers(0, 256, size=(12, 32, 517), dtype=np.uint8))
+        return tracks
+
+    return write
 
 
 @pytest.fixture(scope="session")

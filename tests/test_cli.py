@@ -172,3 +172,19 @@ def test_colours_are_for_a_terminal_that_wants_them(arguments: tuple[str, ...], 
     coloured = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|9[0-7])m")
     assert coloured.search(on_a_terminal(*arguments, cwd=tmp_path))
     assert not coloured.search(on_a_terminal(*arguments, cwd=tmp_path, NO_COLOR="1"))
+
+
+def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(project: Project) -> None:
+    def export(*options: str) -> "subprocess.CompletedProcess[str]":
+        command = [*SONGGENRE, "report", "export", *options]
+        return subprocess.run(
+            command, cwd=project.root, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True, check=False
+        )
+
+    assert build(project).returncode == 0
+    assert export("--to", "copy").returncode == 0
+    assert (project.root / "copy" / "index.html").read_bytes() == (project.html / "index.html").read_bytes()
+    ended = export()
+    assert ended.returncode == 1
+    assert "--to FILE.zip or --pdf FILE" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -17,18 +17,6 @@ SQUARE = [[1, 1], [1, 0.9], [-1, 1], [1, -1], [-1, -1], [-1, -0.9]]
 """By their directions from the centre: 0 and 1 are neighbours, and so are 4 and 5."""
 
 
-def test_similarity_is_the_cosine_after_standardising() -> None:
-    X = np.array([[0.0, 10.0], [2.0, 10.0], [0.0, 30.0], [2.0, 30.0]])
-    found = similar.similarities(X, np.array([2.0, 30.0]))
-    np.testing.assert_allclose(found, [-1, 0, 0, 1], atol=1e-12)
-    np.testing.assert_allclose(similar.similarities(X, X)[3], found, atol=1e-12)
-
-
-def test_a_number_that_is_always_the_same_tells_nothing() -> None:
-    X = np.array([[0.0, 7.0], [2.0, 7.000001]])
-    np.testing.assert_allclose(similar.similarities(X, X), [[1, -1], [-1, 1]])
-
-
 def test_precision_of_a_case_counted_by_hand() -> None:
     """Of 0 and 1 it is the other, of 4 and 5 as well; of 2 it is 0, and of 3 it is 4.
 

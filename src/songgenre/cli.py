@@ -173,9 +173,34 @@ def notebook_clean(
 @report.command("build")
 def report_build() -> None:
     """Build the report site from the executed notebooks and the metrics."""
-    from songgenre import report as site
+    from songgenre.report import site
 
     typer.echo(site.build(project()))
+
+
+@report.command("export")
+def report_export(
+    to: Annotated[Path | None, typer.Option(help="A new folder, or a file that ends in .zip.")] = None,
+    pdf: Annotated[Path | None, typer.Option(help="Print all pages into this file, with Chromium.")] = None,
+) -> None:
+    """Take the report site along: a copy with its excerpts of the songs, a zip to mail, a PDF to print."""
+    from songgenre.report import export
+
+    if to is None and pdf is None:
+        raise UserError("Expected --to FOLDER, --to FILE.zip or --pdf FILE, but got neither.")
+    if to is not None:
+        export.export(project(), to)
+    if pdf is not None:
+        export.print_pdf(project(), pdf)
+
+
+@report.command("slides")
+def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] = Path("slides.html")) -> None:
+    """Write the story as slides: one file that needs no network."""
+    from songgenre.report import slides
+
+    slides.write_slides(project(), to)
+    typer.echo(to.resolve())
 
 
 @report.command("cards")

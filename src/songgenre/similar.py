@@ -12,11 +12,10 @@ from rich.table import Table
 
 from songgenre import audio, tables
 from songgenre.errors import UserError
+from songgenre.likeness import similarities
 from songgenre.paths import Project
 
 N_NEAREST = 10
-ROUNDING = 1e-4
-"""A number whose standard deviation is less than this is always the same, but for how it was rounded."""
 
 
 def shown(found: pd.DataFrame) -> Table:
@@ -64,29 +63,6 @@ def nearest(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFrame:
     with path.open("rb") as file:
         itself = tracks["sha256"] == hashlib.file_digest(file, "sha256").hexdigest()
     return found[~itself].nlargest(n, "similarity").reset_index(drop=True)
-
-
-def similarities(corpus: np.ndarray, heard: np.ndarray) -> np.ndarray:
-    """Cosine of the angle between a song and each of a corpus, all standardised as the corpus is.
-
-    Parameters
-    ----------
-    corpus : np.ndarray [shape=(n_tracks, n_numbers)]
-    heard : np.ndarray [shape=(n_numbers,)] or [shape=(n_songs, n_numbers)]
-
-    Returns
-    -------
-    np.ndarray [shape=(n_tracks,)] or [shape=(n_songs, n_tracks)]
-        -1 to 1.
-    """
-    corpus = corpus.astype(float)
-    mean, spread = corpus.mean(axis=0), corpus.std(axis=0)
-    spread[spread < ROUNDING] = np.inf
-    return _directions((heard - mean) / spread) @ _directions((corpus - mean) / spread).T
-
-
-def _directions(X: np.ndarray) -> np.ndarray:
-    return X / np.maximum(np.linalg.norm(X, axis=-1, keepdims=True), np.finfo(float).tiny)
 
 
 def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:

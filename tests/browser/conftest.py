@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
+AXE = "4.14.1"
 OFFLINE = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
@@ -63,3 +66,17 @@ def complaints(page: Page) -> list[str]:
     page.on("console", listen)
     page.on("pageerror", lambda error: heard.append(str(error)))
     return heard
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script of axe-core, which knows what makes a page hard to use for some."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("No npm found, with which axe-core is installed")
+    folder = tmp_path_factory.mktemp("axe")
+    command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), f"axe-core@{AXE}"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        pytest.skip(f"npm could not install axe-core: {ended.stderr.strip()[-200:]}")
+    return folder / "node_modules" / "axe-core" / "axe.min.js"

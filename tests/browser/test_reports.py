@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,11 +22,20 @@ from playwright.sync_api import Page, expect
 
 from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
-from songgenre.report import build
+from songgenre.report.site import build
 
+PIPELINE = """
+stages:
+  eda: {cmd: songgenre notebook run 03_eda, desc: Look, outs: [a]}
+  features: {cmd: songgenre notebook run 04_features, desc: Describe, outs: [b]}
+  sklearn: {cmd: songgenre notebook run 05_sklearn, desc: Learn, deps: [b], outs: [c]}
+  evaluation: {cmd: songgenre notebook run 08_evaluation, desc: Compare, deps: [a, c], outs: [d]}
+  report: {cmd: songgenre report build, desc: Show, deps: [d]}
+"""
 NAMES = ["03_eda", "04_features", "05_sklearn", "08_evaluation"]
 WAITING = "08_evaluation"
-REPORTS = ["index", *NAMES]
+REPORTS = ["index", *NAMES, "map"]
+UNRECORDED = [WAITING, "map"]
 RUNS = "logs/provenance.js"
 LOG = {
     "commit": "0123456789ab, and changes that were not committed",
@@ -71,8 +80,9 @@ def written(path: Path, title: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def front(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[[Project], pd.DataFrame]) -> Path:
     project = Project(tmp_path_factory.mktemp("project"))
+    (project.root / "dvc.yaml").write_text(PIPELINE)
     for name in NAMES:
         written(project.notebooks / f"{name}.ipynb", f"The title of {name}")
         if name != WAITING:
@@ -92,7 +102,8 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
         model_hash="1" * 12,
     )
     baseline = score.model_copy(update={"accuracy": 0.2, "ci95": (0.1, 0.3)})
-    write_metrics({"baseline": baseline, "a_model_with_quite_a_long_name": score}, project.metrics("sklearn"))
+    write_metrics({"baseline": baseline, "svm": score}, project.metrics("sklearn"))
+    write_corpus(project)
     project.log("03_eda").parent.mkdir()
     project.log("03_eda").write_text(json.dumps(LOG))
     return build(project)
@@ -111,7 +122,7 @@ def test_a_page_asks_for_nothing_but_itself_and_how_the_runs_went(
     page: Page, site: str, name: str, requests: list[str], complaints: list[str]
 ) -> None:
     page.goto(f"{site}/{name}.html", wait_until="networkidle")
-    assert requests == [f"{site}/{name}.html", *([] if name == WAITING else [site.replace("html", RUNS)])]
+    assert requests == [f"{site}/{name}.html", *([] if name in UNRECORDED else [site.replace("html", RUNS)])]
     assert not complaints
 
 
@@ -119,20 +130,22 @@ def test_a_page_asks_for_nothing_but_itself_and_how_the_runs_went(
 def test_a_page_opens_from_disk(page: Page, front: Path, name: str, requests: list[str], complaints: list[str]) -> None:
     address = front.with_name(f"{name}.html").as_uri()
     page.goto(address, wait_until="networkidle")
-    assert requests == [address, *([] if name == WAITING else [(front.parents[1] / RUNS).as_uri()])]
+    assert requests == [address, *([] if name in UNRECORDED else [(front.parents[1] / RUNS).as_uri()])]
     assert not complaints
     expect(page.locator("h1")).to_be_visible()
 
 
 def test_links_lead_to_every_report_and_back(page: Page, site: str) -> None:
     page.goto(f"{site}/index.html")
-    for place in (".reports", ".line", ".cards"):
+    for place in (".reports", ".pipeline.beside", ".cards"):
         for name in NAMES:
             page.locator(f'{place} a[href="{name}.html"]').click()
             expect(page).to_have_url(f"{site}/{name}.html")
             expect(page.locator(".reports [aria-current=page]")).to_have_attribute("href", f"{name}.html")
             page.locator("a.home").click()
             expect(page).to_have_url(f"{site}/index.html")
+    page.locator('.reports a[href="map.html"]').click()
+    expect(page.locator(".reports [aria-current=page]")).to_have_attribute("href", "map.html")
 
 
 def test_reports_follow_each_other(page: Page, site: str) -> None:
@@ -142,6 +155,11 @@ def test_reports_follow_each_other(page: Page, site: str) -> None:
     expect(page).to_have_url(f"{site}/04_features.html")
     page.locator("a[rel=prev]").click()
     expect(page).to_have_url(f"{site}/03_eda.html")
+    page.goto(f"{site}/{NAMES[-1]}.html")
+    page.locator("a[rel=next]").click()
+    expect(page).to_have_url(f"{site}/map.html")
+    page.locator("a[rel=prev]").click()
+    expect(page).to_have_url(f"{site}/{NAMES[-1]}.html")
 
 
 def test_contents_scroll_to_their_section(page: Page, site: str) -> None:
@@ -173,7 +191,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Page, site: s
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 1360])
-@pytest.mark.parametrize("name", ["index", "03_eda", WAITING])
+@pytest.mark.parametrize("name", ["index", "03_eda", WAITING, "map"])
 def test_no_page_is_wider_than_the_screen(page: Page, site: str, name: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 700})
     page.goto(f"{site}/{name}.html")
@@ -184,7 +202,7 @@ def test_no_page_is_wider_than_the_screen(page: Page, site: str, name: str, widt
 def test_a_wide_table_scrolls_by_keyboard(page: Page, site: str) -> None:
     page.set_viewport_size({"width": 375, "height": 700})
     page.goto(f"{site}/03_eda.html")
-    table = page.get_by_role("region", name="Table")
+    table = page.get_by_role("region", name="Table 1")
     table.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.scroll').scrollLeft > 0")
@@ -241,3 +259,47 @@ def test_a_copy_of_a_page_says_that_nothing_is_recorded(page: Page, front: Path,
     expect(foot).to_contain_text("git checkout COMMIT" if name == "03_eda" else "What made this page")
     assert failures == []
     expect(page.locator("h1")).to_be_visible()
+
+
+def test_the_graph_says_what_each_stage_took_and_fits_the_screen(page: Page, front: Path) -> None:
+    for width, shown, hidden in ((1360, ".beside", ".below"), (390, ".below", ".beside")):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.goto(front.as_uri())
+        expect(page.locator(f".pipeline{hidden}")).to_be_hidden()
+        nodes = page.locator(f".pipeline{shown} a")
+        assert ["".join((node.text_content() or "").split()) for node in nodes.all()] == [
+            "03eda12s",
+            "04features",
+            "05sklearn",
+            "08evaluationnotrunyet",
+            "report",
+        ]
+
+
+def test_the_graph_can_be_walked_by_keyboard(page: Page, site: str) -> None:
+    page.goto(f"{site}/index.html")
+    page.locator(".pipeline.beside a").first.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{site}/04_features.html")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_no_page_is_large(front: Path, name: str) -> None:
+    assert front.with_name(f"{name}.html").stat().st_size < 5_000_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_axe_finds_nothing_serious(page: Page, front: Path, axe: Path, name: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(front.with_name(f"{name}.html").as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    if name == "map":
+        page.locator(".play").first.click()
+    page.add_script_tag(path=axe)
+    found = page.evaluate(
+        "axe.run().then(result => result.violations.map(({id, impact, nodes}) => "
+        "({id, impact, where: nodes.map(node => node.html)})))"
+    )
+    assert [each for each in found if each["impact"] in ("serious", "critical")] == []

@@ -66,7 +66,7 @@ def test_the_same_notebook_gives_the_same_bytes_wherever_it_lies(tmp_path: Path)
 
 def test_navigation_lists_every_report_and_marks_the_current_one(tmp_path: Path) -> None:
     navigation = rendered(tmp_path, new_markdown_cell("# Title")).select_one("nav.reports")
-    assert [link["href"] for link in navigation("a")] == ["01_scraping.html", "02_wrangling.html"]
+    assert [link["href"] for link in navigation("a")] == ["01_scraping.html", "02_wrangling.html", "map.html"]
     assert [link["href"] for link in navigation("a", {"aria-current": "page"})] == ["02_wrangling.html"]
 
 

@@ -17,14 +17,14 @@ from rich.console import Console
 
 from songgenre.notebook import provenance, runner
 from songgenre.paths import Project
-from songgenre.report import build
+from songgenre.report.site import build
 
 ROOT = Path(__file__).parents[2]
 STAGES = """
 stages:
   eda:
     cmd: songgenre notebook run 03_eda
-    deps: [data/clean/tracks.parquet, data/raw/audio, notebooks/03_eda.ipynb, src/songgenre]
+    deps: [data/clean/excluded.parquet, data/raw/audio, notebooks/03_eda.ipynb, src/songgenre]
     params: [eda]
     outs: [models/eda, reports/notebooks/03_eda.ipynb]
 """
@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "dvc.yaml").write_text(STAGES)
     (tmp_path / "data" / "raw" / "audio").mkdir(parents=True)
     (tmp_path / "data" / "clean").mkdir()
-    (tmp_path / "data" / "clean" / "tracks.parquet").write_text("tracks")
+    (tmp_path / "data" / "clean" / "excluded.parquet").write_text("tracks")
     (tmp_path / "notebooks").mkdir()
     parameters = new_code_cell(
         "compared_genres = ['hip-hop', 'classical']\nsongs_per_genre = 3", metadata={"tags": ["parameters"]}
@@ -73,12 +73,12 @@ def sha256(text: str) -> str:
 def test_executed_notebook_and_its_page_say_what_they_were_made_from(project: Project) -> None:
     run(project)
     made = nbformat.read(project.executed("03_eda"), as_version=4).metadata.songgenre
-    assert made.inputs == {"data/clean/tracks.parquet": sha256("tracks")}
+    assert made.inputs == {"data/clean/excluded.parquet": sha256("tracks")}
     assert made.models == {"models/eda/a": sha256("a model")}
     assert made.packages["numpy"] == version("numpy")
     foot = BeautifulSoup((project.html / "03_eda.html").read_text("utf-8"), "html.parser").select_one("footer.made")
     said = " ".join(foot.get_text().split())
-    assert f"data/clean/tracks.parquet {sha256('tracks')}" in said
+    assert f"data/clean/excluded.parquet {sha256('tracks')}" in said
     assert f"models/eda/a {sha256('a model')}" in said
     assert f"tensorflow {version('tensorflow')}" in said
     assert "songs_per_genre = 3" in said

@@ -197,11 +197,18 @@ def tell(html: str) -> Story:
         image["alt"] = title or "Figure"
     for block in soup("pre"):
         block["tabindex"] = "0"
-    for table in soup("table"):
+    for number, table in enumerate(soup("table"), start=1):
         _align(table)
-        table.wrap(_scrollable(soup))
-    sections = tuple(_anchor(soup))
+        for corner in table("th"):
+            corner.name = "th" if _text(corner) else "td"
+        table.wrap(_scrollable(soup, number))
+    sections = tuple(_anchored(soup))
     return Story(title, _text(paragraph), sections, Markup(soup))
+
+
+def anchor(text: str) -> str:
+    """A text as the name of a place on a page, such as ``hip-hop``."""
+    return re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
 
 
 def _exporter() -> HTMLExporter:
@@ -237,24 +244,24 @@ def _text(tag: Tag | None) -> str:
     return " ".join(tag.get_text().split()) if tag else ""
 
 
-def _anchor(soup: BeautifulSoup) -> list[Section]:
+def _anchored(soup: BeautifulSoup) -> list[Section]:
     """Give every heading an id of its own, and list those of the second level."""
     taken = {"content"}
     sections = []
     for heading in soup(["h2", "h3", "h4"]):
         title = _text(heading)
-        slug = re.sub(r"\W+", "-", title.lower()).strip("-") or "section"
-        repeats = (f"{slug}-{number}" for number in count(2))
-        anchor = next(candidate for candidate in chain([slug], repeats) if candidate not in taken)
-        taken.add(anchor)
-        heading["id"] = anchor
+        repeats = (f"{anchor(title)}-{number}" for number in count(2))
+        free = next(candidate for candidate in chain([anchor(title)], repeats) if candidate not in taken)
+        taken.add(free)
+        heading["id"] = free
         if heading.name == "h2":
-            sections.append(Section(anchor, title))
+            sections.append(Section(free, title))
     return sections
 
 
-def _scrollable(soup: BeautifulSoup) -> Tag:
-    return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": "Table", "tabindex": "0"})
+def _scrollable(soup: BeautifulSoup, number: int) -> Tag:
+    label = f"Table {number}"
+    return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
 
 
 def _align(table: Tag) -> None:

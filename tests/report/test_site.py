@@ -13,8 +13,18 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from songgenre.errors import UserError
 from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
-from songgenre.report import build, models
+from songgenre.report.models import models
+from songgenre.report.site import build
 
+PIPELINE = """
+stages:
+  features: {cmd: songgenre notebook run 04_features, desc: Describe, outs: [a]}
+  sklearn: {cmd: songgenre notebook run 05_sklearn, desc: Learn, deps: [a], outs: [b]}
+  weights: {cmd: songgenre pretrained fetch, desc: Fetch, outs: [c]}
+  cnn: {cmd: songgenre notebook run 06_cnn, desc: See, deps: [a, c], outs: [d]}
+  evaluation: {cmd: songgenre notebook run 08_evaluation, desc: Compare, deps: [b, d], outs: [e]}
+  report: {cmd: songgenre report build, desc: Show, deps: [a, b, e]}
+"""
 STAGES = ["04_features", "05_sklearn", "06_cnn", "08_evaluation"]
 
 
@@ -27,6 +37,7 @@ def notebook(path: Path, title: str) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     project = Project(tmp_path)
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
     for name in STAGES:
         notebook(project.notebooks / f"{name}.ipynb", f"About {name}")
     return project
@@ -48,9 +59,10 @@ def words(tag: Tag) -> str:
 def test_every_notebook_has_a_page_and_a_card(project: Project) -> None:
     execute(project, *STAGES)
     cards = front(project).select(".card")
-    assert sorted(path.name for path in project.html.iterdir()) == [f"{name}.html" for name in STAGES] + ["index.html"]
-    assert [card.a["href"] for card in cards] == [f"{name}.html" for name in STAGES]
-    assert [card.h3.get_text() for card in cards] == [f"About {name}" for name in STAGES]
+    pages = [f"{name}.html" for name in STAGES]
+    assert sorted(path.name for path in project.html.iterdir()) == [*pages, "index.html", "map.html"]
+    assert [card.a["href"] for card in cards] == [*pages, "map.html"]
+    assert [card.h3.get_text() for card in cards] == [*(f"About {name}" for name in STAGES), "Listen"]
     assert words(cards[0]) == "04_features About 04_features What does About 04_features tell?"
 
 
@@ -114,7 +126,8 @@ def test_genres_of_the_best_model_are_listed_easiest_first(
 def test_a_stage_that_has_not_run_says_so(project: Project) -> None:
     execute(project, "04_features")
     soup = front(project)
-    assert [words(stop.select_one(".stop")) for stop in soup.select(".line .waiting")] == ["05", "06", "08"]
+    waiting = soup.select_one(".pipeline").select(".waiting")
+    assert [words(node.select_one(".number")) for node in waiting] == ["05", "06", "08"]
     assert len(soup.select(".card .state")) == 3
     pending = BeautifulSoup((project.html / "06_cnn.html").read_text("utf-8"), "html.parser")
     assert "This stage has not run yet." in words(pending.main)
@@ -133,6 +146,7 @@ def test_a_baseline_alone_is_no_answer(project: Project, measured: Callable[[flo
 
 
 def test_a_project_without_notebooks_has_a_front_page(tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").write_text("stages: {}")
     assert front(Project(tmp_path)).h1.get_text() == "Which genre is this song?"
 
 

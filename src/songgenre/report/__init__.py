@@ -1,0 +1,1 @@
+"""The report site, and what is made of it to take along."""

@@ -1,0 +1,128 @@
+"""The report site to take along: a copy, a zip to mail, a PDF to print."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+from songgenre.errors import UserError
+from songgenre.notebook.html import names
+from songgenre.paths import Project, replacing
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time of all files in a zip, so that the same site gives the same bytes."""
+
+
+def export(project: Project, to: Path) -> None:
+    """Copy the site into a new folder, or into a zip if that is how the name ends.
+
+    Parameters
+    ----------
+    project : Project
+    to : Path
+        A zip is replaced; a folder must not be there yet, or be empty.
+
+    Raises
+    ------
+    UserError
+        If there is no site, or the folder holds something.
+    """
+    _check(project)
+    if to.suffix.lower() == ".zip":
+        with replacing(to) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(path for path in project.html.rglob("*") if path.is_file()):
+                entry = zipfile.ZipInfo(f"{to.stem}/{file.relative_to(project.html).as_posix()}", EPOCH)
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+    elif to.exists() and (not to.is_dir() or any(to.iterdir())):
+        raise UserError(f"Expected {to} to be a new or empty folder, but something is there. Name another.")
+    else:
+        with replacing(to) as partial:
+            shutil.copytree(project.html, partial, copy_function=shutil.copyfile)
+
+
+def print_pdf(project: Project, to: Path) -> None:
+    """Print all pages into one PDF, with Chromium.
+
+    Parameters
+    ----------
+    project : Project
+    to : Path
+
+    Raises
+    ------
+    UserError
+        If there is no site, no Chromium, or it fails.
+    """
+    _check(project)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise UserError(
+            f"Expected one of {', '.join(BROWSERS)} to print with, but none is installed. "
+            "On Debian: apt-get install chromium. Or open the pages in any browser and print them there."
+        )
+    with tempfile.TemporaryDirectory() as folder, replacing(to) as partial:
+        book = Path(folder) / "book.html"
+        book.write_text(bound(project), "utf-8")
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}"]
+        ended = subprocess.run(
+            [browser, *options, f"--print-to-pdf={partial.resolve()}", book.as_uri()],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if not partial.is_file():
+            raise UserError(f"Expected {browser} to print {to}, but it ended with {ended.stderr.strip()[-500:]!r}.")
+
+
+def bound(project: Project) -> str:
+    """All pages as one, whose links lead to each other.
+
+    Parameters
+    ----------
+    project : Project
+
+    Returns
+    -------
+    str
+        HTML.
+    """
+    pages = ["index", *names(project), "map"]
+    book = BeautifulSoup((project.html / "map.html").read_text("utf-8"), "html.parser")
+    for element in book.select("body > *"):
+        element.decompose()
+    for page in pages:
+        soup = BeautifulSoup((project.html / f"{page}.html").read_text("utf-8"), "html.parser")
+        for element in soup(["script", "audio"]):
+            element.decompose()
+        for element in soup(id=True):
+            element["id"] = f"{page}--{element['id']}"
+        for link in soup("a", href=True):
+            link["href"] = _inner(str(link["href"]), page)
+        for main in soup("main"):
+            main["id"] = page
+            main["style"] = "" if page == pages[0] else "break-before: page"
+            book.body.append(main)  # type: ignore[union-attr]
+    return str(book)
+
+
+def _check(project: Project) -> None:
+    if not (project.html / "index.html").is_file():
+        raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
+
+
+def _inner(href: str, page: str) -> str:
+    """Where a link of a page leads when all pages are one."""
+    match = re.fullmatch(r"(?:([\w.%-]+)\.html)?(?:#(.+))?", href)
+    if not match:
+        return href
+    target, anchor = match[1] or page, match[2]
+    return f"#{target}--{anchor}" if anchor else f"#{target}"

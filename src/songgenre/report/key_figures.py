@@ -1,0 +1,76 @@
+"""The one number of each notebook that its card shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet
+
+from songgenre import tables
+from songgenre.paths import Project
+from songgenre.report.models import BASELINE, Model
+
+
+class Figure(NamedTuple):
+    """A number and what it counts."""
+
+    number: str
+    words: str
+
+
+def figure(project: Project, name: str, models: Sequence[Model]) -> Figure | None:
+    """The key figure of a notebook.
+
+    Parameters
+    ----------
+    project : Project
+        Whose tables are counted.
+    name : str
+        Of the notebook, such as ``02_wrangling``.
+    models : sequence of Model
+        The most accurate first.
+
+    Returns
+    -------
+    Figure or None
+        None where what it is counted from is missing.
+    """
+    word = name.partition("_")[2]
+    if word in _COUNTED:
+        files, count = _COUNTED[word]
+        paths = files(project)
+        return count(*paths) if all(path.is_file() for path in paths) else None
+    best = next((model for model in models if word in (model.stage, "evaluation") and model.name != BASELINE), None)
+    if best is None:
+        return None
+    return Figure(f"{100 * best.score.accuracy:.0f} %", f"of the test songs right: {best.words}")
+
+
+def _collected(catalogue: Path) -> Figure:
+    songs = tables.read(tables.CATALOGUE, catalogue)
+    return Figure(f"{songs['audio_path'].notna().sum():,}", f"of {len(songs):,} songs collected")
+
+
+def _used(tracks: Path, excluded: Path) -> Figure:
+    used, unused = tables.read(tables.TRACKS, tracks), tables.read(tables.EXCLUDED, excluded)
+    return Figure(f"{len(used):,}", f"of {len(used) + len(unused):,} songs used")
+
+
+def _artists(tracks: Path) -> Figure:
+    songs = tables.read(tables.TRACKS, tracks)
+    return Figure(f"{songs['artist_group'].nunique():,}", f"artists of {songs['genre'].nunique()} genres")
+
+
+def _numbers(descriptors: Path) -> Figure:
+    names = pyarrow.parquet.read_schema(descriptors).names
+    return Figure(f"{sum(name != 'track_id' for name in names):,}", "numbers per song")
+
+
+_COUNTED: dict[str, tuple[Callable[[Project], Sequence[Path]], Callable[..., Figure]]] = {
+    "scraping": (lambda project: [project.catalogue], _collected),
+    "wrangling": (lambda project: [project.tracks, project.excluded], _used),
+    "eda": (lambda project: [project.tracks], _artists),
+    "features": (lambda project: [project.descriptors], _numbers),
+}

@@ -1,0 +1,191 @@
+"""The pipeline as a drawn graph: its stages in columns, each after those that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ruamel.yaml import YAML
+
+RUN = "songgenre notebook run "
+BESIDE, BELOW = "beside", "below"
+
+Point = tuple[float, float]
+
+
+class Step(NamedTuple):
+    """A stage of ``dvc.yaml``.
+
+    Parameters
+    ----------
+    name, about : str
+        What it is called, and what it does.
+    notebook : str or None
+        The notebook that it runs, such as ``06_cnn``.
+    after : tuple of str
+        Stages whose outputs it needs, without those that one of these needs anyway.
+    """
+
+    name: str
+    about: str
+    notebook: str | None
+    after: tuple[str, ...]
+
+
+class Node(NamedTuple):
+    """A step and the middle of its box."""
+
+    step: Step
+    x: float
+    y: float
+
+
+class Drawing(NamedTuple):
+    """The graph in the user units of an SVG.
+
+    Parameters
+    ----------
+    direction : str
+        `BESIDE`: from left to right; `BELOW`: from top to bottom, for narrow screens.
+    width, height : float
+    box : (float, float)
+        Width and height of a node.
+    nodes : list of Node
+    edges : list of str
+        The data of SVG paths.
+    """
+
+    direction: str
+    width: float
+    height: float
+    box: tuple[float, float]
+    nodes: list[Node]
+    edges: list[str]
+
+
+def steps(dvc_yaml: Path) -> list[Step]:
+    """Read the stages of a pipeline, in their order.
+
+    Parameters
+    ----------
+    dvc_yaml : Path
+    """
+    stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(dvc_yaml)["stages"] or {}
+    makers = {out: name for name, stage in stages.items() for out in _outs(stage)}
+    needs = {name: {makers[dep] for dep in stage.get("deps", []) if dep in makers} for name, stage in stages.items()}
+    order = list(stages)
+    return [
+        Step(
+            name,
+            stage.get("desc", name),
+            stage["cmd"].removeprefix(RUN) if stage["cmd"].startswith(RUN) else None,
+            tuple(sorted(_nearest(needs, name), key=order.index)),
+        )
+        for name, stage in stages.items()
+    ]
+
+
+def draw(steps: Sequence[Step], direction: str) -> Drawing:
+    """Lay the stages out, as late as what follows them allows, so that alternatives stand side by side.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+    direction : str
+        `BESIDE` or `BELOW`.
+    """
+    box, (along, across) = ((116.0, 52.0), (164.0, 78.0)) if direction == BESIDE else ((80.0, 52.0), (88.0, 88.0))
+    half = (box[0] if direction == BESIDE else box[1]) / 2
+    columns = _columns(steps)
+    rows = _rows(steps, columns)
+    most = max((len(row) for row in rows), default=0)
+
+    def point(column: int, key: tuple[str, str], side: int = 0) -> Point:
+        """The middle of a box, or of its side towards what was before (-1) or comes next (1)."""
+        row = rows[column].index(key) - len(rows[column]) / 2 + 0.5
+        u, v = along * (column + 0.5) + side * half, across * (row + most / 2)
+        return (u, v) if direction == BESIDE else (v, u)
+
+    edges = []
+    for step in steps:
+        for before in step.after:
+            passed = [(column, (before, step.name)) for column in range(columns[before] + 1, columns[step.name])]
+            stops = [(columns[before], (before, before)), *passed, (columns[step.name], (step.name, step.name))]
+            edges.append(_curve([(point(*stop, side=-1), point(*stop, side=1)) for stop in stops], direction))
+    nodes = [Node(step, *point(columns[step.name], (step.name, step.name))) for step in steps]
+    size = (along * len(rows), across * most)
+    return Drawing(direction, *(size if direction == BESIDE else size[::-1]), box, nodes, edges)
+
+
+def _outs(stage: Mapping[str, Any]) -> list[str]:
+    listed = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in listed]
+
+
+def _nearest(needs: Mapping[str, set[str]], name: str) -> set[str]:
+    return needs[name] - {far for near in needs[name] for far in _all_before(needs, near)}
+
+
+def _all_before(needs: Mapping[str, set[str]], name: str) -> set[str]:
+    return needs[name].union(*(_all_before(needs, before) for before in needs[name]))
+
+
+def _columns(steps: Sequence[Step]) -> dict[str, int]:
+    """Each stage as far to the right as those that need it allow."""
+    left: dict[str, int] = {}
+    followers = {step.name: [other.name for other in steps if step.name in other.after] for step in steps}
+    for name in TopologicalSorter(followers).static_order():
+        left[name] = 1 + max((left[follower] for follower in followers[name]), default=-1)
+    last = max(left.values(), default=0)
+    return {name: last - steps_left for name, steps_left in left.items()}
+
+
+def _rows(steps: Sequence[Step], columns: Mapping[str, int]) -> list[list[tuple[str, str]]]:
+    """What each column holds, from top to bottom: stages (twice their name), and edges (from, to) that pass by."""
+    order = [step.name for step in steps]
+    rows: list[list[tuple[str, str]]] = []
+    for column in range(max(columns.values(), default=-1) + 1):
+        keys = [(name, name) for name in order if columns[name] == column]
+        keys += [
+            (before, step.name)
+            for step in steps
+            for before in step.after
+            if columns[before] < column < columns[step.name]
+        ]
+        befores = {key: _befores(steps, rows[-1] if rows else [], key) for key in keys}
+        keys.sort(
+            key=lambda key: (sum(befores[key]) / len(befores[key]) if befores[key] else len(order), order.index(key[1]))
+        )
+        rows.append(keys)
+    return rows
+
+
+def _befores(steps: Sequence[Step], previous: Sequence[tuple[str, str]], key: tuple[str, str]) -> list[int]:
+    """Where, in the column before, that lies from which something leads here."""
+    source, target = key
+    after = next(step.after for step in steps if step.name == target)
+    sources = after if source == target else (source,)
+    return [row for row, (start, end) in enumerate(previous) if start in sources and end in (start, target)]
+
+
+def _curve(stops: Sequence[tuple[Point, Point]], direction: str) -> str:
+    """A line from stop to stop, straight across each and curved in between."""
+    parts = [f"M{_pair(stops[0][1])}"]
+    for (_, start), (end, out) in pairwise(stops):
+        if direction == BESIDE:
+            middle = (start[0] + end[0]) / 2
+            bends = (middle, start[1]), (middle, end[1])
+        else:
+            middle = (start[1] + end[1]) / 2
+            bends = (start[0], middle), (end[0], middle)
+        parts.append(f"C{_pair(bends[0])} {_pair(bends[1])} {_pair(end)}")
+        if (end, out) != stops[-1]:
+            parts.append(f"L{_pair(out)}")
+    return "".join(parts)
+
+
+def _pair(point: Point) -> str:
+    return f"{point[0]:g},{point[1]:g}"

@@ -1,0 +1,26 @@
+"""Pages that are no notebooks, from the templates of the site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from songgenre.notebook.html import TEMPLATE, anchor
+
+
+def render(template: str, **content: object) -> str:
+    """Fill a template; what is put in is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["anchor"] = anchor
+    return environment.get_template(template).render(content)
+
+
+def write(path: Path, html: str) -> None:
+    """Write a page, the same bytes on every system."""
+    path.write_text(html, encoding="utf-8", newline="\n")

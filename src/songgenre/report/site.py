@@ -1,0 +1,106 @@
+"""The report site: a page for every notebook and a front page which answers the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from songgenre.notebook.html import names, page, story
+from songgenre.notebook.provenance import publish
+from songgenre.paths import Project, replacing
+from songgenre.report import pipeline
+from songgenre.report.key_figures import Figure, figure
+from songgenre.report.map import write_map
+from songgenre.report.models import BASELINE, Model, answers, best, mistakes, models
+from songgenre.report.rendering import render, write
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A notebook as the front page presents it."""
+
+    name: str
+    title: str
+    question: str
+    has_run: bool
+    figure: Figure | None
+
+    @property
+    def number(self) -> str:
+        """Its place in the pipeline, such as ``06``."""
+        return self.name.partition("_")[0]
+
+    @property
+    def word(self) -> str:
+        """What it is about, such as ``cnn``."""
+        return self.name.partition("_")[2].replace("_", " ")
+
+
+def build(project: Project) -> Path:
+    """Write the whole report site, in place of the one that was there.
+
+    Parameters
+    ----------
+    project : Project
+        The project whose executed notebooks and metrics are shown. What has not run yet is shown as such.
+
+    Returns
+    -------
+    Path
+        The front page, ``reports/html/index.html``.
+
+    Raises
+    ------
+    UserError
+        If a notebook or a metrics file cannot be read.
+    """
+    pages = names(project)
+    scores = models(project)
+    stages = [_stage(project, name, scores) for name in pages]
+    with replacing(project.html) as folder:
+        folder.mkdir()
+        for stage in stages:
+            html = page(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
+            write(folder / f"{stage.name}.html", html)
+        write_map(project, best(scores), folder)
+        write(folder / "index.html", _front(project, stages, scores))
+    publish(project)
+    return project.html / "index.html"
+
+
+def _stage(project: Project, name: str, models: Sequence[Model]) -> Stage:
+    told = story(project.notebooks / f"{name}.ipynb")
+    has_run = project.executed(name).is_file()
+    known = figure(project, name, models) if has_run else None
+    return Stage(name, told.title or name, told.question, has_run, known)
+
+
+def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model]) -> str:
+    winner = best(models)
+    steps = pipeline.steps(project.root / "dvc.yaml")
+    return render(
+        "front.html.j2",
+        stages=stages,
+        models=models,
+        baseline=next((model for model in models if model.name == BASELINE), None),
+        rivals=[model for model in models if model.name != BASELINE],
+        best=winner,
+        mistakes=mistakes(answers(project, winner)),
+        steps=steps,
+        drawings=[pipeline.draw(steps, direction) for direction in (pipeline.BESIDE, pipeline.BELOW)],
+        about={step.name: _about(step, steps, stages) for step in steps},
+        name=None,
+        pages=[stage.name for stage in stages],
+    )
+
+
+def _about(step: pipeline.Step, steps: Sequence[pipeline.Step], stages: Sequence[Stage]) -> Stage | None:
+    """The notebook of a step, or that of the first step that needs it."""
+    found = next((stage for stage in stages if stage.name == step.notebook), None)
+    followers = (other for other in steps if step.name in other.after)
+    return found or next((stage for other in followers if (stage := _about(other, steps, stages))), None)
+
+
+def _pending(stage: Stage, pages: Sequence[str]) -> str:
+    return render("pending.html.j2", stage=stage, name=stage.name, pages=pages)

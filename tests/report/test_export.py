@@ -1,0 +1,94 @@
+"""Copies of the site, a zip and a PDF."""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from songgenre.errors import UserError
+from songgenre.paths import Project
+from songgenre.report.export import BROWSERS, bound, export, print_pdf
+from songgenre.report.site import build
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path / "project")
+    for path in (project.notebooks / "03_eda.ipynb", project.executed("03_eda")):
+        path.parent.mkdir(parents=True)
+        cell = new_markdown_cell("# Looking\n\nWhat is [there](https://librosa.org)?\n\n## Songs", id="story")
+        nbformat.write(new_notebook(cells=[cell]), path)
+    (project.root / "dvc.yaml").write_text("stages: {}\n")
+    build(project)
+    (project.html / "audio").mkdir()
+    (project.html / "audio" / "song.mp3").write_bytes(b"la la la")
+    return project
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_folder_holds_the_whole_site(project: Project, tmp_path: Path) -> None:
+    export(project, tmp_path / "copy")
+    assert held(tmp_path / "copy") == held(project.html)
+    assert {"index.html", "map.html", "03_eda.html", "audio/song.mp3"} == set(held(tmp_path / "copy"))
+
+
+def test_folder_that_holds_something_is_left_alone(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").write_text("Dear all")
+    with pytest.raises(UserError, match="new or empty folder"):
+        export(project, tmp_path / "mine")
+    assert list(held(tmp_path / "mine")) == ["letter.txt"]
+
+
+def test_zip_unpacks_to_the_site_and_has_the_same_bytes_whenever_it_is_made(project: Project, tmp_path: Path) -> None:
+    export(project, tmp_path / "site.zip")
+    first = (tmp_path / "site.zip").read_bytes()
+    for path in project.html.rglob("*.html"):
+        os.utime(path, (1, 1))
+    export(project, tmp_path / "site.zip")
+    assert (tmp_path / "site.zip").read_bytes() == first
+    shutil.unpack_archive(tmp_path / "site.zip", tmp_path / "unpacked")
+    assert held(tmp_path / "unpacked" / "site") == held(project.html)
+    with zipfile.ZipFile(tmp_path / "site.zip") as archive:
+        assert archive.testzip() is None
+
+
+def test_bound_pages_lead_to_each_other(project: Project) -> None:
+    soup = BeautifulSoup(bound(project), "html.parser")
+    assert [main["id"] for main in soup("main")] == ["index", "03_eda", "map"]
+    targets = [link["href"] for link in soup("a")]
+    assert "https://librosa.org" in targets
+    inner = {target for target in targets if target.startswith("#")}
+    assert {"#03_eda", "#map", "#03_eda--songs"} <= inner
+    assert all(soup.find(id=target[1:]) for target in inner)
+
+
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="No Chromium to print with")
+def test_pdf_is_printed(project: Project, tmp_path: Path) -> None:
+    print_pdf(project, tmp_path / "site.pdf")
+    content = (tmp_path / "site.pdf").read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.count(b"/Type /Page\n") >= 3
+
+
+def test_without_chromium_the_error_says_what_to_install(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="apt-get install chromium"):
+        print_pdf(project, tmp_path / "site.pdf")
+    assert not (tmp_path / "site.pdf").exists()
+
+
+def test_without_a_site_there_is_nothing_to_take_along(tmp_path: Path) -> None:
+    for take in (export, print_pdf):
+        with pytest.raises(UserError, match="dvc repro"):
+            take(Project(tmp_path), tmp_path / "new")

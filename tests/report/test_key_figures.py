@@ -1,0 +1,47 @@
+"""The key figure of each notebook."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from songgenre import tables
+from songgenre.evaluation import Metrics
+from songgenre.paths import Project
+from songgenre.report.key_figures import Figure, figure
+from songgenre.report.models import Model
+
+
+@pytest.fixture
+def project(tmp_path: Path, write_corpus: Callable[[Project], pd.DataFrame]) -> Project:
+    project = Project(tmp_path)
+    write_corpus(project)
+    descriptors = pd.DataFrame({"track_id": ["demo-000000000000"], "rms_mean": [0.1], "tempo": [120.0]})
+    tables.write(descriptors, tables.DESCRIPTORS, project.descriptors)
+    return project
+
+
+def test_songs_artists_and_numbers_are_counted(project: Project) -> None:
+    assert figure(project, "02_wrangling", []) == Figure("12", "of 13 songs used")
+    assert figure(project, "03_eda", []) == Figure("3", "artists of 2 genres")
+    assert figure(project, "04_features", []) == Figure("2", "numbers per song")
+
+
+def test_a_notebook_of_models_shows_its_best_and_the_last_the_best_of_all(
+    project: Project, measured: Callable[[float], Metrics]
+) -> None:
+    models = [
+        Model("cnn", "cnn", "06_cnn", measured(0.8)),
+        Model("soft_voting", "sklearn", "05_sklearn", measured(0.7)),
+        Model("svm", "sklearn", "05_sklearn", measured(0.6)),
+        Model("baseline", "transfer", "07_transfer", measured(0.2)),
+    ]
+    assert figure(project, "05_sklearn", models) == Figure("70 %", "of the test songs right: soft voting")
+    assert figure(project, "08_evaluation", models) == Figure("80 %", "of the test songs right: cnn")
+    assert figure(project, "07_transfer", models) is None
+
+
+def test_what_is_not_there_is_not_counted(tmp_path: Path) -> None:
+    names = ["01_scraping", "02_wrangling", "03_eda", "04_features", "05_sklearn", "08_evaluation"]
+    assert [figure(Project(tmp_path), name, []) for name in names] == [None] * len(names)
