@@ -1,8 +1,11 @@
-"""How alike songs are: the angle between what is known of them."""
+"""How alike songs are: the angle between what is known of them; and whether songs that are alike share a genre."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+
+from songgenre.errors import UserError
 
 ROUNDING = 1e-4
 """A number whose standard deviation is less than this is always the same, but for how it was rounded."""
@@ -42,5 +45,52 @@ def similarities(corpus: np.ndarray, heard: np.ndarray) -> np.ndarray:
     return np.asarray(_directions(standardised(heard, corpus)) @ _directions(standardised(corpus, corpus)).T)
 
 
+def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
+    """How many of the nearest songs by other artists are of the same genre, on average over all songs.
+
+    Parameters
+    ----------
+    n : int
+        How many nearest songs are looked at.
+    features : pd.DataFrame
+        `songgenre.tables.EMBEDDINGS` or `songgenre.tables.DESCRIPTORS`; nearness is that of `similarities`.
+    tracks : pd.DataFrame
+        `songgenre.tables.TRACKS`; each song's ``artist_group`` is left out of what it is compared with.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Raises
+    ------
+    UserError
+        If a song has fewer than `n` songs by other artists to be compared with.
+    """
+    X = features.set_index("track_id").loc[tracks["track_id"]].to_numpy(float)
+    likeness = np.where(_by_others(tracks, n), similarities(X, X), -np.inf)
+    order = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
+    genres = tracks["genre"].to_numpy()
+    return float((genres[order] == genres[:, np.newaxis]).mean())
+
+
+def precision_by_chance(tracks: pd.DataFrame) -> float:
+    """What `precision_at` would be, on average, if the songs by other artists came in random order."""
+    others = _by_others(tracks, 1)
+    genres = tracks["genre"].to_numpy()
+    same = (genres[:, np.newaxis] == genres) & others
+    return float((same.sum(axis=1) / others.sum(axis=1)).mean())
+
+
 def _directions(X: np.ndarray) -> np.ndarray:
     return np.asarray(X / np.maximum(np.linalg.norm(X, axis=-1, keepdims=True), np.finfo(float).tiny))
+
+
+def _by_others(tracks: pd.DataFrame, n: int) -> np.ndarray:
+    """Which songs are by another artist [shape=(n_tracks, n_tracks)]."""
+    artists = tracks["artist_group"].to_numpy()
+    others = artists[:, np.newaxis] != artists
+    fewest = others.sum(axis=1).min()
+    if fewest < n:
+        raise UserError(f"Expected at least {n} songs by other artists for every song, got {fewest}. Add music.")
+    return others

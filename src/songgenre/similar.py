@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.markup import escape
 from rich.table import Table
 
 from songgenre import audio, tables
-from songgenre.errors import UserError
 from songgenre.likeness import similarities
 from songgenre.paths import Project
 
@@ -63,50 +61,3 @@ def nearest(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFrame:
     with path.open("rb") as file:
         itself = tracks["sha256"] == hashlib.file_digest(file, "sha256").hexdigest()
     return found[~itself].nlargest(n, "similarity").reset_index(drop=True)
-
-
-def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
-    """How many of the nearest songs by other artists are of the same genre, on average over all songs.
-
-    Parameters
-    ----------
-    n : int
-        How many nearest songs are looked at.
-    features : pd.DataFrame
-        `songgenre.tables.EMBEDDINGS` or `songgenre.tables.DESCRIPTORS`; nearness is that of `similarities`.
-    tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`; each song's ``artist_group`` is left out of what it is compared with.
-
-    Returns
-    -------
-    float
-        0 to 1.
-
-    Raises
-    ------
-    UserError
-        If a song has fewer than `n` songs by other artists to be compared with.
-    """
-    X = features.set_index("track_id").loc[tracks["track_id"]].to_numpy(float)
-    likeness = np.where(_by_others(tracks, n), similarities(X, X), -np.inf)
-    order = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
-    genres = tracks["genre"].to_numpy()
-    return float((genres[order] == genres[:, np.newaxis]).mean())
-
-
-def precision_by_chance(tracks: pd.DataFrame) -> float:
-    """What `precision_at` would be, on average, if the songs by other artists came in random order."""
-    others = _by_others(tracks, 1)
-    genres = tracks["genre"].to_numpy()
-    same = (genres[:, np.newaxis] == genres) & others
-    return float((same.sum(axis=1) / others.sum(axis=1)).mean())
-
-
-def _by_others(tracks: pd.DataFrame, n: int) -> np.ndarray:
-    """Which songs are by another artist [shape=(n_tracks, n_tracks)]."""
-    artists = tracks["artist_group"].to_numpy()
-    others = artists[:, np.newaxis] != artists
-    fewest = others.sum(axis=1).min()
-    if fewest < n:
-        raise UserError(f"Expected at least {n} songs by other artists for every song, got {fewest}. Add music.")
-    return others

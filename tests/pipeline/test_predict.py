@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from songgenre import evaluation, similar, tables
+from songgenre import evaluation, likeness, tables
 from songgenre.paths import Project
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def test_what_sounds_similar_is_named_and_is_not_the_song_itself(
 
 def test_what_sounds_similar_is_mostly_of_the_same_genre(project: Project) -> None:
     tracks = tables.read(tables.TRACKS, project.tracks)
-    heard = similar.precision_at(10, tables.read(tables.EMBEDDINGS, project.embeddings), tracks)
-    assert heard > similar.precision_by_chance(tracks) + 0.2
+    heard = likeness.precision_at(10, tables.read(tables.EMBEDDINGS, project.embeddings), tracks)
+    assert heard > likeness.precision_by_chance(tracks) + 0.2
 
 
 def test_model_that_is_not_what_its_stage_wrote_is_refused_unless_it_is_trusted(

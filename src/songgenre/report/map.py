@@ -25,7 +25,7 @@ from songgenre.compute import parallel_map
 from songgenre.evaluation import confusion
 from songgenre.features.cache import Cache, Code, cached_map
 from songgenre.figures import genre_colours
-from songgenre.likeness import similarities, standardised
+from songgenre.likeness import precision_at, precision_by_chance, similarities, standardised
 from songgenre.notebook.html import names
 from songgenre.paths import Project
 from songgenre.report.models import Model, answers
@@ -35,6 +35,7 @@ MOST_SONGS = 600
 """Of a larger corpus, so many are shown, as evenly over the genres as may be."""
 
 PICTURES_PER_GENRE = 3
+RETRIEVED = 10
 ALIKE = 3
 WIDTH, HEIGHT, MARGIN = 1000, 640, 20
 """Of the map, in the user units of its SVG."""
@@ -119,6 +120,7 @@ def write_map(project: Project, best: Model | None, folder: Path) -> None:
         songs = {song.track_id: song for genre in genres for song in genre.songs}
         content |= {"genres": genres, "songs": songs, "total": len(tracks), "size": (WIDTH, HEIGHT)}
         content["matrix"] = None if said is None else confusion(said)
+        content["retrieval"] = _retrieval(project, tracks)
         _write_excerpts(project, shown, folder / "audio")
     write(folder / "map.html", render("map.html.j2", **content))
 
@@ -186,6 +188,31 @@ def alike(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
     likeness = np.where(names[:, np.newaxis] == names, -np.inf, similarities(embeddings, embeddings))
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
     return np.where(np.isinf(np.take_along_axis(likeness, nearest, axis=1)), -1, nearest)
+
+
+class Retrieval(NamedTuple):
+    """How many of the nearest `RETRIEVED` songs by other artists share the genre, 0 to 1.
+
+    Parameters
+    ----------
+    heard, descriptors, chance : float
+        By what the pretrained networks hear, by the descriptors, and in random order.
+    """
+
+    heard: float
+    descriptors: float
+    chance: float
+
+
+def _retrieval(project: Project, tracks: pd.DataFrame) -> Retrieval | None:
+    fewest = len(tracks) - tracks["artist_group"].value_counts().max()
+    if fewest < RETRIEVED or not project.descriptors.is_file():
+        return None
+    heard, described = (
+        precision_at(RETRIEVED, tables.read(schema, path), tracks)
+        for schema, path in [(tables.EMBEDDINGS, project.embeddings), (tables.DESCRIPTORS, project.descriptors)]
+    )
+    return Retrieval(heard, described, precision_by_chance(tracks))
 
 
 def picture(mel: np.ndarray) -> str:
