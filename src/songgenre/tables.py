@@ -133,16 +133,20 @@ EMBEDDINGS = pa.DataFrameSchema(
     name="embeddings",
 )
 
-PREDICTIONS = pa.DataFrameSchema(
-    {
-        "track_id": _text(),
-        "model": _text(),
-        "genre": _text(),
-        "predicted": _text(),
-        "^p_.+$": pa.Column(float, pa.Check.in_range(0, 1), regex=True),
-    },
-    name="predictions",
-    unique=["track_id", "model"],
+_predictions = {
+    "track_id": _text(),
+    "model": _text(),
+    "genre": _text(),
+    "predicted": _text(),
+    "^p_.+$": pa.Column(float, pa.Check.in_range(0, 1), regex=True),
+}
+
+PREDICTIONS = pa.DataFrameSchema(_predictions, name="predictions", unique=["track_id", "model"], strict=True)
+
+NESTED = pa.DataFrameSchema(
+    _predictions | {"repeat": pa.Column(int, pa.Check.ge(0))},
+    name="nested predictions",
+    unique=["track_id", "model", "repeat"],
     strict=True,
 )
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.models import cnn
 from songgenre.models.cnn import Hardware, Network, Plan, Training
@@ -223,6 +224,7 @@ def test_every_song_is_predicted_once_by_a_network_without_its_artist(tmp_path: 
     plan = PLAN._replace(training=PLAN.training._replace(epochs=6, patience=6), augmentation=PLAIN)
     said = cnn.cross_validate(tracks, mel, mel_index, plan, folds=3, cache=tmp_path)
     assert sorted(said["track_id"]) == sorted(tracks["track_id"])
+    tables.check(said, tables.NESTED, "said")
     assert said.merge(tracks, on=["track_id", "genre"]).shape[0] == 48
     assert (said["genre"] == said["predicted"]).mean() < 0.8
     np.testing.assert_allclose(said[["p_blues", "p_jazz"]].sum(axis=1), 1, atol=1e-5)

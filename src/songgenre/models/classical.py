@@ -233,7 +233,7 @@ def nested(
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.PREDICTIONS` of all models, fold by fold, repeat by repeat.
+        `songgenre.tables.NESTED` of all models, fold by fold, repeat by repeat.
     """
     y, artist_groups = tracks["genre"], tracks["artist_group"]
     said = []
@@ -242,7 +242,8 @@ def nested(
         for learn, test in outer.split(X, y, artist_groups):
             inner = X.iloc[learn], y.iloc[learn]
             searches = dict(tune(grids, *inner, artist_groups.iloc[learn], folds, seed))
-            said.append(answers(fitted(searches, voters, *inner), X.iloc[test], tracks.iloc[test]))
+            models = fitted(searches, voters, *inner)
+            said.append(answers(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat))
     return pd.concat(said, ignore_index=True)
 
 

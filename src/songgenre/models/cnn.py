@@ -217,7 +217,7 @@ def cross_validate(
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.PREDICTIONS`, fold by fold.
+        `songgenre.tables.NESTED`, fold by fold.
     """
     genres = sorted(tracks["genre"].unique())
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=plan.sampling.seed)
@@ -230,7 +230,7 @@ def cross_validate(
         songs = songs_per_split(tracks.assign(split=split), mel, mel_index, genres)
         model, _ = train(songs["train"], songs["validation"], len(genres), plan, cache)
         answers = pd.DataFrame(probabilities(model, songs["test"]), columns=genres)
-        said.append(predictions("cnn", tracks.iloc[test], answers))
+        said.append(predictions("cnn", tracks.iloc[test], answers).assign(repeat=0))
     return pd.concat(said, ignore_index=True)
 
 

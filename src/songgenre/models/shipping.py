@@ -48,7 +48,7 @@ def card(tracks: pd.DataFrame, heard: pd.DataFrame, folds: int, repeats: int, se
     tracks : pd.DataFrame
         `songgenre.tables.TRACKS`.
     heard : pd.DataFrame
-        `songgenre.tables.PREDICTIONS` of each song, by a model that was tuned, fitted and calibrated without its
+        `songgenre.tables.NESTED` of each song, by a model that was tuned, fitted and calibrated without its
         artist.
     folds, repeats, seed : int
     """
