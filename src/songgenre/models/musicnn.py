@@ -5,8 +5,8 @@ convolutions over time follow, and what they found is pooled over time: its mean
 tags, are what the network makes of 3 s of music. How that is on average and how much it changes embeds a clip.
 
 What comes after a convolution is the largest of its values over the frequencies, and what comes before is a single
-image. So each convolution is a row of matrix products, none of whose results has to be kept: as fast as with
-TensorFlow, and without the seconds that this takes to start.
+image. So each convolution is a row of matrix products, none of whose results has to be kept. `make bench` compares it
+with Keras, which `songgenre.models.musicnn_keras` uses; it starts without the seconds that TensorFlow takes.
 """
 
 from __future__ import annotations
