@@ -30,6 +30,9 @@ def project(tmp_path: Path, measured: "Callable[[float], Metrics]") -> Project:
     pd.DataFrame({"model": ["baseline"], "accuracy": [0.5], "low": [0.4], "high": [0.6]}).to_csv(
         project.plot("nested"), index=False
     )
+    pd.DataFrame({"test": ["any songs"], "songs": [4], "accuracy": [0.625]}).to_csv(
+        project.plot("protocols"), index=False
+    )
     log = project.log("01_scraping")
     log.parent.mkdir(parents=True)
     log.write_text(json.dumps({"started": "now", "seconds": 12.6, "peak_anonymous_mib": 300}))
@@ -51,7 +54,8 @@ def test_what_was_measured_is_kept_and_shown(project: Project) -> None:
     assert rows[0] == ["model", "my music, 2 test songs", "my music, nested folds over all 4"]
     assert rows[2] == ["deep net", "0.75 (0.65 to 0.85)", ""]
     assert rows[3] == ["baseline", "0.25 (0.15 to 0.35)", "0.50 (0.40 to 0.60)"]
-    assert rows[6] == ["01_scraping", "13, 300"]
+    assert rows[4:7] == [["one scikit-learn model tested on", "my music"], ["---", "---"], ["any songs", "0.62"]]
+    assert rows[9] == ["01_scraping", "13, 300"]
 
 
 def test_another_corpus_stands_beside_it_and_the_same_one_is_replaced(project: Project) -> None:

@@ -55,6 +55,9 @@ class Result(BaseModel):
         How many songs of each.
     test, nested : dict
         From model to its score on the test songs, and over all songs in nested folds.
+    protocols : dict
+        Accuracy of one scikit-learn model, by what it was tested on: songs by other artists, any songs, and each
+        collection that was left out.
     stages : dict
         From notebook to what it took.
     """
@@ -66,6 +69,7 @@ class Result(BaseModel):
     genres: dict[str, int]
     test: dict[str, Score]
     nested: dict[str, Score]
+    protocols: dict[str, float]
     stages: dict[str, Cost]
 
 
@@ -79,9 +83,11 @@ def measured(project: Project) -> Result:
     """
     tracks = tables.read(tables.TRACKS, project.tracks)
     logs = sorted(project.log("any").parent.glob("*.json"))
-    nested = project.plot("nested")
-    if not nested.is_file() or not logs:
-        raise UserError(f"Expected {nested} and the logs of the stages, but they are not there. Run `dvc repro` first.")
+    nested, protocols = project.plot("nested"), project.plot("protocols")
+    if not (nested.is_file() and protocols.is_file() and logs):
+        raise UserError(
+            f"Expected {nested}, {protocols} and the logs of the stages, but they are not there. Run `dvc repro` first."
+        )
     return Result(
         songs=_counted(tracks["split"]),
         artists=tracks["artist_group"].nunique(),
@@ -94,6 +100,7 @@ def measured(project: Project) -> Result:
             row["model"]: Score(accuracy=row["accuracy"], low=row["low"], high=row["high"])
             for row in pd.read_csv(nested).to_dict("records")
         },
+        protocols=pd.read_csv(protocols).set_index("test")["accuracy"].to_dict(),
         stages={log.stem: _cost(log) for log in logs},
     )
 
@@ -153,7 +160,8 @@ def with_results(readme: str, results: Mapping[str, Result]) -> str:
     _, end, after = rest.partition(END)
     if not start or not end:
         raise UserError(f"Expected {START} and, below, {END} in the README, where the results stand.")
-    return f"{before}{START}\n{_scores(results)}\n\n{_costs(results)}\n{END}{after}"
+    shown = "\n\n".join([_scores(results), _protocols(results), _costs(results)])
+    return f"{before}{START}\n{shown}\n{END}{after}"
 
 
 def _scores(results: Mapping[str, Result]) -> str:
@@ -169,6 +177,14 @@ def _scores(results: Mapping[str, Result]) -> str:
     order = sorted(models, key=lambda model: (-max(c[model].accuracy for c in columns[-2:] if model in c), model))
     rows = [[model.replace("_", " "), *(str(column.get(model, "")) for column in columns)] for model in order]
     return _table(header, rows)
+
+
+def _protocols(results: Mapping[str, Result]) -> str:
+    """A row per way to test, and a column per corpus."""
+    header = ["one scikit-learn model tested on", *(name.replace("_", " ") for name in results)]
+    ways = dict.fromkeys(way for result in results.values() for way in result.protocols)
+    shown = {name: {way: f"{score:.2f}" for way, score in result.protocols.items()} for name, result in results.items()}
+    return _table(header, [[way, *(of_corpus.get(way, "") for of_corpus in shown.values())] for way in ways])
 
 
 def _costs(results: Mapping[str, Result]) -> str:
