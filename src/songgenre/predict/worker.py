@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -47,6 +48,7 @@ class Worker:
         self.name = name
         self.longest_s = longest_s
         self.trust_changed_model = trust_changed_model
+        self._closing = threading.Lock()
         self._start()
 
     def judge(self, path: Path) -> Answer:
@@ -70,10 +72,11 @@ class Worker:
             raise UserError("Expected a song, but the file ends the process that decodes it. Convert it.") from None
 
     def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.join()
-        self._connection.close()
+        """End the process; for any thread, as that which judges also closes what has ended."""
+        with self._closing:
+            self._process.kill()
+            self._process.join()
+            self._connection.close()
 
     def _start(self) -> None:
         spawn = multiprocessing.get_context("spawn")
