@@ -19,6 +19,15 @@ FAMILIES = {
 }
 
 
+def known(project: Project) -> dict[str, str]:
+    """The cards by name, ``model_card`` and ``data_card``; none before all stages have run."""
+    reports = [project.metrics("evaluation"), project.predictions("evaluation")]
+    needed = [project.params, project.catalogue, project.tracks, project.excluded, *reports]
+    if not all(path.is_file() for path in needed):
+        return {}
+    return {"model_card": model_card(project), "data_card": data_card(project)}
+
+
 def write(project: Project) -> list[Path]:
     """Write both cards into ``docs``.
 
@@ -140,7 +149,7 @@ def data_card(project: Project) -> str:
     ]
     reasons = excluded["reason"].value_counts().sort_index()
     durations = tracks["duration_s"].quantile([0.05, 0.5, 0.95])
-    clip_s = params.load(project.params).wrangling.clip_duration_s
+    clip_s = tracks["clip_duration_s"].max()
     return f"""# Data card
 
 {len(catalogue)} songs were offered. {len(tracks)}, by {tracks["artist_group"].nunique()} artists, are used;

@@ -147,7 +147,7 @@ class Augmentation(Section):
 
 
 class Hardware(Section):
-    devices: Literal["one", "mirrored", "multi_worker"]
+    devices: Literal["one", "mirrored"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     intra_op_threads: int = Field(ge=1)
 

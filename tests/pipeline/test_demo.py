@@ -164,3 +164,13 @@ def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Projec
         ]
         assert f"| {' | '.join(map(str, row))} |" in data
     assert "\nNo artists are in more than one split." in data
+
+
+def test_cards_are_pages_of_the_site(built: "Clone", project: Project) -> None:
+    pages = {name: (project.html / f"{name}.html").read_text() for name in ("model_card", "data_card", "index")}
+    assert re.findall(r'href="(\w+_card)\.html"', pages["index"]) == ["model_card", "data_card"]
+    assert 'href="data_card.html"' in pages["model_card"]
+    text = (built.root / "docs" / "model_card.md").read_text()
+    [accuracy] = re.findall(r"Accuracy \*\*(\S+)\*\*", text)
+    assert f"<strong>{accuracy}</strong>" in pages["model_card"]
+    assert "<table" in pages["data_card"]

@@ -56,7 +56,7 @@ class Training(NamedTuple):
 class Hardware(NamedTuple):
     """What the network is trained on; see ``cnn`` in ``params.yaml``."""
 
-    devices: Literal["one", "mirrored", "multi_worker"]
+    devices: Literal["one", "mirrored"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     intra_op_threads: int
 
@@ -250,7 +250,6 @@ def _scope(hardware: Hardware) -> Iterator[None]:
     strategies: dict[str, Callable[[], Any]] = {
         "one": tf.distribute.get_strategy,
         "mirrored": tf.distribute.MirroredStrategy,
-        "multi_worker": tf.distribute.MultiWorkerMirroredStrategy,
     }
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(hardware.precision)

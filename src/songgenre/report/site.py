@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from songgenre.notebook.html import names, page, story
+from songgenre import cards
+from songgenre.notebook.html import markdown, names, page, story, tell
 from songgenre.notebook.provenance import publish
 from songgenre.paths import Project, replacing
 from songgenre.report import pipeline
@@ -64,7 +65,10 @@ def build(project: Project) -> Path:
             html = page(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
             write(folder / f"{stage.name}.html", html)
         write_map(project, best(scores), folder)
-        write(folder / "index.html", _front(project, stages, scores))
+        documents = cards.known(project)
+        for name, text in documents.items():
+            write(folder / f"{name}.html", _card(name, text, pages))
+        write(folder / "index.html", _front(project, stages, scores, list(documents)))
     publish(project)
     return project.html / "index.html"
 
@@ -76,7 +80,12 @@ def _stage(project: Project, name: str, models: Sequence[Model]) -> Stage:
     return Stage(name, told.title or name, told.question, has_run, known)
 
 
-def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model]) -> str:
+def _card(name: str, text: str, pages: Sequence[str]) -> str:
+    told = tell(markdown(text.replace("_card.md)", "_card.html)"), {}))
+    return render("card.html.j2", story=told, name=name, pages=pages)
+
+
+def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str]) -> str:
     winner = best(models)
     steps = pipeline.steps(project.root / "dvc.yaml")
     return render(
@@ -90,6 +99,7 @@ def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model]) -
         steps=steps,
         drawings=[pipeline.draw(steps, direction) for direction in (pipeline.BESIDE, pipeline.BELOW)],
         about={step.name: _about(step, steps, stages) for step in steps},
+        documents=documents,
         name=None,
         pages=[stage.name for stage in stages],
     )
