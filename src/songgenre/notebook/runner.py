@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import nbformat
 import papermill
 import psutil
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from rich.console import Console
 from traitlets.config import Config
@@ -67,7 +68,7 @@ def run(project: Project, name: str, console: Console) -> None:
     project.failed(name).unlink(missing_ok=True)
     with TemporaryDirectory() as folder, progress.listening(console) as address:
         executed = Path(folder) / source.name
-        with _environment(KERNEL_ENVIRONMENT | address), _measured(project, name, console):
+        with _environment(KERNEL_ENVIRONMENT | address), _interruptible(), _measured(project, name, console):
             try:
                 papermill.execute_notebook(
                     source,
@@ -81,6 +82,8 @@ def run(project: Project, name: str, console: Console) -> None:
                     config=LOCAL_SOCKETS,
                 )
             except PapermillExecutionError as error:
+                if error.ename == "KeyboardInterrupt":
+                    raise UserError(f"{name} was interrupted. {AGAIN}") from None
                 _keep(executed, project.failed(name))
                 raise UserError(_explained(error, name, project)) from None
             except DeadKernelError:
@@ -139,6 +142,32 @@ def _check_that_it_is_writable(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=folder):
         pass
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """One in which Ctrl-C raises KeyboardInterrupt, and does not end the kernel as if it had died by itself."""
+
+    def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
+        """Refuse, as loops of other threads do; nbclient does without."""
+        raise RuntimeError("Signals are left to the main thread")
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Say nothing of the cell that was interrupted: nobody waits for it any more."""
+        if not isinstance(context.get("exception"), CellExecutionError):
+            super().call_exception_handler(context)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have nbclient run in such a loop."""
+    before = asyncio.get_event_loop_policy()
+    policy = asyncio.DefaultEventLoopPolicy()
+    policy._loop_factory = _Loop  # type: ignore[attr-defined]
+    asyncio.set_event_loop_policy(policy)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop_policy(before)
 
 
 @contextmanager
