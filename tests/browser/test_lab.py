@@ -38,7 +38,7 @@ def clone(small_clone: Callable[..., Clone]) -> Clone:
 @pytest.fixture(scope="module")
 def lab(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a notebook in a JupyterLab that was started by the recipe of `make lab`."""
-    recipe = clone.run("make", "--dry-run", "lab").splitlines()[-1]
+    recipe = clone.run("make", "--no-print-directory", "--dry-run", "lab").splitlines()[-1]
     own = tmp_path_factory.mktemp("jupyter")
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",

@@ -23,7 +23,9 @@ Run = Callable[[str], str]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
     """Run code in a kernel started as `make lab` does; gives all that it puts out."""
-    recipe = subprocess.check_output(["make", "--dry-run", "lab"], cwd=ROOT, text=True).splitlines()[-1]
+    recipe = subprocess.check_output(
+        ["make", "--no-print-directory", "--dry-run", "lab"], cwd=ROOT, text=True
+    ).splitlines()[-1]
     named = re.search(r"JUPYTER_PATH=(\S+) jupyter lab", recipe)
     assert named
     monkeypatch.setenv("JUPYTER_PATH", named[1])
