@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from songgenre import evaluation, params, tables
-from songgenre.evaluation import BOOTSTRAP_SAMPLES
+from songgenre.errors import UserError
+from songgenre.markdown import table
 from songgenre.paths import Project, replacing
+from songgenre.report.models import answers, best, models
 
 FAMILIES = {
     "cnn": "a convolutional network on mel images, trained from scratch",
@@ -61,19 +61,27 @@ def model_card(project: Project) -> str:
     UserError
         If a stage has not run.
     """
-    metrics = evaluation.read_metrics(project.metrics("evaluation"))
-    table = evaluation.comparison(metrics)
-    best = str(table.index[0])
-    measured, name = metrics[best], best.replace("_", " ")
+    compared = models(project)
+    winner = best(compared)
+    answered = answers(project, winner)
+    if winner is None or answered is None:
+        raise UserError(
+            "Expected models and what they said of the test songs, but there are none. Run `dvc repro` first."
+        )
+    measured = winner.score
     tracks = tables.read(tables.TRACKS, project.tracks)
-    said = _answers(project, best).merge(tracks[["track_id", "artist_group", "collection"]], on="track_id")
+    said = answered.merge(tracks[["track_id", "artist_group", "collection"]], on="track_id")
     surest = evaluation.coverage(said).query("coverage >= 0.5").iloc[0]
     settings = params.load(project.params)
-    family = FAMILIES.get(best, "a scikit-learn classifier on descriptors of the sound")
-    if best == evaluation.ENSEMBLE:
+    family = FAMILIES.get(winner.name, "a scikit-learn classifier on descriptors of the sound")
+    if winner.name == evaluation.ENSEMBLE:
         family += f" ({', '.join(settings.evaluation.ensemble).replace('_', ' ')})"
     genres = [
-        (genre, (said["genre"] == genre).sum(), *(f"{of[genre]:.2f}" for of in _by_genre(measured)))
+        (
+            genre,
+            (said["genre"] == genre).sum(),
+            *(f"{of[genre]:.2f}" for of in (measured.precision, measured.recall, measured.per_genre)),
+        )
         for genre in measured.per_genre
     ]
     seed = settings.evaluation.seed
@@ -81,9 +89,9 @@ def model_card(project: Project) -> str:
     genre_names = ", ".join(measured.per_genre)
     learned = tracks[tracks["split"] != "test"]
     low, high = measured.ci95
-    return f"""# Model card: {name}
+    return f"""# Model card: {winner.words}
 
-The best of {len(metrics)} models that the last run trained: {family}. It gives each of {genre_names}
+The best of {len(compared)} models that the last run trained: {family}. It gives each of {genre_names}
 a probability.
 
 ## Use
@@ -103,9 +111,9 @@ Accuracy **{measured.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, boo
 {measured.n_test} test songs; macro F1 {measured.macro_f1:.3f}. The true genre is among the two likeliest in
 {measured.top2_accuracy:.3f} of them.
 
-{_table(["genre", "test songs", "precision", "recall", "F1"], genres)}
+{table(["genre", "test songs", "precision", "recall", "F1"], genres)}
 
-{_table(["collection", "test songs", "accuracy", "95 % interval"], collections)}
+{table(["collection", "test songs", "accuracy", "95 % interval"], collections)}
 
 ## Calibration
 
@@ -157,7 +165,7 @@ def data_card(project: Project) -> str:
 
 ## Where they come from
 
-{_table(["source", "collection", "licence", "songs used"], collections)}
+{table(["source", "collection", "licence", "songs used"], collections)}
 
 The demonstration is invented: composed by rules, played by a synthesizer, and filed with the faults that real
 collections have. Real recordings belong to their holders; none is part of this project.
@@ -168,13 +176,13 @@ Of each song {clip_s:g} s from its middle. The songs last {durations[0.5]:.0f} s
 {durations[0.05]:.0f} to {durations[0.95]:.0f} s. Labels are the source's; what becomes of a song that is filed under
 several genres, `wrangling.two_genres` says.
 
-{_table(["genre", "songs", "artists", *tables.SPLITS], genres)}
+{table(["genre", "songs", "artists", *tables.SPLITS], genres)}
 
 {_in_several_splits(tracks)} artists are in more than one split.
 
 ## What is not
 
-{_table(["reason", "songs"], list(reasons.items()))}
+{table(["reason", "songs"], list(reasons.items()))}
 
 Each is in the ledger, `data/clean/excluded.parquet`, with its detail.
 
@@ -187,32 +195,12 @@ anew.
 """
 
 
-def _answers(project: Project, model: str) -> pd.DataFrame:
-    """`songgenre.tables.PREDICTIONS` of one model on the test songs."""
-    for stage in ("evaluation", "transfer", "cnn", "sklearn"):
-        said = tables.read(tables.PREDICTIONS, project.predictions(stage))
-        if model in set(said["model"]):
-            return said[said["model"] == model]
-    raise LookupError(model)
-
-
-def _by_genre(measured: evaluation.Metrics) -> tuple[dict[str, float], ...]:
-    return measured.precision, measured.recall, measured.per_genre
-
-
 def _accuracy(said: pd.DataFrame, seed: int) -> tuple[int, str, str]:
-    right = said["genre"] == said["predicted"]
-    low, high = np.quantile(
-        evaluation.bootstrap_accuracy(right, said["artist_group"], seed, BOOTSTRAP_SAMPLES), [0.025, 0.975]
-    )
-    return len(said), f"{right.mean():.2f}", f"{low:.2f} to {high:.2f}"
+    measured = evaluation.evaluate(said, said["artist_group"], "", "", seed)
+    low, high = measured.ci95
+    return measured.n_test, f"{measured.accuracy:.2f}", f"{low:.2f} to {high:.2f}"
 
 
 def _in_several_splits(tracks: pd.DataFrame) -> str:
     splits = tracks.groupby("artist_group")["split"].nunique()
     return str(int(splits.gt(1).sum()) or "No")
-
-
-def _table(header: list[str], rows: Iterable[Iterable[object]]) -> str:
-    lines = [header, ["---"] * len(header), *([str(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

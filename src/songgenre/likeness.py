@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -45,6 +47,28 @@ def similarities(corpus: np.ndarray, heard: np.ndarray) -> np.ndarray:
     return np.asarray(_directions(standardised(heard, corpus)) @ _directions(standardised(corpus, corpus)).T)
 
 
+def alike(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
+    """The nearest songs by other artists.
+
+    Parameters
+    ----------
+    embeddings : np.ndarray [shape=(n_songs, n_numbers)]
+        How near they are, `similarities` says.
+    artists : sequence of str
+        Of each song.
+    n : int
+
+    Returns
+    -------
+    np.ndarray [shape=(n_songs, n), dtype=int]
+        Rows of `embeddings`, the nearest first; -1 where there are no more other artists' songs.
+    """
+    names = np.asarray(artists)
+    likeness = np.where(names[:, np.newaxis] == names, -np.inf, similarities(embeddings, embeddings))
+    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
+    return np.where(np.isinf(np.take_along_axis(likeness, nearest, axis=1)), -1, nearest)
+
+
 def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
     """How many of the nearest songs by other artists are of the same genre, on average over all songs.
 
@@ -67,17 +91,18 @@ def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
     UserError
         If a song has fewer than `n` songs by other artists to be compared with.
     """
+    _check_others(tracks, n)
     X = features.set_index("track_id").loc[tracks["track_id"]].to_numpy(float)
-    likeness = np.where(_by_others(tracks, n), similarities(X, X), -np.inf)
-    order = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
+    order = alike(X, tracks["artist_group"].tolist(), n)
     genres = tracks["genre"].to_numpy()
     return float((genres[order] == genres[:, np.newaxis]).mean())
 
 
 def precision_by_chance(tracks: pd.DataFrame) -> float:
     """What `precision_at` would be, on average, if the songs by other artists came in random order."""
-    others = _by_others(tracks, 1)
-    genres = tracks["genre"].to_numpy()
+    _check_others(tracks, 1)
+    artists, genres = tracks["artist_group"].to_numpy(), tracks["genre"].to_numpy()
+    others = artists[:, np.newaxis] != artists
     same = (genres[:, np.newaxis] == genres) & others
     return float((same.sum(axis=1) / others.sum(axis=1)).mean())
 
@@ -86,11 +111,12 @@ def _directions(X: np.ndarray) -> np.ndarray:
     return np.asarray(X / np.maximum(np.linalg.norm(X, axis=-1, keepdims=True), np.finfo(float).tiny))
 
 
-def _by_others(tracks: pd.DataFrame, n: int) -> np.ndarray:
-    """Which songs are by another artist [shape=(n_tracks, n_tracks)]."""
-    artists = tracks["artist_group"].to_numpy()
-    others = artists[:, np.newaxis] != artists
-    fewest = others.sum(axis=1).min()
+def fewest_by_others(tracks: pd.DataFrame) -> int:
+    """How many songs by other artists every song of `songgenre.tables.TRACKS` has, at least."""
+    return int(len(tracks) - tracks["artist_group"].value_counts().max())
+
+
+def _check_others(tracks: pd.DataFrame, n: int) -> None:
+    fewest = fewest_by_others(tracks)
     if fewest < n:
         raise UserError(f"Expected at least {n} songs by other artists for every song, got {fewest}. Add music.")
-    return others

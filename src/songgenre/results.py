@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.evaluation import read_metrics
+from songgenre.markdown import table
 from songgenre.paths import Project, replacing
 
 START, END = "<!-- results -->", "<!-- end of results -->"
@@ -176,7 +177,7 @@ def _scores(results: Mapping[str, Result]) -> str:
     models = {model for column in columns for model in column}
     order = sorted(models, key=lambda model: (-max(c[model].accuracy for c in columns[-2:] if model in c), model))
     rows = [[model.replace("_", " "), *(str(column.get(model, "")) for column in columns)] for model in order]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _protocols(results: Mapping[str, Result]) -> str:
@@ -184,7 +185,7 @@ def _protocols(results: Mapping[str, Result]) -> str:
     header = ["one scikit-learn model tested on", *(name.replace("_", " ") for name in results)]
     ways = dict.fromkeys(way for result in results.values() for way in result.protocols)
     shown = {name: {way: f"{score:.2f}" for way, score in result.protocols.items()} for name, result in results.items()}
-    return _table(header, [[way, *(of_corpus.get(way, "") for of_corpus in shown.values())] for way in ways])
+    return table(header, [[way, *(of_corpus.get(way, "") for of_corpus in shown.values())] for way in ways])
 
 
 def _costs(results: Mapping[str, Result]) -> str:
@@ -192,16 +193,11 @@ def _costs(results: Mapping[str, Result]) -> str:
     header = ["stage", *(f"{name.replace('_', ' ')}, s and MiB" for name in results)]
     stages = sorted({stage for result in results.values() for stage in result.stages})
     rows = [[stage, *(_spent(result.stages.get(stage)) for result in results.values())] for stage in stages]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _spent(cost: Cost | None) -> str:
     return f"{cost.seconds:.0f}, {cost.peak_anonymous_mib}" if cost else ""
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _counted(values: pd.Series) -> dict[str, int]:

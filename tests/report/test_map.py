@@ -18,8 +18,9 @@ from sklearn.preprocessing import StandardScaler
 
 from songgenre import audio, excerpts
 from songgenre.evaluation import Metrics, write_metrics
+from songgenre.likeness import alike
 from songgenre.paths import Project
-from songgenre.report.map import HEIGHT, WIDTH, alike, choose, layout, picture, write_map
+from songgenre.report.map import HEIGHT, WIDTH, choose, layout, picture, write_map
 from songgenre.report.models import best, models
 
 

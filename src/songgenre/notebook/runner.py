@@ -83,7 +83,7 @@ def run(project: Project, name: str, console: Console) -> None:
                 )
             except PapermillExecutionError as error:
                 if error.ename == "KeyboardInterrupt":
-                    raise UserError(f"{name} was interrupted. {AGAIN}") from None
+                    raise UserError(_interrupted(name)) from None
                 _keep(executed, project.failed(name))
                 raise UserError(_explained(error, name, project)) from None
             except DeadKernelError:
@@ -94,7 +94,7 @@ def run(project: Project, name: str, console: Console) -> None:
                     raise
                 raise UserError(f"{_died(name)} No cell had run.") from None
             except KeyboardInterrupt:
-                raise UserError(f"{name} was interrupted. {AGAIN}") from None
+                raise UserError(_interrupted(name)) from None
         _keep(executed, project.executed(name), songgenre=made_from(project, name))
     publish(project)
     write_page(project, name)
@@ -205,6 +205,10 @@ def _explained(error: PapermillExecutionError, name: str, project: Project) -> s
             _kept(name, project),
         ]
     )
+
+
+def _interrupted(name: str) -> str:
+    return f"{name} was interrupted. {AGAIN}"
 
 
 def _died(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -25,7 +24,7 @@ from songgenre.compute import parallel_map
 from songgenre.evaluation import confusion
 from songgenre.features.cache import Cache, Code, cached_map
 from songgenre.figures import genre_colours
-from songgenre.likeness import precision_at, precision_by_chance, similarities, standardised
+from songgenre.likeness import alike, fewest_by_others, precision_at, precision_by_chance, standardised
 from songgenre.notebook.html import names
 from songgenre.paths import Project
 from songgenre.report.models import Model, answers
@@ -168,28 +167,6 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
     return np.asarray(places.round().astype(int))
 
 
-def alike(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
-    """The nearest songs by other artists.
-
-    Parameters
-    ----------
-    embeddings : np.ndarray [shape=(n_songs, n_numbers)]
-        How near they are, `songgenre.likeness.similarities` says.
-    artists : sequence of str
-        Of each song.
-    n : int
-
-    Returns
-    -------
-    np.ndarray [shape=(n_songs, n), dtype=int]
-        Rows of `embeddings`, the nearest first; -1 where there are no more other artists' songs.
-    """
-    names = np.asarray(artists)
-    likeness = np.where(names[:, np.newaxis] == names, -np.inf, similarities(embeddings, embeddings))
-    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
-    return np.where(np.isinf(np.take_along_axis(likeness, nearest, axis=1)), -1, nearest)
-
-
 class Retrieval(NamedTuple):
     """How many of the nearest `RETRIEVED` songs by other artists share the genre, 0 to 1.
 
@@ -205,8 +182,7 @@ class Retrieval(NamedTuple):
 
 
 def _retrieval(project: Project, tracks: pd.DataFrame) -> Retrieval | None:
-    fewest = len(tracks) - tracks["artist_group"].value_counts().max()
-    if fewest < RETRIEVED or not project.descriptors.is_file():
+    if fewest_by_others(tracks) < RETRIEVED or not project.descriptors.is_file():
         return None
     heard, described = (
         precision_at(RETRIEVED, tables.read(schema, path), tracks)
