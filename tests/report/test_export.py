@@ -1,5 +1,6 @@
 """Copies of the site, a zip and a PDF."""
 
+import json
 import os
 import shutil
 import zipfile
@@ -24,6 +25,9 @@ def project(tmp_path: Path) -> Project:
         cell = new_markdown_cell("# Looking\n\nWhat is [there](https://librosa.org)?\n\n## Songs", id="story")
         nbformat.write(new_notebook(cells=[cell]), path)
     (project.root / "dvc.yaml").write_text("stages: {}\n")
+    log = {"finished": True, "started": "2026-02-03T04:05:06+00:00", "seconds": 7.2, "peak_anonymous_mib": 89}
+    project.log("03_eda").parent.mkdir(parents=True)
+    project.log("03_eda").write_text(json.dumps(log | {"machine": "<A> & B"}))
     build(project)
     (project.html / "audio").mkdir()
     (project.html / "audio" / "song.mp3").write_bytes(b"la la la")
@@ -36,8 +40,27 @@ def held(folder: Path) -> dict[str, bytes]:
 
 def test_folder_holds_the_whole_site(project: Project, tmp_path: Path) -> None:
     export(project, tmp_path / "copy")
-    assert held(tmp_path / "copy") == held(project.html)
+    copied, site = held(tmp_path / "copy"), held(project.html)
+    assert copied["audio/song.mp3"] == site["audio/song.mp3"]
+    assert copied.keys() == site.keys()
     assert {"index.html", "map.html", "03_eda.html", "audio/song.mp3"} == set(held(tmp_path / "copy"))
+
+
+def test_copy_has_what_the_pages_read_from_the_logs_in_it(project: Project, tmp_path: Path) -> None:
+    export(project, tmp_path / "copy")
+    soup = BeautifulSoup((tmp_path / "copy" / "03_eda.html").read_text("utf-8"), "html.parser")
+    assert not soup("script", src=True)
+    [known] = [script.get_text() for script in soup("script") if "window.runs =" in script.get_text()]
+    assert json.loads(known.strip().removeprefix("window.runs = ").rstrip(";"))["03_eda"]["machine"] == "<A> & B"
+    assert "<A>" not in known
+
+
+def test_bound_pages_say_how_the_runs_went(project: Project) -> None:
+    soup = BeautifulSoup(bound(project), "html.parser")
+    facts = {place["data-fact"]: place.get_text() for place in soup("span", {"data-run": "03_eda"})}
+    assert facts["machine"] == "<A> & B"
+    assert facts["run"] == "2026-02-03 04:05 UTC, 7 s, at most 89 MiB of memory"
+    assert facts["commit"] == "not recorded"
 
 
 def test_folder_that_holds_something_is_left_alone(project: Project, tmp_path: Path) -> None:
@@ -56,7 +79,8 @@ def test_zip_unpacks_to_the_site_and_has_the_same_bytes_whenever_it_is_made(proj
     export(project, tmp_path / "site.zip")
     assert (tmp_path / "site.zip").read_bytes() == first
     shutil.unpack_archive(tmp_path / "site.zip", tmp_path / "unpacked")
-    assert held(tmp_path / "unpacked" / "site") == held(project.html)
+    export(project, tmp_path / "folder")
+    assert held(tmp_path / "unpacked" / "site") == held(tmp_path / "folder")
     with zipfile.ZipFile(tmp_path / "site.zip") as archive:
         assert archive.testzip() is None
 

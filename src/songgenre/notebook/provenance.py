@@ -83,11 +83,21 @@ def publish(project: Project) -> Path:
         The script.
     """
     path = project.log("provenance").with_suffix(".js")
-    logs = {log.stem: json.loads(log.read_text("utf-8")) for log in sorted(path.parent.glob("*.json"))}
-    runs = {name: _told(log) for name, log in logs.items() if log.get("finished")}
     with replacing(path) as partial:
-        partial.write_text(f"window.runs = {json.dumps(runs, indent=1)};\n", encoding="utf-8")
+        partial.write_text(script(project), encoding="utf-8")
     return path
+
+
+def script(project: Project) -> str:
+    """The script by which the pages say how the runs went; it may also stand within a page."""
+    return f"window.runs = {json.dumps(runs(project), indent=1)};\n".replace("<", "\\u003c")
+
+
+def runs(project: Project) -> dict[str, dict[str, str]]:
+    """How the last run of each notebook went, if it finished: facts by their name, as a page shows them."""
+    logs = sorted(project.log("provenance").parent.glob("*.json"))
+    told = {log.stem: json.loads(log.read_text("utf-8")) for log in logs}
+    return {name: _told(log) for name, log in told.items() if log.get("finished")}
 
 
 def _told(log: dict[str, Any]) -> dict[str, str]:

@@ -13,9 +13,13 @@ from bs4 import BeautifulSoup
 
 from songgenre.errors import UserError
 from songgenre.notebook.html import names
+from songgenre.notebook.provenance import runs, script
 from songgenre.paths import Project, replacing
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+LOGS = b'<script src="../logs/provenance.js"></script>'
+"""By what a page knows how the runs went."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of all files in a zip, so that the same site gives the same bytes."""
@@ -36,17 +40,21 @@ def export(project: Project, to: Path) -> None:
         If there is no site, or the folder holds something.
     """
     _check(project)
+    files = sorted(path for path in project.html.rglob("*") if path.is_file())
     if to.suffix.lower() == ".zip":
         with replacing(to) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in sorted(path for path in project.html.rglob("*") if path.is_file()):
+            for file in files:
                 entry = zipfile.ZipInfo(f"{to.stem}/{file.relative_to(project.html).as_posix()}", EPOCH)
                 entry.external_attr = 0o644 << 16
-                archive.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)
+                archive.writestr(entry, _content(project, file), zipfile.ZIP_DEFLATED)
     elif to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"Expected {to} to be a new or empty folder, but something is there. Name another.")
     else:
         with replacing(to) as partial:
-            shutil.copytree(project.html, partial, copy_function=shutil.copyfile)
+            for file in files:
+                copy = partial / file.relative_to(project.html)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes(_content(project, file))
 
 
 def print_pdf(project: Project, to: Path) -> None:
@@ -95,7 +103,7 @@ def bound(project: Project) -> str:
     str
         HTML.
     """
-    pages = ["index", *names(project), "map"]
+    pages, told = ["index", *names(project), "map"], runs(project)
     book = BeautifulSoup((project.html / "map.html").read_text("utf-8"), "html.parser")
     for element in book.select("body > *"):
         element.decompose()
@@ -103,6 +111,8 @@ def bound(project: Project) -> str:
         soup = BeautifulSoup((project.html / f"{page}.html").read_text("utf-8"), "html.parser")
         for element in soup(["script", "audio"]):
             element.decompose()
+        for place in soup.select("[data-run][data-fact]"):
+            place.string = told.get(str(place["data-run"]), {}).get(str(place["data-fact"]), place.get_text())
         for element in soup(id=True):
             element["id"] = f"{page}--{element['id']}"
         for link in soup("a", href=True):
@@ -110,6 +120,7 @@ def bound(project: Project) -> str:
         for main in soup("main"):
             main["id"] = page
             main["style"] = "" if page == pages[0] else "break-before: page"
+            main.extend(soup.select("footer.made"))
             book.body.append(main)  # type: ignore[union-attr]
     return str(book)
 
@@ -117,6 +128,12 @@ def bound(project: Project) -> str:
 def _check(project: Project) -> None:
     if not (project.html / "index.html").is_file():
         raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
+
+
+def _content(project: Project, file: Path) -> bytes:
+    """What is in a file of the site; a page has in it what it otherwise reads from the logs."""
+    inside = f"<script>\n{script(project)}</script>".encode()
+    return file.read_bytes().replace(LOGS, inside) if file.suffix == ".html" else file.read_bytes()
 
 
 def _inner(href: str, page: str) -> str:
