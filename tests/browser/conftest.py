@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
@@ -80,3 +81,18 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if ended.returncode:
         pytest.skip(f"npm could not install axe-core: {ended.stderr.strip()[-200:]}")
     return folder / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="session")
+def barriers(axe: Path) -> Callable[[Page], list[dict[str, Any]]]:
+    """What axe-core finds on a page that is serious or critical, and where."""
+
+    def find(page: Page) -> list[dict[str, Any]]:
+        page.evaluate(axe.read_text("utf-8"))
+        found = page.evaluate(
+            "axe.run().then(result => result.violations.map(({id, impact, nodes}) => "
+            "({id, impact, where: nodes.map(node => node.html)})))"
+        )
+        return [each for each in found if each["impact"] in ("serious", "critical")]
+
+    return find

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import numpy as np
@@ -275,6 +275,12 @@ def test_text_stands_out_from_its_ground(judged: Page, scheme: str) -> None:
     ground = judged.evaluate("getComputedStyle(document.body).backgroundColor")
     brightness = sum(map(int, re.findall(r"\d+", ground))) / (3 * 255)
     assert brightness > 0.9 if scheme == "light" else brightness < 0.2
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(judged: Page, barriers: Callable[[Page], list[dict[str, Any]]], scheme: str) -> None:
+    judged.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    assert barriers(judged) == []
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 1360])

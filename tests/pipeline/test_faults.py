@@ -44,6 +44,12 @@ WRITES = {
 }
 """Where each stage writes first; nothing there is read by it."""
 
+WITHOUT_NOTEBOOK = {"pretrained": "data/pretrained", "report": "reports/html"}
+"""What the stages write whose command runs no notebook."""
+
+LEFT_FREE = 512 * 1024
+"""Bytes: enough for what DVC notes, too little for what a stage writes."""
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "wrangling": {"min_duration_s": 3.0, "clip_duration_s": 4.0},
     "eda": {"compared_genres": GENRES, "songs_per_genre": 1},
@@ -223,6 +229,54 @@ def test_disturbed_stage_says_why_and_the_next_run_is_as_if_nothing_was(
     assert f"Running stage '{stage}'" in said
     assert clone.written(*FOLDERS) == undisturbed
     assert [path.name for path in clone.root.glob("reports/failed/*")] == []
+
+
+def command(process: "subprocess.Popen[str]", out: Path) -> psutil.Process:
+    """The process of a stage without a notebook, once it has begun to write."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        partial = next(out.parent.glob(f".{out.name}.*.partial"), None)
+        if partial is not None:
+            return psutil.Process(int(partial.suffixes[-2][1:]))
+        time.sleep(0.02)
+    raise TimeoutError(f"nothing is written to {out}")
+
+
+@pytest.mark.parametrize("stage", WITHOUT_NOTEBOOK)
+def test_disturbed_stage_without_a_notebook_too(clone: "Clone", undisturbed: dict[str, Any], stage: str) -> None:
+    out = clone.root / WITHOUT_NOTEBOOK[stage]
+    for disturbance in (signal.SIGINT, signal.SIGKILL):
+        clone.forget(stage)
+        process = start(clone, stage)
+        at_work = command(process, out)
+        os.killpg(process.pid, disturbance)
+        said, _ = process.communicate(timeout=PATIENCE_S)
+        at_work.wait(PATIENCE_S)
+        assert process.returncode != 0
+        assert "Traceback" not in said, said
+        assert not out.exists()
+    clone.run("dvc", "repro")
+    assert clone.written(*FOLDERS) == undisturbed
+    assert list(out.parent.glob("*.partial")) == []
+
+
+@pytest.mark.parametrize("stage", WITHOUT_NOTEBOOK)
+def test_disk_that_fills_up_in_a_stage_without_a_notebook(
+    clone: "Clone", undisturbed: dict[str, Any], stage: str, tmp_path: Path
+) -> None:
+    """The stage reads from the folder that it writes to, so the whole clone is on that disk."""
+    disk = tmp_path / "disk"
+    with mounted("-t", "tmpfs", "tmpfs", at=disk):
+        there = type(clone)(disk / "clone")
+        shutil.copytree(clone.root, there.root, symlinks=True)
+        there.forget(stage)
+        subprocess.run(["mount", "-o", f"remount,size={shutil.disk_usage(disk).used + LEFT_FREE}", disk], check=True)
+        said = end(start(there, stage))
+        assert "free some space" in said, said
+        assert not (there.root / WITHOUT_NOTEBOOK[stage]).exists()
+        subprocess.run(["mount", "-o", "remount,size=50%", disk], check=True)
+        there.run("dvc", "repro")
+        assert there.written(*FOLDERS) == undisturbed
 
 
 def test_corrupted_file_of_the_cache_is_found_and_made_again(clone: "Clone", undisturbed: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import doctest
 import hashlib
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -94,6 +95,19 @@ def test_a_model_that_was_pulled_predicts_what_it_did(reader: "Clone") -> None:
     X = descriptors.loc[said["track_id"]]
     assert load_sklearn(project.model("sklearn") / "svm.skops").predict(X).tolist() == said["predicted"].tolist()
     assert tracks.loc[said["track_id"], "split"].eq("test").all()
+
+
+@pytest.mark.parametrize("model", ["sklearn", "transfer", "cnn"])
+def test_a_clone_that_has_computed_nothing_tells_the_genre_of_a_song(reader: "Clone", model: str) -> None:
+    clone = type(reader)(reader.root.parent / "elsewhere")
+    said = tables.read(tables.PREDICTIONS, Project(clone.root).predictions(model))
+    tracks = tables.read(tables.TRACKS, Project(clone.root).tracks).set_index("track_id")
+    song = said["track_id"].iloc[0]
+    printed = clone.run(
+        "songgenre", "predict", "--json", "--model", model, f"data/raw/audio/{tracks.loc[song, 'audio_path']}"
+    )
+    answer = json.loads(printed.splitlines()[-1])
+    assert answer["genre"] == said.set_index(["model", "track_id"]).loc[(answer["model"], song), "predicted"]
 
 
 def test_the_released_model_is_that_of_its_version(reader: "Clone") -> None:
