@@ -49,6 +49,15 @@ SMALL = {
 """Parameters of a run that takes a minute."""
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, have those of a file, or of a built clone, follow each other; the longest first."""
+    items.sort(key=lambda item: item.path.parent.name != "pipeline")
+    for item in items:
+        clones = {"built", "small"} & set(getattr(item, "fixturenames", []))
+        item.add_marker(pytest.mark.xdist_group(min(clones, default=item.nodeid.partition("::")[0])))
+
+
 class Server(NamedTuple):
     """`songgenre serve`, and where it puts temporary files."""
 
