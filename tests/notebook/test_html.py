@@ -82,14 +82,20 @@ def test_contents_lead_to_the_sections_even_where_titles_repeat(tmp_path: Path) 
 def test_a_figure_has_its_alternative_text_and_caption(tmp_path: Path) -> None:
     shown = rendered(tmp_path, figure(alt='Bars of "rock" & <roll>', caption="Forty songs each.")).figure
     assert shown.img["alt"] == 'Bars of "rock" & <roll>'
-    assert shown.figcaption.get_text() == "Forty songs each."
+    assert shown.figcaption.get_text() == "Figure 1. Forty songs each."
     assert base64.b64decode(shown.img["src"].removeprefix("data:image/png;base64,")) == base64.b64decode(PIXEL)
+
+
+def test_figures_are_numbered_and_their_alternative_text_is_seen_too(tmp_path: Path) -> None:
+    shown = rendered(tmp_path, figure(alt="Bars of <jazz>"), figure(alt="A line"))
+    captions = [caption.get_text() for caption in shown("figcaption")]
+    assert captions == ["Figure 1. Bars of <jazz>", "Figure 2. A line"]
 
 
 def test_a_figure_without_alternative_text_gets_the_title(tmp_path: Path) -> None:
     shown = rendered(tmp_path, new_markdown_cell("# Songs & artists"), figure()).figure
     assert shown.img["alt"] == "Songs & artists"
-    assert shown.figcaption is None
+    assert shown.figcaption.get_text() == "Figure 1. Songs & artists"
 
 
 def test_code_is_folded_and_its_outputs_are_not(tmp_path: Path) -> None:

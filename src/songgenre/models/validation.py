@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict, learning_curve
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict, cross_val_score
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
 
 SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""Of the songs to learn from, in a learning curve."""
+"""Of the songs of each genre to learn from, in a learning curve."""
+
+FEWEST = 5
+"""Songs of a genre in any part of a learning curve, if it has so many: with fewer, some models cannot be fitted."""
 
 _ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|change|\d+bpm)$"
 
@@ -21,7 +24,9 @@ _ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|change|\d
 def learn_from_more(
     model: Pipeline, X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
 ) -> pd.DataFrame:
-    """Accuracy on other artists after learning from fewer or more songs.
+    """Accuracy on other artists after learning from fewer or more songs, of each genre its share.
+
+    The songs that are learned from at first are also in what is learned from later.
 
     Parameters
     ----------
@@ -36,21 +41,21 @@ def learn_from_more(
     pd.DataFrame
         A row per fold and number of ``songs``, with the ``accuracy``.
     """
+    y = y.reset_index(drop=True)
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    splits = list(cv.split(X, y, artist_groups))
+    songs = pd.DataFrame([y[learn].value_counts() for learn, _ in splits]).min()
+    rng = np.random.default_rng(seed)
+    growing = []
+    for learn, test in splits:
+        shuffled = y[rng.permutation(learn)]
+        place = shuffled.groupby(shuffled).cumcount()
+        for share in SHARES:
+            taken = (share * songs).round().clip(lower=songs.clip(upper=FEWEST))
+            growing.append((shuffled.index[place < shuffled.map(taken)], test))
     with joblib_backend():
-        songs, _, accuracy = learning_curve(
-            model,
-            X,
-            y.to_numpy(),
-            groups=artist_groups,
-            train_sizes=SHARES,
-            cv=cv,
-            shuffle=True,
-            random_state=seed,
-            n_jobs=-1,
-            error_score="raise",
-        )
-    return pd.DataFrame({"songs": np.repeat(songs, folds), "accuracy": accuracy.ravel()})
+        accuracy = cross_val_score(model, X, y.to_numpy(), cv=growing, n_jobs=-1, error_score="raise")
+    return pd.DataFrame({"songs": [len(learn) for learn, _ in growing], "accuracy": accuracy})
 
 
 def descriptor_of(columns: pd.Index) -> pd.Index:

@@ -176,7 +176,7 @@ def sanitised(html: str) -> Markup:
 
 
 def tell(html: str) -> Story:
-    """Give the rendered cells of a notebook anchors, alternative texts and readable tables.
+    """Give the rendered cells of a notebook anchors, alternative texts, captions and readable tables.
 
     Parameters
     ----------
@@ -195,6 +195,8 @@ def tell(html: str) -> Story:
         heading.decompose()
     for image in soup("img", alt=False):
         image["alt"] = title or "Figure"
+    for number, image in enumerate(soup.select("figure > img"), start=1):
+        _caption(soup, image, number)
     for block in soup("pre"):
         block["tabindex"] = "0"
     for number, table in enumerate(soup("table"), start=1):
@@ -242,6 +244,14 @@ def _is_inert(tag: str, name: str, value: str) -> bool:
 
 def _text(tag: Tag | None) -> str:
     return " ".join(tag.get_text().split()) if tag else ""
+
+
+def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:
+    """Number a figure, and say below it what it shows; in the words of its alternative text if it has no others."""
+    caption = image.find_next_sibling("figcaption") or soup.new_tag("figcaption", string=str(image["alt"]))
+    counted = soup.new_tag("strong", string=f"Figure {number}.")
+    caption.insert(0, counted, " ")
+    image.insert_after(caption)
 
 
 def _anchored(soup: BeautifulSoup) -> list[Section]:
