@@ -1,7 +1,11 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
 from songgenre.evaluation import predictions
 from songgenre.models import classical, embeddings, head, shipping
@@ -12,7 +16,9 @@ def tracks() -> pd.DataFrame:
     """Four songs of each of eight artists of each genre."""
     artists = [f"{genre} {number}" for genre in ("blues", "jazz", "rock") for number in range(8)]
     table = pd.DataFrame({"artist_group": np.repeat(artists, 4)})
-    return table.assign(genre=table["artist_group"].str.split().str[0], track_id=[f"t{at}" for at in range(len(table))])
+    genre, number = table["artist_group"].str.split().str[0], table["artist_group"].str[-1].astype(int)
+    collection = np.where(number < 4, "here", "there")
+    return table.assign(genre=genre, collection=collection, track_id=[f"t{at}" for at in range(len(table))])
 
 
 def test_card_tells_what_was_measured(tracks: pd.DataFrame) -> None:
@@ -22,14 +28,31 @@ def test_card_tells_what_was_measured(tracks: pd.DataFrame) -> None:
     said = tracks["genre"].mask(tracks.index % 4 == 0, "rock")
     for genre in genres:
         shares.loc[said == genre, genre] = 0.8
-    text = shipping.card(tracks, predictions(shipping.MODEL, tracks, shares), folds=3, repeats=1, seed=1)
+    heard = predictions(shipping.MODEL, tracks, shares)
+    there = heard["track_id"].isin(tracks["track_id"][tracks["collection"] == "there"])
+    elsewhere = heard[there].assign(predicted="jazz")
+    text = shipping.card(tracks, heard, elsewhere, folds=3, repeats=1, seed=1)
     accuracy = 1 - 16 / 96
     log_loss = -(80 * np.log(0.8) + 16 * np.log(0.1)) / 96
     assert f"Accuracy **{accuracy:.3f}**" in text
     assert "96 clips of 30 s by 24 artists" in text
     assert "| jazz | 32 | 8 | 0.75 | 0.86 |" in text
+    assert re.search(r"\| here \| 48 \| 0\.83 \(0\.\d\d to [01]\.\d\d\) \| not measured", text)
+    assert re.search(r"\| there \| 48 \| 0\.83 \(0\.\d\d to [01]\.\d\d\) \| 0\.33 \(0\.\d\d to 0\.\d\d\) \|", text)
     assert f"log loss is\n{log_loss:.3f}" in text
     assert f"\n{accuracy - 0.8:.3f}." in text
+
+
+def test_songs_of_a_collection_are_judged_by_a_model_that_has_not_heard_it(tracks: pd.DataFrame) -> None:
+    """Every collection has its own number, which says the genre within it and something else in the other."""
+    genre = tracks["genre"].map({"blues": 0, "jazz": 1, "rock": 2})
+    X = pd.get_dummies((genre + (tracks["collection"] == "there")) % 3).astype(float)
+    said = shipping.without_each_collection(make_pipeline(KNeighborsClassifier(1)), X, tracks)
+    assert set(said["track_id"]) == set(tracks["track_id"])
+    assert (said["genre"] != said["predicted"]).all()
+    in_both = tracks[(tracks["genre"] != "rock") | (tracks["collection"] == "there")]
+    said = shipping.without_each_collection(make_pipeline(KNeighborsClassifier(1)), X.loc[in_both.index], in_both)
+    assert set(said["track_id"]) == set(in_both["track_id"][in_both["collection"] == "here"])
 
 
 def test_probabilities_of_a_linear_model_are_calibrated() -> None:
