@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -77,3 +78,13 @@ def test_head_that_ships_is_small_and_fits_the_networks() -> None:
     assert head.SHIPPED.stat().st_size < 200_000
     shares = shipped.probabilities(np.zeros(len(shipped.weights)))
     assert shares.sum() == pytest.approx(1)
+
+
+def test_readme_says_what_the_card_says() -> None:
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text("utf-8").split())
+    text = shipping.CARD.read_text("utf-8")
+    [accuracy] = re.findall(r"Accuracy \*\*(.+?)\*\*", text)
+    unheard = [float(share) for share in re.findall(r"^\| .* \| ([\d.]+) \([^|]*\) \|$", text, re.M)]
+    assert f"right for {100 * float(accuracy):.0f} of 100 songs by artists it had not heard" in readme
+    assert f"for {100 * min(unheard):.0f} to {100 * max(unheard):.0f} of 100 from collections" in readme
+    assert f"{unheard[0]:.2f}, {unheard[1]:.2f} and {unheard[2]:.2f} for the same three" in readme
