@@ -25,8 +25,8 @@ $(READY): requirements.lock pyproject.toml
 	-songgenre pretrained download
 	touch $@
 
-test: setup ## Run the tests, side by side
-	pytest --numprocesses logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+test: setup ## Run the tests
+	pytest
 
 lab: setup ## Open the notebooks in JupyterLab; what it saves is clean of outputs
 	JUPYTER_PATH=$(abspath src/songgenre/notebook/lab) jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save notebooks

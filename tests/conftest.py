@@ -49,15 +49,6 @@ SMALL = {
 """Parameters of a run that takes a minute."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, have those of a file, or of a built clone, follow each other; the longest first."""
-    items.sort(key=lambda item: item.path.parent.name != "pipeline")
-    for item in items:
-        clones = {"built", "small"} & set(getattr(item, "fixturenames", []))
-        item.add_marker(pytest.mark.xdist_group(min(clones, default=item.nodeid.partition("::")[0])))
-
-
 class Server(NamedTuple):
     """`songgenre serve`, and where it puts temporary files."""
 
@@ -291,6 +282,15 @@ def small_clone(fresh_clone: Callable[..., Clone]) -> Callable[..., Clone]:
         return clone
 
     return make
+
+
+@pytest.fixture(scope="session")
+def small(small_clone: Callable[..., Clone]) -> Clone:
+    """A small clone after `dvc repro`, and what it wrote committed."""
+    clone = small_clone()
+    clone.run("dvc", "repro")
+    clone.run("git", "commit", "--quiet", "--all", "--message", "Built")
+    return clone
 
 
 def shrink(path: Path) -> None:

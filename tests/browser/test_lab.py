@@ -6,10 +6,11 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +28,11 @@ PATIENCE = 180_000
 
 
 @pytest.fixture(scope="module")
-def clone(small_clone: Callable[..., Clone]) -> Clone:
-    """A small clone, built up to the notebook and one that follows it."""
-    clone = small_clone("lab")
-    clone.run("dvc", "repro", "eda")
-    clone.run("git", "commit", "--quiet", "--all", "--message", "Built")
-    return clone
+def clone(small: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A small clone, built."""
+    root = tmp_path_factory.mktemp("lab") / "project"
+    shutil.copytree(small.root, root, symlinks=True)
+    return type(small)(root)
 
 
 @pytest.fixture(scope="module")

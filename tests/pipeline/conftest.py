@@ -17,12 +17,3 @@ def built(fresh_clone: Callable[[], "Clone"]) -> "Clone":
     clone.run("git", "add", "--all")
     clone.run("git", "commit", "--quiet", "--allow-empty", "--message", "Built")
     return clone
-
-
-@pytest.fixture(scope="session")
-def small(small_clone: Callable[..., "Clone"]) -> "Clone":
-    """A small clone after `dvc repro`, and what it wrote committed."""
-    clone = small_clone()
-    clone.run("dvc", "repro")
-    clone.run("git", "commit", "--quiet", "--all", "--message", "Built")
-    return clone

@@ -141,13 +141,6 @@ def test_an_experiment_reruns_only_what_depends_on_it(restored: "Clone", paramet
     assert any(experiment["name"] == stages[0] for row in shown for experiment in row["experiments"] or [])
 
 
-def test_a_forced_run_gives_the_same_bytes(restored: "Clone") -> None:
-    lock = (restored.root / "dvc.lock").read_bytes()
-    said = restored.run("dvc", "repro", "--force")
-    assert said.count("Running stage") == lock.count(b"\n    cmd: ")
-    assert (restored.root / "dvc.lock").read_bytes() == lock
-
-
 def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Project) -> None:
     built.run("songgenre", "report", "cards")
     model, data = ((built.root / "docs" / f"{name}_card.md").read_text() for name in ("model", "data"))
