@@ -39,16 +39,14 @@ def music(tmp_path_factory: pytest.TempPathFactory, melody: Callable[..., np.nda
     return folder
 
 
-def test_eight_genres_go_through_all_notebooks(music: Path, fresh_clone: "Callable[[], Clone]") -> None:
-    clone = fresh_clone()
+def test_eight_genres_go_through_all_notebooks(music: Path, small_clone: "Callable[..., Clone]") -> None:
+    clone = small_clone("genres")
     settings = {
         "scraping.source": "folder",
         "scraping.folder": str(music),
         "wrangling.min_duration_s": "5",
         "wrangling.clip_duration_s": "8",
         "eda.compared_genres": "[Blues,Pop]",
-        "sklearn.folds": "2",
-        "transfer.folds": "2",
         "cnn.epochs": "1",
     }
     clone.run("dvc", "exp", "run", *(f"--set-param={name}={value}" for name, value in settings.items()))

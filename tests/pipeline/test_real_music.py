@@ -30,8 +30,8 @@ def few_songs(real_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-def test_experiment_on_a_folder_of_real_music(few_songs: Path, fresh_clone: "Callable[[], Clone]") -> None:
-    clone = fresh_clone()
+def test_experiment_on_a_folder_of_real_music(few_songs: Path, small_clone: "Callable[..., Clone]") -> None:
+    clone = small_clone("real")
     settings = {
         "scraping.source": "folder",
         "scraping.folder": str(few_songs),
