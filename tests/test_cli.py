@@ -183,7 +183,7 @@ def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(pro
 
     assert build(project).returncode == 0
     assert export("--to", "copy").returncode == 0
-    assert (project.root / "copy" / "index.html").read_bytes() == (project.html / "index.html").read_bytes()
+    assert {path.name for path in (project.root / "copy").iterdir()} == {path.name for path in project.html.iterdir()}
     ended = export()
     assert ended.returncode == 1
     assert "--to FILE.zip or --pdf FILE" in ended.stderr

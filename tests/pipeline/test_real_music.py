@@ -36,6 +36,7 @@ def test_experiment_on_a_folder_of_real_music(few_songs: Path, small_clone: "Cal
         "scraping.source": "folder",
         "scraping.folder": str(few_songs),
         "sklearn.folds": "3",
+        "transfer.folds": "3",
         "cnn.epochs": "2",
     }
     clone.run("dvc", "exp", "run", *(f"--set-param={name}={value}" for name, value in settings.items()))
