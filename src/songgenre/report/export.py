@@ -41,12 +41,13 @@ def export(project: Project, to: Path) -> None:
     """
     _check(project)
     files = sorted(path for path in project.html.rglob("*") if path.is_file())
+    told = script(project)
     if to.suffix.lower() == ".zip":
         with replacing(to) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in files:
                 entry = zipfile.ZipInfo(f"{to.stem}/{file.relative_to(project.html).as_posix()}", EPOCH)
                 entry.external_attr = 0o644 << 16
-                archive.writestr(entry, _content(project, file), zipfile.ZIP_DEFLATED)
+                archive.writestr(entry, _content(file, told), zipfile.ZIP_DEFLATED)
     elif to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"Expected {to} to be a new or empty folder, but something is there. Name another.")
     else:
@@ -54,7 +55,7 @@ def export(project: Project, to: Path) -> None:
             for file in files:
                 copy = partial / file.relative_to(project.html)
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(_content(project, file))
+                copy.write_bytes(_content(file, told))
 
 
 def print_pdf(project: Project, to: Path) -> None:
@@ -130,10 +131,10 @@ def _check(project: Project) -> None:
         raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
 
 
-def _content(project: Project, file: Path) -> bytes:
+def _content(file: Path, told: str) -> bytes:
     """What is in a file of the site; a page has in it what it otherwise reads from the logs."""
-    inside = f"<script>\n{script(project)}</script>".encode()
-    return file.read_bytes().replace(LOGS, inside) if file.suffix == ".html" else file.read_bytes()
+    content = file.read_bytes()
+    return content.replace(LOGS, f"<script>\n{told}</script>".encode()) if file.suffix == ".html" else content
 
 
 def _inner(href: str, page: str) -> str:
