@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MultipleLocator
 
-from songgenre import audio
+from songgenre import audio, numba_cache  # noqa: F401
 
 Colour = tuple[float, float, float]
 

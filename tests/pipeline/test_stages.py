@@ -16,7 +16,7 @@ NOTEBOOK_STAGES = {name: stage for name, stage in STAGES.items() if stage["cmd"]
 
 PREDICTIONS = {f"reports/predictions/{stage}.parquet" for stage in ("sklearn", "cnn", "transfer", "evaluation")}
 
-WITHOUT_INFLUENCE = {"errors", "params", "paths", "progress", "provenance", "quiet", "secrecy"}
+WITHOUT_INFLUENCE = {"errors", "params", "paths", "progress", "numba_cache", "provenance", "quiet", "secrecy"}
 """Modules that a change of which cannot change what a stage writes."""
 
 

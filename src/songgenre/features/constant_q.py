@@ -15,6 +15,8 @@ from typing import NamedTuple
 import librosa
 import numpy as np
 
+from songgenre import numba_cache  # noqa: F401
+
 FMIN = 32.70319566257483
 """C1, in Hz."""
 BINS_PER_OCTAVE = 12

@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import librosa
 import numpy as np
 
+from songgenre import numba_cache  # noqa: F401
 from songgenre.features import kernels, rhythm
 from songgenre.features.spectra import MOST_MFCC, N_CHROMA, Spectra
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from songgenre import numba_cache  # noqa: F401
+
 
 @numba.njit(cache=True)
 def moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percent: float) -> np.ndarray:

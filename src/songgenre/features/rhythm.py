@@ -8,6 +8,7 @@ import librosa
 import numpy as np
 import scipy.fft
 
+from songgenre import numba_cache  # noqa: F401
 from songgenre.features.spectra import Spectra
 
 N_BANDS = 16

@@ -18,3 +18,4 @@ def make_deterministic(seed: int, intra_op_threads: int) -> None:
     tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
+    tf.get_logger().setLevel("ERROR")  # whether it warns of retracing depends on what ran before

@@ -19,6 +19,8 @@ import librosa
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from songgenre import numba_cache  # noqa: F401
+
 SAMPLE_RATE = 16_000
 N_FFT = 512
 HOP_LENGTH = 256
