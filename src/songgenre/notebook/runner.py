@@ -32,7 +32,8 @@ from songgenre.notebook.provenance import circumstances, made_from, publish
 from songgenre.paths import Project, replacing
 from songgenre.secrecy import without_secrets
 
-LOCAL_SOCKETS = Config(KernelManager=Config(transport="ipc"))
+MAX_SOCKET_PATH = 100
+"""Characters; the system allows 108 on Linux and 104 on macOS."""
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
 SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError")
@@ -79,7 +80,7 @@ def run(project: Project, name: str, console: Console) -> None:
                     cwd=project.notebooks,
                     progress_bar=False,
                     log_output=False,
-                    config=LOCAL_SOCKETS,
+                    config=_local_sockets(Path(folder) / "kernel"),
                 )
             except PapermillExecutionError as error:
                 if error.ename == "KeyboardInterrupt":
@@ -135,6 +136,16 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
             f"Expected the parameters cell of {source} to declare {', '.join(sorted(parameters))}, "
             f"as its section of params.yaml does; it declares {', '.join(sorted(declared))}."
         )
+
+
+def _local_sockets(prefix: Path) -> Config:
+    """Connect to the kernel through sockets in a private folder, which no other user can open.
+
+    They are removed with the folder, also when the kernel is killed. Where the path is too long, use TCP on loopback.
+    """
+    if len(f"{prefix}-5") > MAX_SOCKET_PATH:
+        return Config()
+    return Config(KernelManager=Config(transport="ipc", ip=str(prefix)))
 
 
 def _check_that_it_is_writable(folder: Path) -> None:
