@@ -1,18 +1,19 @@
 .DEFAULT_GOAL := repro
-.PHONY: help setup repro test lab reports bench lint lock clean
+.PHONY: help setup repro test test-quick test-slow test-all lab reports bench lint lock clean
 
 PYTHON ?= python3
 VENV := .venv
-BIN := $(abspath $(VENV))/bin
+BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-export PATH := $(BIN):$(PATH)
+PYTEST := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: setup ## Rebuild what is not up to date: data, models and reports (the default)
 	dvc repro
-	@echo "The reports are in $(abspath reports/html/index.html)"
+	@echo "The reports are in $(CURDIR)/reports/html/index.html"
 
 setup: $(READY) ## Make .venv with everything that requirements.lock names
 
@@ -25,16 +26,25 @@ $(READY): requirements.lock pyproject.toml
 	-songgenre pretrained download
 	touch $@
 
-test: setup ## Run the tests
-	pytest
+test: setup ## Run the tests, but for the slow ones
+	$(PYTEST) -m "not slow"
+
+test-quick: setup ## Run the unit tests alone
+	$(PYTEST) -m "not slow and not integration"
+
+test-slow: setup ## Run the slow tests alone
+	$(PYTEST) -m slow
+
+test-all: setup ## Run all tests
+	$(PYTEST)
 
 lab: setup ## Open the notebooks in JupyterLab; what it saves is clean of outputs
-	JUPYTER_PATH=$(abspath src/songgenre/notebook/lab) jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save notebooks
+	JUPYTER_PATH="$(CURDIR)/src/songgenre/notebook/lab" jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save notebooks
 
 reports: setup ## Say where the reports are, and open them if there is a browser
 	@test -f reports/html/index.html || { echo "There are no reports yet: run make first."; exit 1; }
-	@echo $(abspath reports/html/index.html)
-	@python -m webbrowser -t "file://$(abspath reports/html/index.html)" > /dev/null 2>&1 || true
+	@echo "$(CURDIR)/reports/html/index.html"
+	@python -c 'import pathlib, webbrowser; webbrowser.open(pathlib.Path("reports/html/index.html").resolve().as_uri())' > /dev/null 2>&1 || true
 
 bench: setup ## Measure speed against named peers
 	for benchmark in benchmarks/*.py; do python $$benchmark || exit 1; done

@@ -1,19 +1,23 @@
-"""Real audio files for the tests, the page that judges songs, and clones of the project."""
+"""Real audio files for the tests, the page that classifies songs, and clones of the project."""
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import reduce
+from operator import getitem
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from filelock import FileLock
 from ruamel.yaml import YAML
 
 from songgenre import tables
@@ -23,30 +27,37 @@ from songgenre.models import weights
 from songgenre.paths import Project
 
 ROOT = Path(__file__).parents[1]
-ENVIRONMENT = os.environ | {
-    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+GENRES = ["Blues", "Electronic", "Experimental", "Folk", "Hip-Hop", "Instrumental", "International", "Pop"]
+"""Of the small corpus: others than those of the demo, and more."""
+ARTISTS, SONGS_PER_ARTIST = 5, 3
+SECONDS, SAMPLE_RATE = 4, 22_050
+FEW_MODELS = ("baseline", "logistic_regression", "svm")
+SMALL: dict[str, dict[str, Any]] = {
+    "wrangling": {"min_duration_s": 3.0, "clip_duration_s": 4.0},
+    "eda": {"compared_genres": ["Blues", "Pop"], "songs_per_genre": 1},
+    "features": {"family": "study"},
+    "sklearn": {"folds": 2, "repeats": 1, "voters": ["logistic_regression", "svm"], "importance_repeats": 1},
+    "cnn": {
+        "epochs": 1,
+        "ablation_epochs": 1,
+        "network.widths": [4, 8],
+        "sampling.crops_per_song": 1,
+        "sampling.crop_frames": 64,
+    },
+    "transfer": {"folds": 2, "repeats": 1, "shrinkage": [0.2]},
+    "evaluation": {"bootstrap_samples": 100},
+}
+"""Parameters of a run that takes a minute."""
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each process that is started compiles all modules anew
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ |= {
+    "DVC_NO_ANALYTICS": "true",
     "GIT_AUTHOR_NAME": "tests",
     "GIT_AUTHOR_EMAIL": "tests@localhost",
     "GIT_COMMITTER_NAME": "tests",
     "GIT_COMMITTER_EMAIL": "tests@localhost",
-    "DVC_NO_ANALYTICS": "true",
-    "NO_COLOR": "1",
 }
-SMALL = {
-    "scraping.demo.songs_per_genre": 16,
-    "scraping.demo.artists_per_genre": 8,
-    "eda.songs_per_genre": 1,
-    "sklearn.folds": 2,
-    "sklearn.repeats": 1,
-    "sklearn.importance_repeats": 1,
-    "cnn.epochs": 2,
-    "cnn.ablation_epochs": 1,
-    "transfer.folds": 2,
-    "transfer.repeats": 1,
-    "transfer.shrinkage": [0.2],
-    "evaluation.bootstrap_samples": 200,
-}
-"""Parameters of a run that takes a minute."""
 
 
 class Server(NamedTuple):
@@ -67,7 +78,7 @@ class Clone:
         ended = subprocess.run(
             command,
             cwd=self.root,
-            env=ENVIRONMENT | variables,
+            env=os.environ | {"NO_COLOR": "1"} | variables,
             umask=umask,
             text=True,
             stdout=subprocess.PIPE,
@@ -75,6 +86,11 @@ class Clone:
         )
         assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout}"
         return ended.stdout
+
+    def copy(self, root: Path) -> Self:
+        """Copy everything, the cache of DVC included."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return type(self)(root)
 
     def written(self, *folders: str) -> dict[str, Any]:
         """All that the stages left behind in some folders, by its path, and what DVC notes of it."""
@@ -251,11 +267,56 @@ def measured() -> Callable[[float], Metrics]:
 
 
 @pytest.fixture(scope="session")
-def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Clone]:
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Make a folder once, although several processes run the tests."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+
+    def make(name: str, fill: Callable[[Path], None]) -> Path:
+        folder, is_made = shared / name, shared / f"{name}.made"
+        with FileLock(shared / f"{name}.lock"):
+            if not is_made.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                is_made.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def music(made_once: Callable[..., Path], melody: Callable[..., np.ndarray], write_audio: Callable[..., Path]) -> Path:
+    """A folder of short songs with a `tracks.csv`; each genre has a brightness and a pulse of its own."""
+
+    def fill(folder: Path) -> None:
+        rows = []
+        t = np.arange(SECONDS * SAMPLE_RATE) / SAMPLE_RATE
+        for number, genre in enumerate(GENRES):
+            pulse = 1 + 0.8 * np.sin(2 * np.pi * (1 + number // 4 * 3) * t)
+            for song in range(ARTISTS * SONGS_PER_ARTIST):
+                noise = np.random.default_rng([number, song]).standard_normal(len(t)) * (number % 4) * 0.02
+                write_audio(folder / genre / f"{song}.ogg", (melody(100 * number + song, SECONDS) + noise) * pulse)
+                rows.append((f"{genre}/{song}.ogg", genre, f"{genre} band {song % ARTISTS}"))
+        pd.DataFrame(rows, columns=["file", "genre", "artist"]).to_csv(folder / "tracks.csv", index=False)
+
+    return made_once("music", fill)
+
+
+@pytest.fixture(scope="session")
+def clone_at() -> type[Clone]:
+    return Clone
+
+
+@pytest.fixture(scope="session")
+def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Clone]:
     """Clone what git tracks or would track, in its present state."""
 
-    def make(name: str = "clone") -> Clone:
-        clone = Clone(tmp_path_factory.mktemp(name))
+    def make(root: Path | None = None) -> Clone:
+        clone = Clone(root or tmp_path_factory.mktemp("clone"))
         listed = subprocess.check_output(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, text=True
         )
@@ -263,6 +324,8 @@ def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Clone]
             if (ROOT / name).is_file():
                 (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, clone.root / name)
+        if (ROOT / "data" / "cache" / "wheels").is_dir():
+            shutil.copytree(ROOT / "data" / "cache" / "wheels", clone.root / "data" / "cache" / "wheels")
         clone.run("git", "init", "--quiet")
         clone.run("git", "add", "--all")
         clone.run("git", "commit", "--quiet", "--message", "As it is")
@@ -273,11 +336,12 @@ def fresh_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Clone]
 
 @pytest.fixture(scope="session")
 def small_clone(fresh_clone: Callable[..., Clone]) -> Callable[..., Clone]:
-    """Clone with parameters under which the pipeline takes a minute."""
+    """Clone with a folder of music and parameters under which the pipeline takes a minute."""
 
-    def make(name: str = "small") -> Clone:
-        clone = fresh_clone(name)
-        shrink(clone.root / "params.yaml")
+    def make(music: Path, root: Path | None = None) -> Clone:
+        clone = fresh_clone(root)
+        shrink(clone.root / "params.yaml", music)
+        agree(clone.root / "notebooks" / "02_wrangling.ipynb", SMALL["wrangling"])
         clone.run("git", "commit", "--quiet", "--all", "--message", "Smaller")
         return clone
 
@@ -285,21 +349,50 @@ def small_clone(fresh_clone: Callable[..., Clone]) -> Callable[..., Clone]:
 
 
 @pytest.fixture(scope="session")
-def small(small_clone: Callable[..., Clone]) -> Clone:
-    """A small clone after `dvc repro`, and what it wrote committed."""
-    clone = small_clone()
-    clone.run("dvc", "repro")
-    clone.run("git", "commit", "--quiet", "--all", "--message", "Built")
-    return clone
+def small(made_once: Callable[..., Path], small_clone: Callable[..., Clone], music: Path) -> Clone:
+    """A small clone after `dvc repro`, and what it wrote committed. Tests that change something take a copy."""
+
+    def fill(root: Path) -> None:
+        clone = small_clone(music, root)
+        clone.run("dvc", "repro")
+        clone.run("git", "add", "--all")
+        clone.run("git", "commit", "--quiet", "--message", "Built")
+
+    return Clone(made_once("small", fill))
 
 
-def shrink(path: Path) -> None:
+def shrink(path: Path, music: Path) -> None:
     yaml = YAML()
     params = yaml.load(path)
-    for name, value in SMALL.items():
-        *sections, key = name.split(".")
-        section = params
-        for part in sections:
-            section = section[part]
-        section[key] = value
+    params["scraping"] |= {"source": "folder", "folder": str(music)}
+    for section, values in SMALL.items():
+        for name, value in values.items():
+            *groups, key = name.split(".")
+            reduce(getitem, groups, params[section])[key] = value
+    for model in set(params["sklearn"]["grids"]) - set(FEW_MODELS):
+        del params["sklearn"]["grids"][model]
+    for grid in params["sklearn"]["grids"].values():
+        grid |= {name: values[:1] for name, values in grid.items()}
     yaml.dump(params, path)
+
+
+def agree(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Give a notebook, which may be run by hand, other parameters."""
+    text = notebook.read_text()
+    for name, value in parameters.items():
+        text, n = re.subn(rf'(?<="{name} = )[^"\\]+', str(value), text)
+        assert n == 1
+    notebook.write_text(text)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Build the pipeline first, use it when it is there, and end with the many short tests."""
+
+    def rank(item: pytest.Item) -> int:
+        if item.path.name == "test_built.py":
+            return 0
+        if "small" in getattr(item, "fixturenames", ()):
+            return 2
+        return 1 if item.get_closest_marker("integration") or item.get_closest_marker("slow") else 3
+
+    items.sort(key=rank)

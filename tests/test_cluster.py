@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import Client
 from moto.server import ThreadedMotoServer
 from ruamel.yaml import YAML
 
@@ -29,11 +32,19 @@ from songgenre.models.classical import tune
 from songgenre.params import load
 from songgenre.paths import Project
 
+pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[1]
+DASK = Path(sys.executable).with_name("dask")
 RECIPE = Recipe(**load(ROOT / "params.yaml").section("features"))
 NOBODY = "tcp://127.0.0.1:1"
-N_SONGS = 40
+PATIENCE_S = 120
+N_SONGS = 24
 ENDINGS = ("mp3", "flac", "wav")
+
+
+class Scheduler(NamedTuple):
+    process: subprocess.Popen[bytes]
+    address: str
 
 
 class Cluster(NamedTuple):
@@ -64,19 +75,32 @@ def kill(started: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def cluster(folder: Path, n_workers: int, **variables: str) -> Iterator[Cluster]:
+def scheduler(folder: Path) -> Iterator[Scheduler]:
     about = folder / "scheduler.json"
-    with ExitStack() as stack:
-        options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", about)
-        stack.enter_context(process("dask", "scheduler", *options))
+    options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", about)
+    with process(DASK, "scheduler", *options) as started:
         wait_until(lambda: about.is_file() and about.read_text().endswith("}"))
-        address = json.loads(about.read_text())["address"]
-        command = ("dask", "worker", "--nthreads", "1", "--no-dashboard", "--local-directory", folder, address)
-        yield Cluster(address, [stack.enter_context(process(*command, **variables)) for _ in range(n_workers)])
+        yield Scheduler(started, json.loads(about.read_text())["address"])
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
+@contextmanager
+def workers(n: int, address: str, folder: Path, **variables: str) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Workers that have joined a cluster."""
+    others = number_of_workers(address)
+    command = (DASK, "worker", "--nthreads", "1", "--no-dashboard", "--local-directory", folder, address)
+    with ExitStack() as stack:
+        started = [stack.enter_context(process(*command, **variables)) for _ in range(n)]
+        wait_until(lambda: number_of_workers(address) == others + n)
+        yield started
+
+
+def number_of_workers(address: str) -> int:
+    with Client(address, timeout=PATIENCE_S, set_as_default=False) as client:
+        return len(client.nthreads())
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -98,8 +122,14 @@ def bucket() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def two_workers(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster(tmp_path_factory.mktemp("cluster"), n_workers=2) as two:
-        yield two
+    folder = tmp_path_factory.mktemp("cluster")
+    with scheduler(folder) as (_, address), workers(2, address, folder) as started:
+        yield Cluster(address, started)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("songgenre.compute.PATIENCE_S", PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -173,18 +203,32 @@ def test_cluster_writes_the_same_bytes_as_this_machine_and_is_not_asked_again(
 
 def test_same_bytes_are_written_when_a_worker_is_killed(
     work_in: Callable[..., Project],
+    two_workers: Cluster,
     bucket: str,
     tmp_path: Path,
     tracks: pd.DataFrame,
     expected: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    killed = threading.Event()
+
+    def held(results: Iterator[Any], description: str, total: int) -> Iterator[Any]:
+        for number, result in enumerate(results):
+            if number == 4:
+                killed.wait()
+            yield result
+
+    monkeypatch.setattr("songgenre.compute.track", held)
     storage = fsspec.filesystem("s3", use_listings_cache=False)
-    with cluster(tmp_path, n_workers=2) as two, ThreadPoolExecutor() as threads:
-        project = work_in(scheduler=two.address, audio=f"{bucket}/audio", cache=f"{bucket}/killed")
+    with workers(1, two_workers.address, tmp_path) as [third], ThreadPoolExecutor() as threads:
+        project = work_in(scheduler=two_workers.address, audio=f"{bucket}/audio", cache=f"{bucket}/killed")
         result = threads.submit(written, tracks, project)
-        wait_until(lambda: len(storage.find(f"{bucket}/killed")) > 4)
-        kill(two.workers[0])
-        assert not result.done()
+        try:
+            wait_until(lambda: result.done() or len(storage.find(f"{bucket}/killed")) > 4)
+            assert not result.done()
+            kill(third)
+        finally:
+            killed.set()
         assert result.result() == expected
 
 
@@ -213,51 +257,52 @@ def test_error_of_a_task_arrives_as_it_is(
     work_in: Callable[..., Project], two_workers: Cluster, bucket: str, tracks: pd.DataFrame
 ) -> None:
     project = work_in(scheduler=two_workers.address, audio=f"{bucket}/nothing", cache=f"{bucket}/none")
-    with pytest.raises(
-        UserError, match=r"^Expected an audio file at s3://music/nothing/\d+\.\w+, but it cannot be read"
-    ):
+    with pytest.raises(UserError, match=r"s3://music/nothing/\d+\.\w+"):
         extract_corpus(tracks, project, RECIPE)
 
 
 def test_scheduler_that_does_not_answer_is_named(
     work_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("songgenre.compute.PATIENCE_S", 1)
+    monkeypatch.setattr("songgenre.compute.PATIENCE_S", 0.5)
     work_in(scheduler=NOBODY)
-    with pytest.raises(UserError, match=rf"scheduler at {NOBODY}, .* `dask scheduler`"):
+    with pytest.raises(UserError, match=rf"{NOBODY}.*`dask scheduler`"):
         list(parallel_map(len, ["a"], "measuring"))
 
 
-def test_scheduler_without_workers_is_named(
+def test_scheduler_without_workers_and_a_lost_one_are_named(
     work_in: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("songgenre.compute.PATIENCE_S", 1)
-    with cluster(tmp_path, n_workers=0) as empty:
-        work_in(scheduler=empty.address)
-        with pytest.raises(UserError, match=f"none.* `dask worker --nthreads 1 {empty.address}`"):
-            list(parallel_map(len, ["a"], "measuring"))
+    wait = Client.wait_for_workers
+    with scheduler(tmp_path) as (started, address):
+        work_in(scheduler=address)
+        with monkeypatch.context() as patch:
+            patch.setattr(Client, "wait_for_workers", lambda client, n, timeout: wait(client, n, timeout=0.2))
+            with pytest.raises(UserError, match=f"`dask worker --nthreads 1 {address}`"):
+                list(parallel_map(len, ["a"], "measuring"))
+        with workers(1, address, tmp_path) as [one]:
+            results = parallel_map(time.sleep, [0.0, *[600.0] * 10], "waiting")
+            next(results)
+            kill(one)
+            kill(started)
+            with pytest.raises(UserError, match=rf"{address}.*\blost\b"):
+                next(results)
 
 
-def test_workers_with_other_code_are_refused(work_in: Callable[..., Project], tmp_path: Path) -> None:
+def test_workers_with_other_code_are_refused(
+    work_in: Callable[..., Project], two_workers: Cluster, tmp_path: Path
+) -> None:
     package = tmp_path / "other" / "songgenre"
     shutil.copytree(Path(songgenre.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     with (package / "audio.py").open("a") as file:
         file.write("LOUDER = 2\n")
-    with cluster(tmp_path, n_workers=1, PYTHONPATH=str(package.parent)) as other:
-        work_in(scheduler=other.address)
-        with pytest.raises(UserError, match=r"it has songgenre \w{12} instead of \w{12}\. .* same commit"):
-            list(parallel_map(len, ["a"], "measuring"))
-
-
-def test_lost_scheduler_is_named(work_in: Callable[..., Project], tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        one = stack.enter_context(cluster(tmp_path, n_workers=1))
-        work_in(scheduler=one.address)
-        results = parallel_map(time.sleep, [0.0, *[60.0] * 10], "waiting")
-        next(results)
-        stack.close()
-        with pytest.raises(UserError, match=f"cluster at {one.address} has lost data"):
-            next(results)
+    work_in(scheduler=two_workers.address)
+    with (
+        workers(1, two_workers.address, tmp_path, PYTHONPATH=str(package.parent)),
+        pytest.raises(UserError, match=r"songgenre [0-9a-f]{12}\b.* [0-9a-f]{12}\b"),
+    ):
+        list(parallel_map(len, ["a"], "measuring"))
+    wait_until(lambda: number_of_workers(two_workers.address) == 2)
 
 
 def test_grid_search_on_the_cluster_chooses_the_same_parameters(

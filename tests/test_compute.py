@@ -5,6 +5,8 @@ import pytest
 
 from songgenre.compute import parallel_map, workers
 
+pytestmark = pytest.mark.integration
+
 
 def test_results_come_in_the_order_of_the_items() -> None:
     def slow_first(item: int) -> int:

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -56,6 +57,12 @@ def notebook(path: Path, source: str = "1 + 1", text: str = "2\n", image: float 
     nbformat.write(new_notebook(cells=[new_markdown_cell("# Story", id="a"), cell]), path)
 
 
+def check(lines: list[str], *expected: str) -> None:
+    """That there is a line for each text, which has the words of the text in their order."""
+    for line, text in zip(lines, expected, strict=True):
+        assert re.search(".*".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in text.split()), line), line
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.csv", "t.npy", "t.ipynb", "t.json", "t.skops", "t.html", "t.mp3"])
 def test_same_bytes_need_no_explanation(versions: Versions, name: str) -> None:
     before, after = versions(name)
@@ -68,9 +75,7 @@ def test_table_says_column_rows_and_distance(versions: Versions, table: pd.DataF
     before, after = versions("t.parquet")
     table.to_parquet(before)
     table.assign(rms=[0.5, 0.26, np.nan]).to_parquet(after)
-    assert explain(before, after) == [
-        "column rms: 1 of 3 rows differ, by at most 0.01 (relative 0.04); first at 1: 0.25 became 0.26"
-    ]
+    check(explain(before, after), "rms 1 3 rows 0.01 0.04 1 0.25 0.26")
 
 
 def test_table_says_rows_columns_types_and_texts(versions: Versions, table: pd.DataFrame) -> None:
@@ -78,22 +83,21 @@ def test_table_says_rows_columns_types_and_texts(versions: Versions, table: pd.D
     table.to_parquet(before)
     changed = table.assign(genre=["rock", "folk", None], rms=np.float32([0.5, 0.25, np.nan]), new=1)
     changed.drop(columns="track_id").head(2).to_parquet(after)
-    assert explain(before, after) == [
-        "3 rows became 2",
-        "column track_id is missing",
-        "column new is new",
-        "column rms: type float64 became float32",
-        "column genre: 1 of 2 rows differ; first at 1: jazz became folk",
-    ]
+    check(
+        explain(before, after),
+        "3 rows 2",
+        "track_id missing",
+        "new new",
+        "rms float64 float32",
+        "genre 1 2 rows 1 jazz folk",
+    )
 
 
 def test_csv_is_a_table_too(versions: Versions, table: pd.DataFrame) -> None:
     before, after = versions("t.csv")
     table.to_csv(before, index=False)
     table.assign(rms=[1.0, 0.25, np.nan]).to_csv(after, index=False)
-    assert explain(before, after) == [
-        "column rms: 1 of 3 rows differ, by at most 0.5 (relative 1); first at 0: 0.5 became 1.0"
-    ]
+    check(explain(before, after), "rms 1 3 rows 0.5 1 0 0.5 1.0")
 
 
 def test_array_says_where_and_how_far_without_wrapping_around(versions: Versions) -> None:
@@ -103,26 +107,21 @@ def test_array_says_where_and_how_far_without_wrapping_around(versions: Versions
     b[1, 2, 3], b[2, 0, 0] = 12, 5
     np.save(before, a)
     np.save(after, b)
-    assert explain(before, after) == [
-        "2 of 60 values differ, by at most 5 (relative 0.5); first at (1, 2, 3): 10 became 12"
-    ]
+    check(explain(before, after), "2 60 5 0.5 1 2 3 10 12")
 
 
 def test_array_of_another_shape(versions: Versions) -> None:
     before, after = versions("mel.npy")
     np.save(before, np.zeros((2, 3)))
     np.save(after, np.zeros((2, 4)))
-    assert explain(before, after) == ["shape (2, 3) became (2, 4)"]
+    check(explain(before, after), "shape 2 3 2 4")
 
 
 def test_notebook_says_the_cell_and_the_line(versions: Versions) -> None:
     before, after = versions("n.ipynb")
     notebook(before, text="one\ntwo\n")
     notebook(after, source="1 + 2", text="one\nthree\n")
-    assert explain(before, after) == [
-        "cell 1, source: line 1: '1 + 1' became '1 + 2'",
-        "cell 1, output: line 2: 'two' became 'three'",
-    ]
+    check(explain(before, after), "cell 1 source line 1 1 + 1 1 + 2", "cell 1 output line 2 two three")
 
 
 def test_notebook_says_how_far_an_image_is(versions: Versions) -> None:
@@ -131,7 +130,7 @@ def test_notebook_says_how_far_an_image_is(versions: Versions) -> None:
     notebook(after, image=0.4)
     [line] = explain(before, after)
     # A fourth channel, opacity, is the same everywhere.
-    assert line.startswith("cell 1, output: image: 50.00% of the pixels differ, on average by 0.15 of full scale")
+    check([line], "cell 1 output image 50.00 0.15")
 
 
 def test_notebook_with_another_number_of_cells_and_outputs(versions: Versions) -> None:
@@ -139,7 +138,7 @@ def test_notebook_with_another_number_of_cells_and_outputs(versions: Versions) -
     notebook(before)
     cell = new_code_cell("1 + 1", id="b")
     nbformat.write(new_notebook(cells=[new_markdown_cell("# Story", id="a"), cell, new_code_cell(id="c")]), after)
-    assert explain(before, after) == ["2 cells became 3", "cell 1, 2 outputs became 0"]
+    check(explain(before, after), "2 cells 3", "cell 1 2 outputs 0")
 
 
 def test_metrics_say_path_and_both_values(versions: Versions) -> None:
@@ -147,12 +146,13 @@ def test_metrics_say_path_and_both_values(versions: Versions) -> None:
     content = {"svm": {"accuracy": 0.8, "ci95": [0.7, 0.9], "log_loss": float("nan")}, "old": 1}
     before.write_text(json.dumps(content))
     after.write_text(json.dumps({"svm": {"accuracy": 0.75, "ci95": [0.7, 0.95], "log_loss": float("nan")}, "new": {}}))
-    assert explain(before, after) == [
-        "svm.accuracy: 0.8 became 0.75",
-        "svm.ci95.1: 0.9 became 0.95",
-        "old: 1 is missing",
-        "new: {} is new",
-    ]
+    check(
+        explain(before, after),
+        "svm.accuracy 0.8 0.75",
+        "svm.ci95.1 0.9 0.95",
+        "old 1 missing",
+        "new {} new",
+    )
 
 
 def test_model_of_scikit_learn_says_the_member(versions: Versions) -> None:
@@ -163,7 +163,7 @@ def test_model_of_scikit_learn_says_the_member(versions: Versions) -> None:
         save_sklearn(make_pipeline(StandardScaler(), LogisticRegression()).fit(X + shift * X**2, y), path)
     lines = explain(before, after)
     assert len(lines) > 2
-    assert all(".npy: " in line and "values differ, by at most" in line for line in lines)
+    assert all(re.search(r"\.npy\b.*\b\d+ of \d+\b", line) for line in lines)
 
 
 def test_weights_of_keras_say_the_layer(versions: Versions) -> None:
@@ -175,10 +175,7 @@ def test_weights_of_keras_say_the_layer(versions: Versions) -> None:
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("model.weights.h5", buffer.getvalue())
             archive.writestr("config.json", "{}")
-    assert explain(before, after) == [
-        "model.weights.h5: layers/conv2d/vars/0: "
-        "1 of 3 values differ, by at most 0.5 (relative 0.5); first at 1: 1.0 became 1.5"
-    ]
+    check(explain(before, after), "model.weights.h5 layers/conv2d/vars/0 1 3 0.5 0.5 1 1.0 1.5")
 
 
 def test_page_says_the_first_line_around_the_first_difference(versions: Versions) -> None:
@@ -186,22 +183,22 @@ def test_page_says_the_first_line_around_the_first_difference(versions: Versions
     before.write_text("<html>\n" + "x" * 1000 + "1" + "y" * 1000)
     after.write_text("<html>\n" + "x" * 1000 + "2" + "y" * 1000)
     [line] = explain(before, after)
-    assert line == f"line 2: '…{'x' * 30}1{'y' * 29}…' became '…{'x' * 30}2{'y' * 29}…'"
+    check([line], f"line 2 '…{'x' * 30}1{'y' * 29}…' '…{'x' * 30}2{'y' * 29}…'")
 
 
 def test_anything_else_says_sizes_and_the_first_byte(versions: Versions) -> None:
     before, after = versions("song.mp3")
     before.write_bytes(b"abcdef")
     after.write_bytes(b"abxdefg")
-    assert explain(before, after) == ["6 bytes became 7", "first differing byte: 2"]
+    check(explain(before, after), "6 bytes 7", "byte 2")
 
 
 def test_same_content_that_is_stored_otherwise_is_told_by_its_bytes(versions: Versions, table: pd.DataFrame) -> None:
     before, after = versions("t.parquet")
     table.to_parquet(before, compression="snappy")
     table.to_parquet(after, compression="gzip")
-    lines = explain(before, after)
-    assert lines[-1].startswith("first differing byte: ")
+    *_, last = explain(before, after)
+    assert re.search(r"\bbyte\b.*\d", last)
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.npy", "t.npz", "n.ipynb", "m.json", "w.h5", "m.keras"])
@@ -210,8 +207,8 @@ def test_broken_file_is_named_and_told_by_its_bytes(versions: Versions, name: st
     before.write_bytes(b"no such thing")
     after.write_bytes(b"nothing either")
     first, *rest = explain(before, after)
-    assert first.startswith(f"cannot be read as {before.suffix}: ")
-    assert rest == ["13 bytes became 14", "first differing byte: 2"]
+    assert before.suffix in first
+    check(rest, "13 bytes 14", "byte 2")
 
 
 def test_folder_says_which_files(versions: Versions) -> None:
@@ -220,18 +217,18 @@ def test_folder_says_which_files(versions: Versions) -> None:
         for name in names:
             (folder / "sub").mkdir(parents=True, exist_ok=True)
             (folder / "sub" / f"{name}.mp3").write_bytes(str(folder).encode())
-    lines = explain(before, after)
-    assert lines[0] == "sub/a.mp3: is missing"
-    assert lines[1].startswith("sub/b.mp3: ")
-    assert lines[-1] == "sub/c.mp3: is new"
+    first, *others, last = explain(before, after)
+    check([first, last], "sub/a.mp3 missing", "sub/c.mp3 new")
+    assert others
+    assert all("sub/b.mp3" in line for line in others)
 
 
 def test_file_that_is_gone_or_has_become_a_folder(versions: Versions) -> None:
     before, after = versions("t.csv")
     before.write_text("a\n1\n")
-    assert explain(before, after) == ["is missing"]
+    check(explain(before, after), "missing")
     after.mkdir()
-    assert explain(before, after) == ["is a folder in one and a file in the other"]
+    check(explain(before, after), "folder")
 
 
 def test_long_explanations_are_cut(versions: Versions) -> None:
@@ -240,4 +237,4 @@ def test_long_explanations_are_cut(versions: Versions) -> None:
     after.write_text(json.dumps(dict.fromkeys(map(str, range(30)), 2)))
     lines = explain(before, after)
     assert len(lines) == MOST_LINES + 1
-    assert lines[-1] == f"and {30 - MOST_LINES} more differences"
+    check(lines[-1:], f"{30 - MOST_LINES} more")

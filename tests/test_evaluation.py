@@ -219,7 +219,7 @@ def test_metrics_round_trip_exactly(tmp_path: Path, predicted: pd.DataFrame, art
 
 
 def test_missing_metrics_say_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"sklearn\.json, but there are none.*dvc repro"):
+    with pytest.raises(UserError, match=r"sklearn\.json.*dvc repro"):
         evaluation.read_metrics(tmp_path / "sklearn.json")
 
 
@@ -227,8 +227,9 @@ def test_missing_metrics_say_what_to_run(tmp_path: Path) -> None:
 def test_invalid_metrics_are_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "sklearn.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"sklearn\.json does not hold valid metrics"):
+    with pytest.raises(UserError, match=r"sklearn\.json") as error:
         evaluation.read_metrics(path)
+    assert "dvc repro" not in str(error.value)
 
 
 def test_plot_is_a_csv_without_an_index(tmp_path: Path) -> None:

@@ -61,9 +61,7 @@ def test_table_names_and_plays_every_song_also_on_the_page(song: Path) -> None:
     table = str(sanitised(excerpts.listen(songs, song.parent).data))
     assert "&lt;b&gt;Loud&lt;/b&gt; &amp; clear" in table
     players = re.findall(r'<audio ([^>]*)src="data:audio/mpeg;base64,([^"]*)"', table)
-    assert [re.search('aria-label="([^"]*)"', before)[1] for before, _ in players] == [
-        "Excerpt of a-1",
-        "Excerpt of a-2",
-    ]
+    labels = [re.search('aria-label="([^"]*)"', before)[1] for before, _ in players]
+    assert [label.split()[-1] for label in labels] == ["a-1", "a-2"]
     for (_, content), clip in zip(players, [Clip(song, 0, 12), Clip(song, 10, 12)], strict=True):
         assert base64.b64decode(content) == excerpts.encoded(clip)

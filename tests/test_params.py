@@ -37,7 +37,7 @@ def test_section_is_what_the_file_says(content: dict[str, Any]) -> None:
 
 
 def test_unknown_section_names_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"scraping, .*'scrapping'"):
+    with pytest.raises(UserError, match=r"\bscraping\b.*'scrapping'"):
         load(ROOT / "params.yaml").section("scrapping")
 
 
@@ -126,13 +126,13 @@ def test_something_must_be_left_to_train_on(content: dict[str, Any], tmp_path: P
 
 def test_source_folder_needs_a_folder(content: dict[str, Any], tmp_path: Path) -> None:
     content["scraping"]["source"] = "folder"
-    with pytest.raises(UserError, match="folder must name a directory"):
+    with pytest.raises(UserError, match=r"params\.yaml(.|\n)*\bsource\b.*\bfolder\b"):
         load(write(content, tmp_path))
 
 
 def test_cluster_that_reads_audio_elsewhere_needs_a_cache_elsewhere(content: dict[str, Any], tmp_path: Path) -> None:
     content["compute"] |= {"scheduler": "tcp://host:8786", "audio": "s3://bucket/audio"}
-    with pytest.raises(UserError, match="cache must name a place"):
+    with pytest.raises(UserError, match=r"params\.yaml(.|\n)*\bcompute\b.*\bcache\b"):
         load(write(content, tmp_path))
 
 
@@ -140,21 +140,23 @@ def test_cluster_that_reads_audio_elsewhere_needs_a_cache_elsewhere(content: dic
 def test_invalid_yaml_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match=r"params\.yaml is not valid YAML"):
+    with pytest.raises(UserError, match=r"params\.yaml.*YAML"):
         load(path)
 
 
-@pytest.mark.parametrize("text", ["", "a song", "- 1"])
-def test_yaml_that_is_no_mapping_names_the_file(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(("text", "value"), [("", "None"), ("a song", "'a song'"), ("- 1", "[1]")])
+def test_yaml_that_is_no_mapping_names_the_file(tmp_path: Path, text: str, value: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    with pytest.raises(UserError, match="the file: "):
+    with pytest.raises(UserError, match=re.escape(value)) as error:
         load(path)
+    assert str(path) in str(error.value)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"params\.yaml, but there is no such file"):
+    with pytest.raises(UserError, match=re.escape(str(tmp_path / "params.yaml"))) as error:
         load(tmp_path / "params.yaml")
+    assert isinstance(error.value.__context__, FileNotFoundError)
 
 
 @pytest.mark.parametrize(
@@ -166,12 +168,12 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, old: str, new: str, name: str) -> None:
-    with pytest.raises(UserError, match=rf"no secrets in .*params\.yaml, but {re.escape(name)} is") as error:
+    with pytest.raises(UserError, match=rf"params\.yaml.*\b{re.escape(name)}\b.*password") as error:
         load(edited(tmp_path, old, new))
     assert "pa55w0rd" not in str(error.value)
 
 
 def test_secret_in_a_value_that_does_not_fit_is_not_repeated(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"compute\.scheduler: .* got ") as error:
+    with pytest.raises(UserError, match=r"compute\.scheduler.*tcp://\*\*\*@host") as error:
         load(edited(tmp_path, "scheduler: null.*", "scheduler: at tcp://anna:pa55w0rd@host"))
     assert "pa55w0rd" not in str(error.value)

@@ -100,6 +100,7 @@ def test_a_folder_for_which_nothing_was_written_stays(tmp_path: Path) -> None:
     assert [file.name for file in path.iterdir()] == ["old"]
 
 
+@pytest.mark.integration
 def test_what_a_killed_process_has_left_is_removed_and_that_of_a_living_one_is_not(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

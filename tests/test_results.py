@@ -51,10 +51,13 @@ def test_what_was_measured_is_kept_and_shown(project: Project) -> None:
     assert readme.endswith("\nThe rest.\n")
     assert "\nold\n" not in readme
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in readme.splitlines() if line.startswith("|")]
-    assert rows[0] == ["model", "my music, 2 test songs", "my music, nested folds over all 4"]
+    _, test, nested = rows[0]
+    assert re.search(r"my music.*\b2\b", test)
+    assert re.search(r"my music.*\b4\b", nested)
     assert rows[2] == ["deep net", "0.75 (0.65 to 0.85)", ""]
     assert rows[3] == ["baseline", "0.25 (0.15 to 0.35)", "0.50 (0.40 to 0.60)"]
-    assert rows[4:7] == [["one scikit-learn model tested on", "my music"], ["---", "---"], ["any songs", "0.62"]]
+    assert rows[4][1:] == ["my music"]
+    assert rows[6] == ["any songs", "0.62"]
     assert rows[9] == ["01_scraping", "13, 300"]
 
 
@@ -65,12 +68,12 @@ def test_another_corpus_stands_beside_it_and_the_same_one_is_replaced(project: P
     results.keep(project, "second")
     assert (project.root / "README.md").read_text() == once
     assert list(results.kept(project)) == ["first", "second"]
-    assert "first, 2 test songs | first, nested folds over all 4 | second, 2 test songs" in once
+    assert re.search(r"\| first.* \| first.* \| second.* \| second", once)
 
 
 @pytest.mark.parametrize("name", ["", "../up", "Über", "a b", "9lives"])
 def test_name_that_is_none_is_refused(project: Project, name: str) -> None:
-    with pytest.raises(UserError, match="small letters"):
+    with pytest.raises(UserError, match=re.escape(repr(name))):
         results.keep(project, name)
 
 
@@ -88,7 +91,7 @@ def test_run_that_is_missing_says_what_to_do(project: Project) -> None:
 
 def test_damaged_results_are_named(project: Project) -> None:
     results.keep(project, "demo").write_text("{}")
-    with pytest.raises(UserError, match=r"demo\.json does not hold results"):
+    with pytest.raises(UserError, match=r"demo\.json.*songgenre report results"):
         results.kept(project)
 
 

@@ -47,6 +47,7 @@ def test_lock_answers_pyproject_on_every_python() -> None:
             assert requirement.specifier.contains(version), f"{requirement} on Python {python}, locked at {version}"
 
 
+@pytest.mark.slow
 def test_environment_yml_installs_with_plain_pip(tmp_path: Path) -> None:
     environment = YAML(typ="safe").load(ROOT / "environment.yml")
     conda, [pip] = environment["dependencies"][:-1], environment["dependencies"][-1].values()
@@ -61,6 +62,7 @@ def test_environment_yml_installs_with_plain_pip(tmp_path: Path) -> None:
     subprocess.run([python, "-c", imports], cwd=tmp_path, check=True)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("altered", [False, True])
 def test_package_whose_hash_is_another_is_refused(tmp_path: Path, altered: bool) -> None:
     [(pin, hashes)] = [(pin, hashes) for pin, hashes in PINS if pin.startswith("cfgv==")]
@@ -79,8 +81,8 @@ def test_continuous_integration_runs_what_is_there() -> None:
     commands = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
     assert commands[:3] == ["bash .ci/run", "make setup", ".venv/bin/songgenre reproduce"]
     assert (ROOT / ".ci" / "run").is_file()
-    targets = re.findall(r"^make (\w+)$", "\n".join([*commands, (ROOT / ".ci" / "run").read_text()]), re.M)
-    assert set(targets) <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.M))
+    targets = re.findall(r"^make ([\w-]+)$", "\n".join([*commands, (ROOT / ".ci" / "run").read_text()]), re.M)
+    assert set(targets) <= set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
     name = workflow["jobs"]["reproduce"]["steps"][-1]["run"].split()[-1]
     assert name in {command.name or command.callback.__name__ for command in app.registered_commands}
     for python in workflow["jobs"]["test"]["strategy"]["matrix"]["python"]:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,8 @@ PREDICTIONS = pd.DataFrame(
 def problem(table: pd.DataFrame, schema: tables.pa.DataFrameSchema) -> str:
     with pytest.raises(UserError) as error:
         tables.check(table, schema, "x.parquet")
-    assert str(error.value).startswith(f"x.parquet is not a valid {schema.name} table")
+    assert "x.parquet" in str(error.value)
+    assert schema.name in str(error.value)
     return str(error.value)
 
 
@@ -117,14 +119,14 @@ def test_song_without_audio_says_why(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", NO_AUDIO)
 def test_song_with_neither_or_both_of_audio_and_reason_is_refused(column: str) -> None:
     without = {name: value for name, value in NO_AUDIO.items() if name != column}
-    assert "audio or a reason why there is none" in problem(with_second_song(**without), tables.CATALOGUE)
+    assert re.search("audio.*reason", problem(with_second_song(**without), tables.CATALOGUE))
     only = {column: NO_AUDIO[column]}
-    assert "audio or a reason why there is none" in problem(with_second_song(**only), tables.CATALOGUE)
+    assert re.search("audio.*reason", problem(with_second_song(**only), tables.CATALOGUE))
 
 
 def test_damaged_table_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "excluded.parquet").write_bytes(b"PAR1" + bytes(50))
-    with pytest.raises(UserError, match=r"Parquet file at .*excluded\.parquet.*Delete it and run `dvc repro`"):
+    with pytest.raises(UserError, match=r"excluded\.parquet.*Delete.*`dvc repro`"):
         tables.read(tables.EXCLUDED, tmp_path / "excluded.parquet")
 
 
@@ -152,12 +154,12 @@ def test_bad_table_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "excluded.parquet"
     tables.write(EXCLUDED, tables.EXCLUDED, path)
     before = path.read_bytes()
-    with pytest.raises(UserError, match=r"excluded\.parquet is not a valid excluded table"):
+    with pytest.raises(UserError, match=r"excluded\.parquet(.|\n)*boring"):
         tables.write(EXCLUDED.assign(reason="boring"), tables.EXCLUDED, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_missing_table_says_what_writes_it(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"tracks table at .*tracks\.parquet.*dvc repro"):
+    with pytest.raises(UserError, match=r"tracks\.parquet.*dvc repro"):
         tables.read(tables.TRACKS, tmp_path / "tracks.parquet")

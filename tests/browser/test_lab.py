@@ -6,9 +6,7 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 if TYPE_CHECKING:
     from conftest import Clone
 
+pytestmark = pytest.mark.integration
 NAME = "02_wrangling"
 STAGES = ["scraping", "wrangling", "eda"]
 PATIENCE = 180_000
@@ -30,9 +29,7 @@ PATIENCE = 180_000
 @pytest.fixture(scope="module")
 def clone(small: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """A small clone, built."""
-    root = tmp_path_factory.mktemp("lab") / "project"
-    shutil.copytree(small.root, root, symlinks=True)
-    return type(small)(root)
+    return small.copy(tmp_path_factory.mktemp("lab") / "project")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +38,6 @@ def lab(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     recipe = clone.run("make", "--no-print-directory", "--dry-run", "lab").splitlines()[-1]
     own = tmp_path_factory.mktemp("jupyter")
     environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "JUPYTER_CONFIG_DIR": str(own / "config"),
         "JUPYTER_DATA_DIR": str(own / "data"),
         "JUPYTER_RUNTIME_DIR": str(own / "runtime"),

@@ -10,6 +10,7 @@ from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
 from songgenre.report.site import build
 
+pytestmark = pytest.mark.integration
 PLACE = "(({e, f}) => [e, f])(document.activeElement.transform.baseVal[0].matrix)"
 PLAYING = "document.querySelector('.player audio').currentTime > 0.2"
 

@@ -25,6 +25,7 @@ from songgenre.evaluation import Metrics, write_metrics
 from songgenre.paths import Project
 from songgenre.report.site import build
 
+pytestmark = pytest.mark.integration
 PIPELINE = """
 stages:
   eda: {cmd: songgenre notebook run 03_eda, desc: Look, outs: [a]}

@@ -21,6 +21,7 @@ from songgenre.serve import MOST_SONGS
 if TYPE_CHECKING:
     from conftest import Server
 
+pytestmark = pytest.mark.integration
 ANSWERED = 120_000
 """How long an answer may take, in ms."""
 NASTY = "..\\<img src=x onerror=\"document.title='hit'\">.flac"

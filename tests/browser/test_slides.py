@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 from playwright.sync_api import Page, expect
 
 from songgenre.paths import Project
 from songgenre.report.site import build
 from songgenre.report.slides import write_slides
+
+pytestmark = pytest.mark.integration
 
 
 def test_keys_turn_the_slides(page: Page, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ def as_tuples(plan: SongPlan) -> list[tuple[object, ...]]:
     ]
 
 
+@pytest.mark.integration
 def test_same_seed_same_music_in_another_process() -> None:
     plan = plans("rock", crossover=1.0)[4]
     script = (

@@ -13,7 +13,9 @@ from songgenre.demo.composer import compose
 from songgenre.demo.genres import GENRES
 from songgenre.demo.studio import PEAK, SAMPLE_RATE, encode_mp3, play, render
 
-PROCESSES = 6
+pytestmark = pytest.mark.integration
+
+PROCESSES = 3
 """More than a small machine has cores."""
 
 

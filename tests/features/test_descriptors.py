@@ -274,14 +274,14 @@ def test_one_pass_gives_what_two_give() -> None:
 @pytest.mark.parametrize(
     ("problem", "said"),
     [
-        ({"y": np.zeros((2, 100))}, r"mono audio \[shape=\(n,\)\], got shape \(2, 100\)"),
-        ({"y": np.zeros(0)}, "mono audio"),
+        ({"y": np.zeros((2, 100))}, r"mono.*\(2, 100\)"),
+        ({"y": np.zeros(0)}, r"\(0,\)"),
         ({"y": np.array([0.1, np.nan])}, "finite"),
         ({"y": "nothing.mp3"}, r"nothing\.mp3"),
-        ({"family": "all"}, r"family of descriptors \(study, fma, full\), got 'all'"),
-        ({"n_mfcc": 41}, "n_mfcc to be 1 to 40, got 41"),
-        ({"hop_length": 100}, "multiple of 64 samples, got 100"),
-        ({"sr": 8000}, "16000 Hz or more"),
+        ({"family": "all"}, "study, fma, full.*all"),
+        ({"n_mfcc": 41}, r"n_mfcc.*\b40\b.*\b41\b"),
+        ({"hop_length": 100}, r"hop_length.*\b64\b.*\b100\b"),
+        ({"sr": 8000}, r"\bsr\b.*\b8000\b"),
     ],
 )
 def test_wrong_arguments_are_named(problem: dict[str, object], said: str) -> None:

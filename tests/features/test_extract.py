@@ -4,19 +4,23 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from threadpoolctl import threadpool_limits
 
 from songgenre import tables
 from songgenre.audio import Clip, load
+from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.features import describe_and_mel
+from songgenre.features.cache import Cache
 from songgenre.features.descriptors import columns
-from songgenre.features.extract import Recipe, extract, extract_corpus
+from songgenre.features.extract import CODE, Extracted, Recipe, extract, extract_corpus
 from songgenre.features.spectra import MOST_MFCC
 from songgenre.paths import Project
 
@@ -48,6 +52,18 @@ def project(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio
 @pytest.fixture(scope="module")
 def extracted(project: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
     return extract_corpus(TRACKS, project, RECIPE)
+
+
+def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: str, anywhere: bool) -> Iterator[Any]:
+    with threadpool_limits(1):
+        yield from map(function, items)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_process() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("songgenre.features.extract.parallel_map", in_turn)
+        yield
 
 
 def clip(project: Project, row: int) -> Clip:
@@ -134,6 +150,17 @@ def unreadable(project: Project, *names: str) -> None:
         (project.audio / name).write_text("not a song any more")
 
 
+@pytest.mark.integration
+def test_other_processes_compute_the_same(
+    project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame], copy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("songgenre.features.extract.parallel_map", parallel_map)
+    shutil.rmtree(copy.feature_cache)
+    for here, there in zip(extracted, extract_corpus(TRACKS, copy, RECIPE), strict=True):
+        pd.testing.assert_frame_equal(here, there, check_exact=True)
+    assert copy.mel.read_bytes() == project.mel.read_bytes()
+
+
 def test_songs_that_are_known_are_not_decoded_again(project: Project, copy: Project) -> None:
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
     same(project, copy)
@@ -196,6 +223,7 @@ def test_cache_may_be_deleted_at_any_time(project: Project, copy: Project) -> No
     same(project, copy)
 
 
+@pytest.mark.integration
 def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> None:
     shutil.rmtree(copy.feature_cache)
     script = (
@@ -204,21 +232,24 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
         "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), Recipe(*eval(sys.argv[3])))"
     )
     tracks = copy.root / "tracks.pickle"
-    many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(200)])
+    many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(2000)])
     many.to_pickle(tracks)
     killed = subprocess.Popen(
         [sys.executable, "-c", script, str(copy.root), str(tracks), repr(tuple(RECIPE))], start_new_session=True
     )
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while len(list(copy.feature_cache.rglob("*.npz"))) < 30:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    kept = len(list(copy.feature_cache.rglob("*.npz")))
-    assert 30 <= kept < len(many)
+    parameters = RECIPE._asdict()
+    del parameters["n_mfcc"]
+    cache = Cache(copy, Extracted, parameters, CODE)
+    keys = [cache.key(*track) for track in many[["sha256", "clip_start_s", "clip_duration_s"]].itertuples(index=False)]
+    kept = many[[cache.get(key) is not None for key in keys]]
+    torn = len(cache.keys()) - len(kept)
+    assert 0 <= torn <= (os.cpu_count() or 1)
+    assert 30 <= len(kept) + torn < len(many)
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
-    known = set(path.stem for path in copy.feature_cache.rglob("*.npz"))
-    assert len(known) == kept
-    in_flight = 2 * (os.cpu_count() or 1)
-    extract_corpus(many.iloc[: kept - in_flight], copy, RECIPE)
+    extract_corpus(kept, copy, RECIPE)

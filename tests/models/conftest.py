@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 TRAINING = """
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +17,17 @@ import numpy as np
 
 from songgenre.models import cnn, determinism, storage
 from songgenre.models.crops import Augmentation, Sampling, Songs
+from songgenre.models.resume import Backup
+
+if sys.argv[2:] == ["killed"]:
+    save = Backup.save
+
+    def save_first(backup, progress):
+        if len(progress.curve) > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        save(backup, progress)
+
+    Backup.save = save_first
 
 N_MELS, N_FRAMES, N_SONGS, N_GENRES = 32, 80, 72, 3
 
@@ -47,14 +60,17 @@ np.savez(folder / "test.npz", mel=mel, rows=songs[2].rows, labels=songs[2].label
 
 
 @pytest.fixture(scope="session")
-def start_training() -> Callable[[Path], subprocess.Popen[bytes]]:
-    """Start a process that trains and writes ``model.keras``, ``curve.csv`` and ``test.npz`` into a folder."""
-    return lambda folder: subprocess.Popen([sys.executable, "-c", TRAINING, str(folder)])
+def start_training() -> Callable[..., subprocess.Popen[bytes]]:
+    """Start a process that trains and writes ``model.keras``, ``curve.csv`` and ``test.npz`` into a folder.
+
+    With ``"killed"`` as a second argument it is killed after the second epoch, before its state is kept.
+    """
+    return lambda folder, *options: subprocess.Popen([sys.executable, "-c", TRAINING, str(folder), *options])
 
 
 @pytest.fixture(scope="session")
 def trained_twice(
-    tmp_path_factory: pytest.TempPathFactory, start_training: Callable[[Path], subprocess.Popen[bytes]]
+    tmp_path_factory: pytest.TempPathFactory, start_training: Callable[..., subprocess.Popen[bytes]]
 ) -> list[Path]:
     """Folders of what each of two processes wrote."""
     folders = [tmp_path_factory.mktemp("training") for _ in range(2)]

@@ -1,7 +1,7 @@
 import re
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from songgenre.models.crops import PLAIN, Augmentation, Sampling, Songs
 from songgenre.models.resume import Progress, fingerprint
 from songgenre.models.storage import load_keras
 
+pytestmark = pytest.mark.integration
+
 TINY = Network("plain", widths=[4], dropout=0.0)
 PLAN = Plan(
     TINY,
@@ -26,7 +28,6 @@ PLAN = Plan(
     Training(epochs=1, patience=1, learning_rate=0.01, weight_decay=0.0),
     Hardware("one", "float32", 2),
 )
-PATIENCE_S = 120
 
 
 def noise(n_songs: int) -> Songs:
@@ -60,19 +61,12 @@ def test_two_processes_train_the_same_weights(trained_twice: list[Path]) -> None
 
 
 def test_killed_training_goes_on_and_ends_with_the_same_bytes(
-    trained_twice: list[Path], start_training: Callable[[Path], subprocess.Popen[bytes]], tmp_path: Path
+    trained_twice: list[Path], start_training: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
-    process = start_training(tmp_path)
-    deadline = time.monotonic() + PATIENCE_S
-    while not list(tmp_path.glob("cache/*.npz")):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+    assert start_training(tmp_path, "killed").wait() == -signal.SIGKILL
     assert not (tmp_path / "model.keras").exists()
     [kept] = tmp_path.glob("cache/*.npz")
-    assert 1 <= len(np.load(kept)["curve"]) < 8
+    assert len(np.load(kept)["curve"]) == 1
     assert start_training(tmp_path).wait() == 0
     for name in ("model.keras", "curve.csv"):
         assert (tmp_path / name).read_bytes() == (trained_twice[0] / name).read_bytes()
@@ -143,7 +137,7 @@ def test_network_is_of_the_size_asked_for(kind: str, filters: list[int]) -> None
 
 def test_crop_wider_than_the_songs_says_what_to_change(tmp_path: Path) -> None:
     plan = PLAN._replace(sampling=PLAN.sampling._replace(crop_frames=41))
-    with pytest.raises(UserError, match=r"cnn\.sampling\.crop_frames.*40 frames, got 41"):
+    with pytest.raises(UserError, match=r"cnn\.sampling\.crop_frames.*\b40\b.*\b41\b"):
         cnn.train(noise(4), noise(4), 2, plan, tmp_path)
 
 
@@ -222,7 +216,7 @@ def test_every_song_is_predicted_once_by_a_network_without_its_artist(tmp_path: 
     )
     mel_index = pd.DataFrame({"track_id": tracks["track_id"], "row": np.arange(48)})
     plan = PLAN._replace(training=PLAN.training._replace(epochs=6, patience=6), augmentation=PLAIN)
-    said = cnn.cross_validate(tracks, mel, mel_index, plan, folds=3, cache=tmp_path)
+    said = cnn.cross_validate(tracks, mel, mel_index, plan, folds=2, cache=tmp_path)
     assert sorted(said["track_id"]) == sorted(tracks["track_id"])
     tables.check(said, tables.NESTED, "said")
     assert said.merge(tracks, on=["track_id", "genre"]).shape[0] == 48

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from threadpoolctl import threadpool_limits
 
 from songgenre.errors import UserError
 from songgenre.models.classical import PIPELINES, SOFT_VOTING
@@ -34,9 +36,11 @@ from songgenre.models.storage import save_sklearn
 
 X, y = make_classification(150, 8, n_informative=5, n_classes=3, random_state=0)
 models = {name: make(1) for name, make in PIPELINES.items()}
+models["random_forest"][-1].set_params(n_estimators=5)
+models["extra_trees"][-1].set_params(n_estimators=5)
 models["gradient_boosting"][-1].set_params(max_iter=3)
 models["soft_voting"] = VotingClassifier(list(models.items()), voting="soft")
-for name, model in models.items():
+for name, model in reversed(models.items()):
     save_sklearn(model.fit(X, y.astype(str)), Path(sys.argv[1]) / f"{name}.skops")
 """
 
@@ -46,22 +50,25 @@ def songs() -> tuple[np.ndarray, np.ndarray]:
     return X, y.astype(str)
 
 
-def fitted(name: str) -> Pipeline | VotingClassifier:
+def fit(name: str) -> Pipeline | VotingClassifier:
     models = {each: make(1) for each, make in PIPELINES.items()}
+    models["random_forest"][-1].set_params(n_estimators=5)
+    models["extra_trees"][-1].set_params(n_estimators=5)
     models["gradient_boosting"][-1].set_params(max_iter=3)
     models["soft_voting"] = VotingClassifier(list(models.items()), voting="soft")
     return models[name].fit(*songs())
 
 
+fitted = cache(fit)
+
+
 @pytest.fixture(scope="module")
-def saved_twice(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Folders of what each of two processes fitted and saved."""
-    folders = [tmp_path_factory.mktemp("models") for _ in range(2)]
+def saved_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of what another process fitted and saved."""
+    folder = tmp_path_factory.mktemp("models")
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}
-    commands = [[sys.executable, "-c", FIT_AND_SAVE, str(folder)] for folder in folders]
-    processes = [subprocess.Popen(command, env=one_thread) for command in commands]
-    assert [process.wait() for process in processes] == [0, 0]
-    return folders
+    subprocess.run([sys.executable, "-c", FIT_AND_SAVE, str(folder)], env=one_thread, check=True)
+    return folder
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,15 +83,17 @@ def test_loaded_model_predicts_the_same(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_models_are_equal_files(tmp_path: Path, name: str) -> None:
-    for file in ("one", "two"):
-        save_sklearn(fitted(name), tmp_path / file)
+    save_sklearn(fitted(name), tmp_path / "one")
+    save_sklearn(fit(name), tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", NAMES)
-def test_equal_models_of_two_processes_are_equal_files(saved_twice: list[Path], name: str) -> None:
-    one, two = (folder / f"{name}.skops" for folder in saved_twice)
-    assert one.read_bytes() == two.read_bytes()
+def test_equal_models_of_two_processes_are_equal_files(saved_elsewhere: Path, tmp_path: Path, name: str) -> None:
+    with threadpool_limits(1):
+        save_sklearn(fit(name), tmp_path / "here")
+    assert (tmp_path / "here").read_bytes() == (saved_elsewhere / f"{name}.skops").read_bytes()
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -139,19 +148,21 @@ def test_what_is_no_keras_archive_is_named(tmp_path: Path, kind: str) -> None:
 
 
 def test_missing_model_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"model\.skops, but there is none.*dvc repro"):
+    with pytest.raises(UserError, match=r"model\.skops.*dvc repro"):
         load_sklearn(tmp_path / "model.skops")
     with pytest.raises(UserError, match=r"model\.keras"):
         load_keras(tmp_path / "model.keras")
 
 
-def test_networks_trained_by_two_processes_are_equal_files(trained_twice: list[Path]) -> None:
-    one, two = (folder / "model.keras" for folder in trained_twice)
-    assert one.read_bytes() == two.read_bytes()
+@pytest.mark.integration
+def test_saving_a_loaded_network_gives_one_that_predicts_the_same(tmp_path: Path) -> None:
+    from songgenre.models import cnn
 
-
-def test_saving_a_loaded_network_gives_one_that_predicts_the_same(tmp_path: Path, trained_twice: list[Path]) -> None:
-    model = load_keras(trained_twice[0] / "model.keras")
+    rng = np.random.default_rng(0)
+    model = cnn.build(32, 32, 3, cnn.Network("residual", [8, 16], 0.1))
+    model.set_weights([weights + 0.1 * rng.random(weights.shape) for weights in model.get_weights()])
+    save_keras(model, tmp_path / "model.keras")
+    model = load_keras(tmp_path / "model.keras")
     save_keras(model, tmp_path / "new" / "again.keras")
     image = np.random.default_rng(0).integers(256, size=(4, 32, 32, 1)).astype(np.float32)
     loaded = load_keras(tmp_path / "new" / "again.keras")
@@ -163,7 +174,7 @@ def test_network_with_code_in_it_is_refused(tmp_path: Path) -> None:
 
     layers = [keras.layers.Input((2,)), keras.layers.Lambda(lambda x: x)]
     save_keras(keras.Sequential(layers), tmp_path / "model.keras")
-    with pytest.raises(UserError, match=r"model\.keras.*Lambda.*unsafe"):
+    with pytest.raises(UserError, match=r"model\.keras.*Lambda"):
         load_keras(tmp_path / "model.keras")
 
 

@@ -1,3 +1,4 @@
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,11 +7,19 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from songgenre.models import validation
 from songgenre.models.classical import PIPELINES
 from songgenre.models.validation import descriptor_of, importance, learn_from_more, protocols
 
 GENRES = ["blues", "jazz", "rock"]
 FOLDS = 4
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Only the tests that are marked as integration start worker processes."""
+    if not request.node.get_closest_marker("integration"):
+        monkeypatch.setattr(validation, "joblib_backend", lambda: joblib.parallel_config(backend="sequential"))
 
 
 def nearest() -> Pipeline:
@@ -23,6 +32,7 @@ def tracks_of(artists_per_genre: int, songs_per_artist: int) -> pd.DataFrame:
     return pd.DataFrame({"genre": genres, "artist_group": artists.astype(str), "collection": "one"})
 
 
+@pytest.mark.integration
 def test_more_songs_help_where_the_genre_can_be_learned() -> None:
     tracks = tracks_of(artists_per_genre=20, songs_per_artist=2)
     rng = np.random.default_rng(0)
@@ -71,10 +81,11 @@ def test_a_random_split_flatters_a_model_that_knows_the_artists() -> None:
     rng = np.random.default_rng(0)
     voices = rng.standard_normal((60, 6))[tracks["artist_group"].astype(int)]
     X = pd.DataFrame(voices + 0.01 * rng.standard_normal(voices.shape)).add_prefix("c")
-    accuracy = protocols(nearest(), X, tracks, FOLDS, seed=1).set_index("test")["accuracy"]
-    assert accuracy["any songs"] > 0.95
-    assert accuracy["songs by other artists"] < 0.6
-    assert list(accuracy.index) == ["songs by other artists", "any songs"]
+    table = protocols(nearest(), X, tracks, FOLDS, seed=1)
+    by_other_artists, any_songs = table["accuracy"]
+    assert any_songs > 0.95
+    assert by_other_artists < 0.6
+    assert "artists" in table["test"][0]
 
 
 def test_a_collection_is_left_out_where_the_others_have_its_genres() -> None:
@@ -84,7 +95,8 @@ def test_a_collection_is_left_out_where_the_others_have_its_genres() -> None:
     codec = {"tapes": 3.0, "discs": -3.0}
     genre = tracks["genre"].map({"blues": -1.0, "jazz": 1.0, "rock": 0.0}) * tracks["collection"].map(codec)
     X = pd.DataFrame({"a": genre, "b": tracks["collection"].map(codec)})
-    table = protocols(nearest(), X, tracks, FOLDS, seed=1).set_index("test")
-    assert "the collection discs" not in table.index
-    assert table.loc["the collection tapes", "songs"] == 40
-    assert table.loc["the collection tapes", "accuracy"] < 0.5 < table.loc["songs by other artists", "accuracy"]
+    table = protocols(nearest(), X, tracks, FOLDS, seed=1)
+    assert not table["test"].str.contains("discs").any()
+    [tapes] = table[table["test"].str.contains("tapes")].to_dict("records")
+    assert tapes["songs"] == 40
+    assert tapes["accuracy"] < 0.5 < table["accuracy"][0]

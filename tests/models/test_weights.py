@@ -78,6 +78,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 NOBODY = "http://127.0.0.1:9/simple"
 
 
+@pytest.mark.integration
 def test_weights_and_licence_come_through_pip(
     wheel: Wheel, index: str, ask: Callable[[str], None], tmp_path: Path
 ) -> None:
@@ -109,6 +110,7 @@ def test_wheel_put_there_needs_no_network_and_gives_the_same_bytes(
     assert written[0] == written[1]
 
 
+@pytest.mark.integration
 def test_without_a_network_the_message_says_what_to_do(
     wheel: Wheel, ask: Callable[[str], None], tmp_path: Path
 ) -> None:
@@ -116,16 +118,17 @@ def test_without_a_network_the_message_says_what_to_do(
     with pytest.raises(UserError) as error:
         fetch(tmp_path / "wheels", tmp_path / "pretrained", wheel)
     assert "pip download --no-deps musicnn==0.1.0" in str(error.value)
-    assert f"put it at {tmp_path / 'wheels' / wheel.file}" in str(error.value)
-    assert "pip says" in str(error.value)
+    assert str(tmp_path / "wheels" / wheel.file) in str(error.value)
+    assert "No matching distribution" in str(error.value)
     assert not (tmp_path / "pretrained").exists()
 
 
+@pytest.mark.integration
 def test_another_file_than_the_published_one_is_neither_opened_nor_kept(
     wheel: Wheel, index: str, ask: Callable[[str], None], tmp_path: Path
 ) -> None:
     ask(index)
-    with pytest.raises(UserError, match=f"SHA-256 {'0' * 64}, got one with {wheel.sha256}"):
+    with pytest.raises(UserError, match=f"{wheel.file}.*{'0' * 64}.*{wheel.sha256}"):
         download(tmp_path, wheel._replace(sha256="0" * 64))
     assert list(tmp_path.iterdir()) == []
 
@@ -138,5 +141,5 @@ def test_another_file_put_there_is_named(wheel: Wheel, tmp_path: Path) -> None:
 
 
 def test_missing_weights_say_how_to_fetch_them(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="dvc repro pretrained"):
+    with pytest.raises(UserError, match=r"MSD_musicnn.*dvc repro pretrained"):
         load(tmp_path, "MSD_musicnn")

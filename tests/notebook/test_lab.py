@@ -4,11 +4,12 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from jupyter_client.manager import start_new_kernel
@@ -17,24 +18,34 @@ from rich.text import Text
 from songgenre.notebook.runner import KERNEL_ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
-Run = Callable[[str], str]
+pytestmark = pytest.mark.integration
 
 
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
-    """Run code in a kernel started as `make lab` does; gives all that it puts out."""
+class Kernel(NamedTuple):
+    """Runs code, and gives all that it puts out."""
+
+    run: Callable[[str], str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
+    """One started as `make lab` does."""
     recipe = subprocess.check_output(
         ["make", "--no-print-directory", "--dry-run", "lab"], cwd=ROOT, text=True
     ).splitlines()[-1]
-    named = re.search(r"JUPYTER_PATH=(\S+) jupyter lab", recipe)
-    assert named
-    monkeypatch.setenv("JUPYTER_PATH", named[1])
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    for name in KERNEL_ENVIRONMENT:
-        monkeypatch.delenv(name, raising=False)
-    manager, client = start_new_kernel(startup_timeout=120, kernel_name="python3", cwd=tmp_path)
+    setting, *command = shlex.split(recipe)
+    assert setting.startswith("JUPYTER_PATH=")
+    assert command[:2] == ["jupyter", "lab"]
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", setting.partition("=")[2])
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        for name in KERNEL_ENVIRONMENT:
+            patch.delenv(name, raising=False)
+        manager, client = start_new_kernel(startup_timeout=120, kernel_name="python3", cwd=folder)
 
-    def execute(code: str) -> str:
+    def run(code: str) -> str:
         put_out = io.StringIO()
 
         def note(message: dict[str, Any]) -> None:
@@ -45,31 +56,47 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Run]:
         assert reply["content"]["status"] == "ok", reply["content"]
         return put_out.getvalue()
 
-    yield execute
+    yield Kernel(run, folder)
     client.stop_channels()
     manager.shutdown_kernel(now=True)
 
 
-def test_kernel_is_that_of_the_pipeline(run: Run) -> None:
-    assert run("import sys; print(sys.executable)").strip() == sys.executable
-    said = json.loads(run(f"import json, os; print(json.dumps([os.environ[n] for n in {list(KERNEL_ENVIRONMENT)}]))"))
+def test_kernel_is_that_of_the_pipeline(kernel: Kernel) -> None:
+    assert kernel.run("import sys; print(sys.executable)").strip() == sys.executable
+    names = list(KERNEL_ENVIRONMENT)
+    said = json.loads(kernel.run(f"import json, os; print(json.dumps([os.environ[n] for n in {names}]))"))
     assert said == list(KERNEL_ENVIRONMENT.values())
 
 
-def test_module_that_is_edited_is_reloaded_without_a_word_in_the_notebook(run: Run, tmp_path: Path) -> None:
-    module = tmp_path / "edited.py"
+def test_module_that_is_edited_is_reloaded_without_a_word_in_the_notebook(kernel: Kernel) -> None:
+    module = kernel.folder / "edited.py"
     module.write_text("def answer():\n    return 1\n")
-    assert run("from edited import answer; print(answer())") == "1\n"
+    assert kernel.run("from edited import answer; print(answer())") == "1\n"
     module.write_text("def answer():\n    return 40 + 2\n")
     os.utime(module, (2e9, 2e9))
-    assert run("print(answer())") == "42\n"
+    assert kernel.run("print(answer())") == "42\n"
 
 
-def test_long_steps_are_drawn_as_they_go(run: Run) -> None:
-    drawn = run(
-        "import time\nfrom songgenre.progress import track\n"
-        "for _ in track(range(4), 'decoding', total=4):\n    time.sleep(0.3)"
-    )
-    plain = Text.from_ansi(drawn).plain
+STEPS = """
+import time
+from rich.progress import Progress
+from songgenre.progress import track
+
+drawn, draw = [], Progress.get_renderable
+
+def noted(bars):
+    drawn.extend(task.completed for task in bars.tasks)
+    return draw(bars)
+
+Progress.get_renderable = noted
+for done in track(range(4), "decoding", total=4):
+    while drawn.count(done) < 2:
+        time.sleep(0.01)
+"""
+"""Each step lasts until it is drawn for the second time."""
+
+
+def test_long_steps_are_drawn_as_they_go(kernel: Kernel) -> None:
+    plain = Text.from_ansi(kernel.run(STEPS)).plain
     assert plain.startswith("Output()")
     assert {f"{done}/4" for done in range(5)} == set(re.findall(r"\d/4", plain))

@@ -1,12 +1,14 @@
 import json
+import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import pytest
@@ -15,6 +17,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from songgenre.notebook.normalise import clean, normalise
 
 ROOT = Path(__file__).parents[2]
+
+
+class Jupyter(NamedTuple):
+    """A server, and the folder that it serves."""
+
+    address: str
+    folder: Path
 
 
 @pytest.fixture
@@ -66,57 +75,64 @@ def test_normalise_keeps_outputs_without_what_differs_between_runs(used: nbforma
     nbformat.validate(normalise(used))
 
 
-@pytest.fixture
-def jupyter(tmp_path: Path) -> Iterator[str]:
-    """A Jupyter server on `tmp_path`, with the hook of `make lab`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
+@pytest.fixture(scope="module")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
+    """With the hook of `make lab`."""
+    folder, runtime = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("runtime")
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", "--port=0"]
     options = [
         "--ServerApp.ip=127.0.0.1",
         "--IdentityProvider.token=",
         "--ServerApp.disable_check_xsrf=True",
-        f"--ServerApp.root_dir={tmp_path}",
+        f"--ServerApp.root_dir={folder}",
         "--ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save",
     ]
-    server = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}/api"
+    environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(runtime)}
+    server = subprocess.Popen(
+        [*command, *options], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(address).close()
-                break
-            except OSError:
-                time.sleep(0.2)
-        yield address
+        yield Jupyter(f"{address_of(server, runtime)}api", folder)
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(60)
 
 
-def save(jupyter: str, notebook: nbformat.NotebookNode) -> None:
+def address_of(server: "subprocess.Popen[bytes]", runtime: Path) -> str:
+    """Where it listens, once it does."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        assert server.poll() is None
+        with suppress(FileNotFoundError, ValueError):
+            return json.loads((runtime / f"jpserver-{server.pid}.json").read_text())["url"]
+        time.sleep(0.05)
+    raise TimeoutError
+
+
+def save(jupyter: Jupyter, name: str, notebook: nbformat.NotebookNode) -> None:
     """Save a notebook as JupyterLab does."""
     body = json.dumps({"type": "notebook", "format": "json", "content": notebook}).encode()
     request = urllib.request.Request(
-        f"{jupyter}/contents/story.ipynb", body, {"Content-Type": "application/json"}, method="PUT"
+        f"{jupyter.address}/contents/{name}", body, {"Content-Type": "application/json"}, method="PUT"
     )
     urllib.request.urlopen(request).close()
 
 
+@pytest.mark.integration
 def test_saving_a_notebook_that_was_run_leaves_its_file_untouched(
-    jupyter: str, tmp_path: Path, used: nbformat.NotebookNode
+    jupyter: Jupyter, used: nbformat.NotebookNode
 ) -> None:
-    path = tmp_path / "story.ipynb"
+    path = jupyter.folder / "run.ipynb"
     nbformat.write(clean(used), path)
     before = path.read_bytes()
-    save(jupyter, used)
+    save(jupyter, path.name, used)
     assert path.read_bytes() == before
 
 
-def test_git_shows_only_what_a_person_changed(jupyter: str, tmp_path: Path) -> None:
-    path = shutil.copy(ROOT / "notebooks" / "08_evaluation.ipynb", tmp_path / "story.ipynb")
-    git = ("git", "-C", str(tmp_path), "-c", "user.name=tests", "-c", "user.email=tests@localhost")
+@pytest.mark.integration
+def test_git_shows_only_what_a_person_changed(jupyter: Jupyter) -> None:
+    path = Path(shutil.copy(ROOT / "notebooks" / "08_evaluation.ipynb", jupyter.folder))
+    git = ("git", "-C", str(jupyter.folder), "-c", "user.name=tests", "-c", "user.email=tests@localhost")
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "As it is"]):
         subprocess.run([*git, *command], check=True)
     notebook = nbformat.read(path, as_version=4)
@@ -126,7 +142,7 @@ def test_git_shows_only_what_a_person_changed(jupyter: str, tmp_path: Path) -> N
         cell.outputs = [new_output("stream", name="stdout", text="as it ran\n")]
     notebook.metadata["language_info"]["version"] = "3.12.1"
     notebook.cells[0].source += "\nMy own remark."
-    save(jupyter, notebook)
+    save(jupyter, path.name, notebook)
     diff = subprocess.run([*git, "diff", "--unified=0"], check=True, capture_output=True, text=True).stdout
     changed = [line for line in diff.splitlines() if line.startswith(("+ ", "- "))]
     [removed, again, added] = [line[1:].strip() for line in changed]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import nbformat
 import pytest
@@ -15,6 +16,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_notebook
 from rich.console import Console
 
+from songgenre.errors import UserError
 from songgenre.notebook import provenance, runner
 from songgenre.paths import Project
 from songgenre.report.site import build
@@ -33,23 +35,43 @@ CODE = (
 )
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
+class Told(NamedTuple):
+    """What the reports and the logs of a run say."""
+
+    notebook: nbformat.NotebookNode
+    page: BeautifulSoup
+    runs: dict[str, dict[str, str]]
+    log: dict[str, Any]
+    hashed: dict[str, bytes]
+
+
+class History(NamedTuple):
+    """Of a project whose notebook ran, ran again after a change that was not committed, and then failed."""
+
+    commit: str
+    first: Told
+    second: Told
+    failure: Exception
+    log: dict[str, Any]
+    runs: dict[str, dict[str, str]]
+
+
+def new_project(folder: Path) -> Project:
     """A project under git whose only notebook writes a model."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    (tmp_path / "dvc.yaml").write_text(STAGES)
-    (tmp_path / "data" / "raw" / "audio").mkdir(parents=True)
-    (tmp_path / "data" / "clean").mkdir()
-    (tmp_path / "data" / "clean" / "excluded.parquet").write_text("tracks")
-    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "dvc.yaml").write_text(STAGES)
+    (folder / "data" / "raw" / "audio").mkdir(parents=True)
+    (folder / "data" / "clean").mkdir()
+    (folder / "data" / "clean" / "excluded.parquet").write_text("tracks")
+    (folder / "notebooks").mkdir()
     parameters = new_code_cell(
         "compared_genres = ['hip-hop', 'classical']\nsongs_per_genre = 3", metadata={"tags": ["parameters"]}
     )
-    nbformat.write(new_notebook(cells=[parameters, new_code_cell(CODE)]), tmp_path / "notebooks" / "03_eda.ipynb")
-    git(tmp_path, "init", "--quiet")
-    git(tmp_path, "add", "params.yaml", "dvc.yaml", "notebooks")
-    git(tmp_path, "-c", "user.name=tests", "-c", "user.email=tests@localhost", "commit", "--quiet", "--message", "All")
-    return Project(tmp_path)
+    nbformat.write(new_notebook(cells=[parameters, new_code_cell(CODE)]), folder / "notebooks" / "03_eda.ipynb")
+    git(folder, "init", "--quiet")
+    git(folder, "add", "params.yaml", "dvc.yaml", "notebooks")
+    git(folder, "-c", "user.name=tests", "-c", "user.email=tests@localhost", "commit", "--quiet", "--message", "All")
+    return Project(folder)
 
 
 def git(folder: Path, *command: str) -> str:
@@ -57,7 +79,6 @@ def git(folder: Path, *command: str) -> str:
 
 
 def run(project: Project) -> None:
-    shutil.rmtree(project.root / "models", ignore_errors=True)
     runner.run(project, "03_eda", Console(file=io.StringIO()))
 
 
@@ -66,18 +87,53 @@ def runs(project: Project) -> dict[str, dict[str, str]]:
     return json.loads(script.removeprefix("window.runs = ").removesuffix(";\n"))
 
 
+def told(project: Project) -> Told:
+    """After a run."""
+    shutil.rmtree(project.root / "models", ignore_errors=True)
+    run(project)
+    made = runs(project)
+    page = BeautifulSoup((project.html / "03_eda.html").read_text("utf-8"), "html.parser")
+    build(project)
+    paths = [path for path in project.reports.rglob("*") if path.is_file() and path.parent.name != "logs"]
+    return Told(
+        nbformat.read(project.executed("03_eda"), as_version=4),
+        page,
+        made,
+        json.loads(project.log("03_eda").read_text()),
+        {str(path): path.read_bytes() for path in paths},
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return new_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    project = new_project(tmp_path_factory.mktemp("project"))
+    commit = git(project.root, "rev-parse", "--short=12", "HEAD")
+    first = told(project)
+    (project.root / "dvc.yaml").write_text(STAGES + "# changed\n")
+    second = told(project)
+    with pytest.raises(UserError) as failure:
+        run(project)
+    log = json.loads(project.log("03_eda").read_text())
+    provenance.publish(project)
+    return History(commit, first, second, failure.value, log, runs(project))
+
+
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def test_executed_notebook_and_its_page_say_what_they_were_made_from(project: Project) -> None:
-    run(project)
-    made = nbformat.read(project.executed("03_eda"), as_version=4).metadata.songgenre
+@pytest.mark.integration
+def test_executed_notebook_and_its_page_say_what_they_were_made_from(history: History) -> None:
+    made = history.first.notebook.metadata.songgenre
     assert made.inputs == {"data/clean/excluded.parquet": sha256("tracks")}
     assert made.models == {"models/eda/a": sha256("a model")}
     assert made.packages["numpy"] == version("numpy")
-    foot = BeautifulSoup((project.html / "03_eda.html").read_text("utf-8"), "html.parser").select_one("footer.made")
-    said = " ".join(foot.get_text().split())
+    said = " ".join(history.first.page.select_one("footer.made").get_text().split())
     assert f"data/clean/excluded.parquet {sha256('tracks')}" in said
     assert f"models/eda/a {sha256('a model')}" in said
     assert f"tensorflow {version('tensorflow')}" in said
@@ -85,31 +141,28 @@ def test_executed_notebook_and_its_page_say_what_they_were_made_from(project: Pr
     assert "dvc repro --force eda" in said
 
 
-def test_run_is_told_beside_the_pages(project: Project) -> None:
-    run(project)
-    told = runs(project)["03_eda"]
-    log = json.loads(project.log("03_eda").read_text())
-    assert told["commit"] == told["checkout"] == git(project.root, "rev-parse", "--short=12", "HEAD")
-    assert told["machine"].endswith(f"{platform.system()}, Python {platform.python_version()}")
-    assert f"{log['seconds']:.0f} s, at most {log['peak_anonymous_mib']} MiB of memory" in told["run"]
-    assert log["started"][:10] in told["run"]
+@pytest.mark.integration
+def test_run_is_told_beside_the_pages(history: History) -> None:
+    said, log = history.first.runs["03_eda"], history.first.log
+    assert said["commit"] == said["checkout"] == history.commit
+    assert platform.system() in said["machine"]
+    assert f"Python {platform.python_version()}" in said["machine"]
+    assert f"{log['seconds']:.0f} s" in said["run"]
+    assert f"{log['peak_anonymous_mib']} MiB" in said["run"]
+    assert log["started"][:10] in said["run"]
 
 
-def test_what_differs_from_run_to_run_is_in_nothing_that_is_hashed(project: Project) -> None:
-    def hashed() -> dict[str, bytes]:
-        build(project)
-        paths = [path for path in project.reports.rglob("*") if path.is_file() and path.parent.name != "logs"]
-        return {str(path): path.read_bytes() for path in paths}
-
-    run(project)
-    first, told = hashed(), runs(project)["03_eda"]
-    (project.root / "dvc.yaml").write_text(STAGES + "# changed\n")
-    run(project)
-    assert hashed() == first
-    assert runs(project)["03_eda"]["commit"] == f"{told['commit']}, and changes that were not committed"
-    assert not any(told["commit"].encode() in content for content in first.values())
+@pytest.mark.integration
+def test_what_differs_from_run_to_run_is_in_nothing_that_is_hashed(history: History) -> None:
+    assert history.second.hashed == history.first.hashed
+    changed = history.second.runs["03_eda"]
+    assert changed["checkout"] == history.commit
+    assert changed["commit"].startswith(history.commit)
+    assert "not committed" in changed["commit"]
+    assert not any(history.commit.encode() in content for content in history.first.hashed.values())
 
 
+@pytest.mark.integration
 def test_what_the_stages_write_is_no_change_to_the_commit(project: Project) -> None:
     (project.root / "reports" / "metrics").mkdir(parents=True)
     (project.root / "reports" / "metrics" / "eda.json").write_text("{}")
@@ -117,17 +170,19 @@ def test_what_the_stages_write_is_no_change_to_the_commit(project: Project) -> N
     assert known["commit"] == git(project.root, "rev-parse", "--short=12", "HEAD")
 
 
+@pytest.mark.integration
 def test_without_git_the_commit_is_not_recorded(project: Project) -> None:
     shutil.rmtree(project.root / ".git")
-    run(project)
+    log = {"finished": True, "started": "2026-02-03T04:05:06+00:00", "seconds": 7.2, "peak_anonymous_mib": 89}
+    project.log("03_eda").parent.mkdir(parents=True)
+    project.log("03_eda").write_text(json.dumps(log | provenance.circumstances(project)))
+    provenance.publish(project)
     assert "commit" not in runs(project)["03_eda"]
     assert "machine" in runs(project)["03_eda"]
 
 
-def test_run_that_failed_is_not_told(project: Project) -> None:
-    run(project)
-    with pytest.raises(Exception, match="FileExistsError"):
-        runner.run(project, "03_eda", Console(file=io.StringIO()))
-    assert json.loads(project.log("03_eda").read_text()).get("finished") is None
-    provenance.publish(project)
-    assert runs(project) == {}
+@pytest.mark.integration
+def test_run_that_failed_is_not_told(history: History) -> None:
+    assert "FileExistsError" in str(history.failure)
+    assert history.log.get("finished") is None
+    assert history.runs == {}

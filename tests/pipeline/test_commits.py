@@ -1,6 +1,6 @@
 """What is checked before a commit, and what git shows of a notebook that was run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,23 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Clone
 
+pytestmark = pytest.mark.integration
 NOTEBOOK = "notebooks/08_evaluation.ipynb"
 
 
-@pytest.fixture
-def clone(fresh_clone: "Callable[[], Clone]") -> "Clone":
+@pytest.fixture(scope="module")
+def committed(fresh_clone: "Callable[..., Clone]") -> "Clone":
     clone = fresh_clone()
     clone.run("pre-commit", "install")
     return clone
+
+
+@pytest.fixture
+def clone(committed: "Clone") -> "Iterator[Clone]":
+    """A clone in which nothing is changed."""
+    yield committed
+    committed.run("git", "reset", "--quiet", "--hard")
+    committed.run("git", "clean", "--quiet", "--force")
 
 
 def run_it(path: Path) -> None:
@@ -30,9 +39,10 @@ def run_it(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
+@pytest.mark.slow
 def test_everything_passes_as_it_is(clone: "Clone") -> None:
-    said = clone.run("pre-commit", "run", "--all-files")
-    assert said.count("Passed") == 5
+    printed = clone.run("pre-commit", "run", "--all-files")
+    assert printed.count("Passed") == 5
     assert clone.run("git", "status", "--porcelain") == ""
 
 
@@ -40,7 +50,7 @@ def test_notebook_with_outputs_is_not_committed_but_cleaned(clone: "Clone") -> N
     before = (clone.root / NOTEBOOK).read_bytes()
     run_it(clone.root / NOTEBOOK)
     clone.run("git", "add", "--all")
-    with pytest.raises(AssertionError, match=r"notebooks without outputs\.+Failed"):
+    with pytest.raises(AssertionError, match="hook id: notebooks-are-clean"):
         clone.run("git", "commit", "--message", "With outputs")
     assert (clone.root / NOTEBOOK).read_bytes() == before
 
@@ -49,21 +59,21 @@ def test_parameters_cell_that_differs_from_params_yaml_is_not_committed(clone: "
     params = clone.root / "params.yaml"
     params.write_text(params.read_text().replace("bootstrap_samples: 2000", "bootstrap_samples: 2001"))
     clone.run("git", "add", "--all")
-    with pytest.raises(AssertionError, match=r"parameters cells as in params.yaml\.+Failed"):
+    with pytest.raises(AssertionError, match="hook id: parameters"):
         clone.run("git", "commit", "--message", "Another parameter")
 
 
 def test_command_says_which_notebook_is_not_clean_and_cleans_it(clone: "Clone") -> None:
     assert clone.run("songgenre", "notebook", "clean", "--check") == ""
     run_it(clone.root / NOTEBOOK)
-    with pytest.raises(AssertionError, match=rf"{NOTEBOOK} is not clean\n\s*Error: Expected notebooks without outputs"):
+    with pytest.raises(AssertionError, match=NOTEBOOK):
         clone.run("songgenre", "notebook", "clean", "--check", NOTEBOOK)
     assert NOTEBOOK in clone.run("git", "diff", "--name-only")
-    assert clone.run("songgenre", "notebook", "clean").endswith(f"{NOTEBOOK} was cleaned\n")
+    assert NOTEBOOK in clone.run("songgenre", "notebook", "clean")
     assert clone.run("git", "diff", "--name-only") == ""
 
 
 def test_what_is_no_notebook_is_named(clone: "Clone") -> None:
     (clone.root / "notebooks" / "09_broken.ipynb").write_text("{")
-    with pytest.raises(AssertionError, match=r"Error: Expected a notebook at .*09_broken\.ipynb"):
+    with pytest.raises(AssertionError, match=r"09_broken\.ipynb"):
         clone.run("songgenre", "notebook", "clean", "--check")

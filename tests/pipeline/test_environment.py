@@ -1,6 +1,8 @@
 """The same pipeline, on the same machine but elsewhere and otherwise set, writes the same bytes."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Clone
 
+pytestmark = pytest.mark.slow
 ELSEWHERE = {
     "OMP_NUM_THREADS": "1",
     "LC_ALL": "C",
@@ -18,9 +21,11 @@ ELSEWHERE = {
 
 
 @pytest.fixture(scope="module")
-def other(small_clone: "Callable[..., Clone]") -> "Clone":
+def other(small_clone: "Callable[..., Clone]", music: Path, tmp_path_factory: pytest.TempPathFactory) -> "Clone":
     """A clone of the same in another folder, built under other settings."""
-    other = small_clone("a folder with a space, and ümlauts")
+    root = tmp_path_factory.mktemp("other") / "a folder with a space, and ümlauts"
+    root.mkdir()
+    other = small_clone(music, root)
     other.run("dvc", "repro", umask=0o077, **ELSEWHERE)
     return other
 
@@ -32,14 +37,14 @@ def test_another_folder_and_other_settings_give_the_same_lock(small: "Clone", ot
 
 def test_what_is_changed_is_explained_with_what_follows(small: "Clone", other: "Clone") -> None:
     params = other.root / "params.yaml"
-    params.write_text(params.read_text().replace("bootstrap_samples: 200", "bootstrap_samples: 300"))
+    params.write_text(params.read_text().replace("bootstrap_samples: 100", "bootstrap_samples: 200"))
     other.run("dvc", "repro")
-    with pytest.raises(AssertionError) as told:
+    with pytest.raises(AssertionError) as report:
         small.run("songgenre", "reproduce", "--with", str(other.root))
-    lines = [line.strip() for line in str(told.value).splitlines()]
-    assert "evaluation differs (evaluation.bootstrap_samples: 200 became 300)" in lines
-    assert "report differs (follows from evaluation)" in lines
-    assert "2 of 10 stages differ: evaluation, report" in lines
+    lines = [line.strip() for line in str(report.value).splitlines()]
+    assert any(re.match(r"evaluation .*evaluation\.bootstrap_samples: 100 .* 200", line) for line in lines)
+    assert any(re.match(r"report .*evaluation", line) for line in lines)
+    assert "evaluation, report" in lines[-1]
     assert any(".ci95.0: " in line for line in lines)
     assert any(line.startswith("cell ") for line in lines)
     assert any(line.startswith("08_evaluation.html: line ") for line in lines)

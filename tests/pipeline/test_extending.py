@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from songgenre.paths import Project
 if TYPE_CHECKING:
     from conftest import Clone
 
+pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[2] / "docs" / "extending.md").read_text()
 
 
@@ -34,9 +34,7 @@ def insert(path: Path, code: str, after: str) -> None:
 @pytest.fixture
 def clone(small: "Clone", tmp_path: Path) -> "Clone":
     """A copy of the small clone, whose own package is used."""
-    shutil.copytree(small.root, tmp_path / "clone", symlinks=True)
-    clone = type(small)(tmp_path / "clone")
-    return clone
+    return small.copy(tmp_path / "clone")
 
 
 def repro(clone: "Clone", stage: str) -> str:
@@ -75,7 +73,7 @@ def test_source_is_collected_and_cleaned(clone: "Clone") -> None:
     params = clone.root / "src" / "songgenre" / "params.py"
     params.write_text(params.read_text().replace('source: Literal["demo"', 'source: Literal["hum", "demo"'))
     settings = clone.root / "params.yaml"
-    settings.write_text(settings.read_text().replace("  source: demo", "  source: hum"))
+    settings.write_text(settings.read_text().replace("  source: folder", "  source: hum"))
     repro(clone, "wrangling")
     tracks = tables.read(tables.TRACKS, Project(clone.root).tracks)
     assert tracks["genre"].value_counts().to_dict() == {"hiss": 16, "hum": 16}

@@ -14,6 +14,7 @@ from songgenre.paths import Project
 if TYPE_CHECKING:
     from conftest import Clone
 
+pytestmark = pytest.mark.slow
 ARTISTS_PER_GENRE = 8
 
 
@@ -30,11 +31,15 @@ def few_songs(real_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-def test_experiment_on_a_folder_of_real_music(few_songs: Path, small_clone: "Callable[..., Clone]") -> None:
-    clone = small_clone("real")
+def test_experiment_on_a_folder_of_real_music(
+    few_songs: Path, small_clone: "Callable[..., Clone]", music: Path
+) -> None:
+    clone = small_clone(music)
     settings = {
-        "scraping.source": "folder",
         "scraping.folder": str(few_songs),
+        "wrangling.min_duration_s": "25",
+        "wrangling.clip_duration_s": "30",
+        "eda.compared_genres": "[rock,classical]",
         "sklearn.folds": "3",
         "transfer.folds": "3",
         "cnn.epochs": "2",

@@ -4,7 +4,6 @@ import doctest
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +19,7 @@ from songgenre.paths import Project
 if TYPE_CHECKING:
     from conftest import Clone
 
+pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[2] / "docs" / "versions.md").read_text()
 
 
@@ -51,8 +51,7 @@ def store() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def reader(small: "Clone", store: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> "Clone":
     """The clone of somebody who has typed what the page says, in order."""
-    clone = type(small)(tmp_path_factory.mktemp("reader") / "project")
-    shutil.copytree(small.root, clone.root, symlinks=True)
+    clone = small.copy(tmp_path_factory.mktemp("reader") / "project")
     for step in steps():
         said = clone.run("bash", "-ec", step.commands, COLUMNS="200", **store)
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -1,6 +1,6 @@
 """The command as it is used: in a process of its own, outside the project, with the model that ships."""
 
-import csv
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -11,11 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from typer.testing import CliRunner
 
 from songgenre import audio
+from songgenre.cli import app
 from songgenre.models import embeddings, head, weights
 
 if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
     from conftest import Command
 
 ROOT = Path(__file__).parents[2]
@@ -35,92 +39,126 @@ def music(
 
 
 @pytest.fixture(scope="module")
-def answered(predict: "Command", music: Path) -> list[dict]:
-    ended = predict("--json", str(music / "a.wav"), str(music / "deep"))
-    assert ended.returncode == 0, ended.stderr
-    return [json.loads(line) for line in ended.stdout.splitlines()]
+def ended(predict: "Command", music: Path) -> "CompletedProcess[str]":
+    """After a folder, a file that is not there, and a song on the standard input."""
+    return predict("--csv", str(music), "nowhere.mp3", "-", stdin=(music / "a.wav").read_bytes())
 
 
+@pytest.fixture(scope="module")
+def answered(ended: "CompletedProcess[str]") -> pd.DataFrame:
+    """What is said of each song."""
+    return pd.read_csv(io.StringIO(ended.stdout), index_col="file").rename(lambda file: Path(file).name)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page") / "page.html"
+
+
+@pytest.fixture(scope="module")
+def printed(predict: "Command", music: Path, page: Path, ended: "CompletedProcess[str]") -> "CompletedProcess[str]":
+    """What is said of the long song, on a page, too; Python tells what it imports."""
+    options = ("--threshold", "0", "--html", str(page))
+    printed = predict(str(music / "deep" / "b.flac"), *options, PYTHONPROFILEIMPORTTIME="1")
+    assert printed.returncode == 0, printed.stderr
+    return printed
+
+
+def probabilities(answered: pd.DataFrame, file: str) -> dict[str, float]:
+    return answered.loc[file].filter(like="p_").rename(lambda name: name.removeprefix("p_")).to_dict()
+
+
+@pytest.mark.integration
 def test_weights_come_from_the_wheel_by_themselves_and_give_the_same_answer(
-    answered: list[dict], music: Path, user_cache: Path
+    answered: pd.DataFrame, music: Path, user_cache: Path
 ) -> None:
     pretrained = user_cache / "songgenre" / "pretrained"
     clip = audio.Clip(music / "a.wav", 0.0, 12.0)
     expected = head.load().probabilities(embeddings.embed(clip, embeddings.networks(pretrained)).embedding)
-    assert answered[0]["probabilities"] == pytest.approx(expected.to_dict(), abs=1e-6)
-    assert answered[0]["genre"] == expected.idxmax()
-    assert answered[0]["unsure"] == (expected.max() < 0.5)
+    assert probabilities(answered, "a.wav") == pytest.approx(expected.to_dict(), abs=1e-6)
+    assert answered.loc["a.wav", "genre"] == expected.idxmax()
+    assert answered.loc["a.wav", "unsure"] == (expected.max() < 0.5)
 
 
-def test_long_song_is_the_mean_of_its_windows(answered: list[dict], music: Path, user_cache: Path) -> None:
+@pytest.mark.integration
+def test_long_song_is_the_mean_of_its_windows(answered: pd.DataFrame, music: Path, user_cache: Path) -> None:
     networks = embeddings.networks(user_cache / "songgenre" / "pretrained")
     clips = [audio.Clip(music / "deep" / "b.flac", start_s, 30.0) for start_s in (0.5, 30.5)]
     said = [head.load().probabilities(embeddings.embed(clip, networks).embedding) for clip in clips]
-    assert answered[1]["probabilities"] == pytest.approx(pd.DataFrame(said).mean().to_dict(), abs=1e-6)
+    assert probabilities(answered, "b.flac") == pytest.approx(pd.DataFrame(said).mean().to_dict(), abs=1e-6)
 
 
-def test_bad_files_are_told_and_the_others_judged(predict: "Command", music: Path) -> None:
-    ended = predict("--csv", str(music), "nowhere.mp3")
-    rows = list(csv.DictReader(ended.stdout.splitlines()))
-    assert [Path(row["file"]).name for row in rows] == ["a.wav", "b.flac"]
+@pytest.mark.integration
+def test_bad_files_are_told_and_the_others_judged(ended: "CompletedProcess[str]", answered: pd.DataFrame) -> None:
+    assert answered.index.tolist() == ["a.wav", "b.flac", "-"]
     assert ended.returncode == 1
-    told = ended.stderr.splitlines()
-    assert len(told) == 3
-    assert "there is no nowhere.mp3" in told[0]
-    assert "broken.mp3: expected wav, aiff" in told[1]
-    assert "silent.ogg: its level is" in told[2]
+    nowhere, broken, silent = ended.stderr.splitlines()
+    assert "nowhere.mp3" in nowhere
+    assert "broken.mp3" in broken
+    assert "wav, aiff" in broken
+    assert "silent.ogg" in silent
+    assert "dB" in silent
 
 
-def test_audio_on_the_standard_input(predict: "Command", music: Path, answered: list[dict]) -> None:
-    ended = predict("-", "--json", stdin=(music / "a.wav").read_bytes())
-    assert ended.returncode == 0
-    answer = json.loads(ended.stdout)
-    assert answer["file"] == "-"
-    assert answer["probabilities"] == pytest.approx(answered[0]["probabilities"], abs=1e-6)
+@pytest.mark.integration
+def test_audio_on_the_standard_input(answered: pd.DataFrame) -> None:
+    assert probabilities(answered, "-") == pytest.approx(probabilities(answered, "a.wav"), abs=1e-6)
 
 
-def test_strip_without_a_terminal_has_no_escapes(predict: "Command", music: Path) -> None:
-    ended = predict(str(music / "deep" / "b.flac"), "--threshold", "0")
-    assert "\x1b" not in ended.stdout
-    assert ended.stdout.splitlines()[1].split()[0] == "0:00"
-    assert len(ended.stdout.splitlines()[1].split()) == 4
+@pytest.mark.integration
+def test_strip_without_a_terminal_has_no_escapes(printed: "CompletedProcess[str]") -> None:
+    assert "\x1b" not in printed.stdout
+    assert printed.stdout.splitlines()[1].split()[0] == "0:00"
+    assert len(printed.stdout.splitlines()[1].split()) == 4
 
 
-def test_page_is_written_beside_the_answer(predict: "Command", music: Path, tmp_path: Path) -> None:
-    ended = predict(str(music / "a.wav"), "--json", "--html", str(tmp_path / "page.html"))
-    assert json.loads(ended.stdout)
-    soup = BeautifulSoup((tmp_path / "page.html").read_text(), "html.parser")
-    assert json.loads(ended.stdout)["genre"] in soup.strong.get_text()
+@pytest.mark.integration
+def test_page_is_written_beside_the_answer(
+    printed: "CompletedProcess[str]", page: Path, answered: pd.DataFrame
+) -> None:
+    soup = BeautifulSoup(page.read_text(), "html.parser")
+    assert answered.loc["b.flac", "genre"] in soup.strong.get_text()
+    assert answered.loc["b.flac", "genre"] in printed.stdout.splitlines()[0]
+
+
+@pytest.mark.integration
+def test_tensorflow_is_not_started_for_the_model_that_ships(printed: "CompletedProcess[str]") -> None:
+    assert "librosa" in printed.stderr
+    assert not {"tensorflow", "keras"} & {line.rpartition("|")[2].strip() for line in printed.stderr.splitlines()}
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("a.wav", "--json", "--csv"), 2, "give one of the two"),
+        (("a.wav", "--json", "--csv"), 2, "--json, --csv"),
         (("a.wav", "--model", "oracle"), 2, "pretrained"),
-        (("a.wav", "--threshold", "2"), 2, "less than or equal to 1"),
-        ((), 2, "Missing argument"),
-        (("a.wav", "--model", "sklearn"), 1, "inside the project"),
+        (("a.wav", "--threshold", "2"), 2, "--threshold"),
+        ((), 2, "FILE"),
+        (("a.wav", "--model", "sklearn"), 1, "params.yaml"),
     ],
 )
 def test_wrong_use_is_told(
-    predict: "Command", music: Path, arguments: tuple[str, ...], code: int, message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    ended = predict(*arguments, cwd=music)
-    assert ended.returncode == code
-    assert message in ended.stderr
-    assert "Traceback" not in ended.stderr
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.wav").touch()
+    result = CliRunner().invoke(app, ["predict", *arguments])
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert message in result.stderr + str(result.exception)
 
 
+@pytest.mark.integration
 def test_no_weights_and_no_way_to_get_them_is_told(run: "Command", music: Path, tmp_path: Path) -> None:
     ended = run("predict", str(music / "a.wav"), XDG_CACHE_HOME=str(tmp_path), PIP_NO_INDEX="1")
     assert ended.returncode == 1
-    assert f"put it at {tmp_path / 'songgenre' / 'wheels' / weights.MUSICNN.file}" in "".join(ended.stderr.split("\n"))
+    assert "pip download" in ended.stderr
+    assert str(tmp_path / "songgenre" / "wheels" / weights.MUSICNN.file) in "".join(ended.stderr.split("\n"))
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.integration
 def test_new_clone_takes_the_wheel_that_setup_has_kept(
-    run: "Command", music: Path, user_cache: Path, tmp_path: Path, answered: list[dict]
+    run: "Command", music: Path, user_cache: Path, tmp_path: Path, answered: pd.DataFrame
 ) -> None:
     clone = tmp_path / "clone"
     shutil.copytree(user_cache / "songgenre" / "wheels", clone / "data" / "cache" / "wheels")
@@ -128,18 +166,13 @@ def test_new_clone_takes_the_wheel_that_setup_has_kept(
         shutil.copy(ROOT / name, clone)
     nowhere = {"XDG_CACHE_HOME": str(tmp_path / "none"), "PIP_NO_INDEX": "1"}
     ended = run("predict", str(music / "a.wav"), "--json", cwd=clone, **nowhere)
-    assert json.loads(ended.stdout)["probabilities"] == pytest.approx(answered[0]["probabilities"], abs=1e-6)
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)["probabilities"] == pytest.approx(probabilities(answered, "a.wav"), abs=1e-6)
     assert not (clone / "data" / "pretrained").exists()
     assert not (tmp_path / "none" / "songgenre").exists()
 
 
-def test_tensorflow_is_not_started_for_the_model_that_ships(run: "Command", music: Path, user_cache: Path) -> None:
-    ended = run("predict", str(music / "a.wav"), XDG_CACHE_HOME=str(user_cache), PYTHONPROFILEIMPORTTIME="1")
-    assert ended.returncode == 0
-    assert "librosa" in ended.stderr
-    assert not {"tensorflow", "keras"} & {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
-
-
+@pytest.mark.integration
 def test_most_real_songs_are_right(predict: "Command", real_music: Path) -> None:
     """That all is connected; no measure, as the model was trained on these songs."""
     listing = pd.read_csv(real_music / "tracks.csv").groupby("genre").head(4)
@@ -149,21 +182,24 @@ def test_most_real_songs_are_right(predict: "Command", real_music: Path) -> None
     assert (np.array(said) == listing["genre"].to_numpy()).mean() > 0.8
 
 
-def test_help_teaches_by_example(run: "Command") -> None:
+def test_help_teaches_by_example() -> None:
     for command in ("predict", "similar"):
-        assert f"songgenre {command} song.mp3" in run(command, "--help", COLUMNS="100").stdout
+        result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "100"})
+        assert f"songgenre {command} song.mp3" in result.stdout
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shell_completes_commands_and_options(run: "Command", shell: str) -> None:
-    assert (
-        "_SONGGENRE_COMPLETE"
-        in run("--show-completion", shell, _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1").stdout
-    )
+def test_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+
+    def songgenre(*arguments: str, **variables: str) -> str:
+        return CliRunner().invoke(app, arguments, prog_name="songgenre", env=variables).stdout
+
+    assert "_SONGGENRE_COMPLETE" in songgenre("--show-completion", shell)
     words = {"bash": {"COMP_WORDS": "songgenre pre", "COMP_CWORD": "1"}}.get(
         shell, {"_TYPER_COMPLETE_ARGS": "songgenre pre"}
     )
-    completed = run(**words, _SONGGENRE_COMPLETE=f"complete_{shell}", _TYPER_COMPLETE_FISH_ACTION="get-args").stdout
+    completed = songgenre(**words, _SONGGENRE_COMPLETE=f"complete_{shell}", _TYPER_COMPLETE_FISH_ACTION="get-args")
     assert "predict" in completed
     assert "pretrained" in completed
     assert "similar" not in completed

@@ -1,5 +1,5 @@
+import re
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,6 +10,8 @@ from songgenre.errors import UserError
 from songgenre.predict import songs
 
 SONG = b"fLaC" + bytes(range(256)) * 400
+over = threading.Event()
+"""When no request needs an answer any more."""
 
 
 class Server(BaseHTTPRequestHandler):
@@ -53,14 +55,13 @@ class Server(BaseHTTPRequestHandler):
     def slow(self) -> None:
         self.begin(Content_Type="audio/flac")
         try:
-            for _ in range(100):
+            while not over.wait(0.05):
                 self.wfile.write(bytes(songs.CHUNK))
-                time.sleep(0.1)
         except OSError:
             pass
 
     def silent(self) -> None:
-        time.sleep(1.5)
+        over.wait()
 
     def cut(self) -> None:
         self.begin(Content_Type="audio/flac", Content_Length=str(len(SONG) + 1))
@@ -73,6 +74,7 @@ def address() -> Iterator[str]:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
+        over.set()
         server.shutdown()
 
 
@@ -86,28 +88,29 @@ def test_song_from_the_web_is_the_same_bytes(address: str, tmp_path: Path, page:
 @pytest.mark.parametrize(
     ("page", "message"),
     [
-        ("missing", "answered 404 Not Found"),
-        ("page", r"it is a page \(text/html\)"),
-        ("large", "larger"),
-        ("endless", "larger"),
-        ("slow", "takes longer"),
-        ("silent", "was silent for 0.5 s"),
-        ("cut", "cannot be had"),
+        ("missing", "404"),
+        ("page", "text/html"),
+        ("large", "10 MB"),
+        ("endless", "10 MB"),
+        ("slow", r"0\.2 s"),
+        ("silent", r"0\.3 s"),
+        ("cut", "closed"),
     ],
 )
 def test_what_cannot_be_downloaded_is_told(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, message: str
 ) -> None:
     monkeypatch.setattr(songs, "MOST_BYTES", 10_000_000)
-    monkeypatch.setattr(songs, "DOWNLOAD_S", 0.5 if page == "slow" else 60.0)
-    monkeypatch.setattr(songs, "SILENCE_S", 0.5)
-    with pytest.raises(UserError, match=message):
+    monkeypatch.setattr(songs, "DOWNLOAD_S", 0.2 if page == "slow" else 600.0)
+    monkeypatch.setattr(songs, "SILENCE_S", 0.3 if page == "silent" else 600.0)
+    with pytest.raises(UserError, match=message) as error:
         list(songs.find(f"{address}/{page}", tmp_path))
+    assert f"{address}/{page}" in str(error.value)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/song.mp3", "http://", "http://[::1"])
 def test_no_server_is_told(url: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be had"):
+    with pytest.raises(UserError, match=re.escape(url)):
         list(songs.find(url, tmp_path))
 
 
@@ -120,9 +123,10 @@ def test_folder_gives_audio_at_any_depth_in_order(tmp_path: Path) -> None:
 
 
 def test_nothing_to_judge_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no file in it has one of the endings"):
+    with pytest.raises(UserError, match=r"\.flac, \.mp3") as error:
         list(songs.find(str(tmp_path), tmp_path))
-    with pytest.raises(UserError, match=r"there is no .*nowhere\.mp3"):
+    assert str(tmp_path) in str(error.value)
+    with pytest.raises(UserError, match=r"nowhere\.mp3"):
         list(songs.find(str(tmp_path / "nowhere.mp3"), tmp_path))
 
 

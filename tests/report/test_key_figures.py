@@ -1,5 +1,6 @@
 """The key figure of each notebook."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,8 +10,13 @@ import pytest
 from songgenre import tables
 from songgenre.evaluation import Metrics
 from songgenre.paths import Project
-from songgenre.report.key_figures import Figure, figure
+from songgenre.report.key_figures import figure
 from songgenre.report.models import Model
+
+
+def counted(project: Project, name: str, *models: Model) -> list[str]:
+    """The numbers in a figure."""
+    return re.findall(r"\d+", " ".join(figure(project, name, models)))
 
 
 @pytest.fixture
@@ -23,9 +29,9 @@ def project(tmp_path: Path, write_corpus: Callable[[Project], pd.DataFrame]) -> 
 
 
 def test_songs_artists_and_numbers_are_counted(project: Project) -> None:
-    assert figure(project, "02_wrangling", []) == Figure("12", "of 13 songs used")
-    assert figure(project, "03_eda", []) == Figure("3", "artists of 2 genres")
-    assert figure(project, "04_features", []) == Figure("2", "numbers per song")
+    assert counted(project, "02_wrangling") == ["12", "13"]
+    assert counted(project, "03_eda") == ["3", "2"]
+    assert counted(project, "04_features") == ["2"]
 
 
 def test_a_notebook_of_models_shows_its_best_and_the_last_the_best_of_all(
@@ -37,8 +43,10 @@ def test_a_notebook_of_models_shows_its_best_and_the_last_the_best_of_all(
         Model("svm", "sklearn", "05_sklearn", measured(0.6)),
         Model("baseline", "transfer", "07_transfer", measured(0.2)),
     ]
-    assert figure(project, "05_sklearn", models) == Figure("70 %", "of the test songs right: soft voting")
-    assert figure(project, "08_evaluation", models) == Figure("80 %", "of the test songs right: cnn")
+    for name, number, model in (("05_sklearn", "70 %", "soft voting"), ("08_evaluation", "80 %", "cnn")):
+        shown = figure(project, name, models)
+        assert shown.number == number
+        assert model in shown.words
     assert figure(project, "07_transfer", models) is None
 
 

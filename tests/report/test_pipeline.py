@@ -35,6 +35,7 @@ def drawing(request: pytest.FixtureRequest) -> Drawing:
     return draw(steps(ROOT / "dvc.yaml"), request.param)
 
 
+@pytest.mark.integration
 def test_stages_hang_together_as_dvc_says_without_shortcuts() -> None:
     dvc = Path(sys.executable).with_name("dvc")
     said = subprocess.check_output([dvc, "dag", "--dot"], cwd=ROOT, text=True)

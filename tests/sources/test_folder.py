@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -79,7 +80,9 @@ def test_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path, ending: 
     put(music, f"rock/a{ending}", "rock/b.mp3")
     song, _ = collect(music, audio)
     assert (song.source_id, song.file, song.genres, song.reason) == (f"rock/a{ending}", None, ("rock",), "not_audio")
-    assert song.detail == f"{ending[1:].upper()} files cannot be decoded here; convert it to flac or mp3"
+    assert song.detail is not None
+    assert ending[1:].upper() in song.detail
+    assert "flac" in song.detail
 
 
 def test_listed_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path) -> None:
@@ -90,12 +93,12 @@ def test_listed_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path) -
 @pytest.mark.parametrize(
     ("make", "detail"),
     [
-        (Path.mkdir, "cannot be read: Not a regular file"),
-        (os.mkfifo, "cannot be read: Not a regular file"),
-        (lambda path: path.symlink_to("/dev/zero"), "cannot be read: it lies outside the folder"),
-        (lambda path: path.symlink_to("/etc/passwd"), "cannot be read: it lies outside the folder"),
-        (lambda path: path.symlink_to("nowhere.mp3"), "cannot be read: No such file or directory"),
-        (lambda path: path.symlink_to(path.name), "cannot be read: Symlink loop"),
+        (Path.mkdir, "regular file"),
+        (os.mkfifo, "regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "outside"),
+        (lambda path: path.symlink_to("/etc/passwd"), "outside"),
+        (lambda path: path.symlink_to("nowhere.mp3"), "No such file or directory"),
+        (lambda path: path.symlink_to(path.name), "Symlink loop"),
     ],
 )
 def test_what_is_no_file_under_an_audio_name_is_unreadable(
@@ -105,8 +108,7 @@ def test_what_is_no_file_under_an_audio_name_is_unreadable(
     make(music / "rock" / "a.mp3")
     broken, song = collect(music, audio)
     assert (broken.file, broken.reason) == (None, "unreadable")
-    assert broken.detail is not None
-    assert broken.detail.startswith(detail)
+    assert detail in str(broken.detail)
     assert song.file is not None
 
 
@@ -123,18 +125,21 @@ def test_folder_itself_may_be_a_link(music: Path, audio: Path, tmp_path: Path) -
     assert [song.reason for song in collect(tmp_path / "link", audio)] == [None]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.usefixtures("heeding_permissions")
 def test_file_that_may_not_be_read_is_unreadable(music: Path, audio: Path) -> None:
     put(music, "rock/a.mp3", "rock/b.mp3")
     (music / "rock" / "a.mp3").chmod(0)
-    assert [song.detail for song in collect(music, audio)] == ["cannot be read: Permission denied", None]
+    closed, other = collect(music, audio)
+    assert (closed.file, closed.reason) == (None, "unreadable")
+    assert "Permission denied" in str(closed.detail)
+    assert other.reason is None
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.usefixtures("heeding_permissions")
 def test_folder_that_may_not_be_read_is_named(music: Path, audio: Path) -> None:
     put(music, "rock/a.mp3", "jazz/b.mp3")
     (music / "rock").chmod(0)
-    with pytest.raises(UserError, match=r"rock.*Change its permissions"):
+    with pytest.raises(UserError, match=r"rock.*Permission denied"):
         collect(music, audio)
     (music / "rock").chmod(0o755)
 
@@ -182,7 +187,7 @@ def test_missing_folder_is_named(tmp_path: Path, audio: Path) -> None:
 
 def test_folder_without_audio_says_what_was_expected(music: Path, audio: Path) -> None:
     put(music, "song.mp3", "rock/readme.txt")
-    with pytest.raises(UserError, match=r"one sub-folder of audio per genre.*\.mp3"):
+    with pytest.raises(UserError, match=r"music.*tracks\.csv.*\.mp3"):
         collect(music, audio)
 
 
@@ -232,8 +237,9 @@ def test_comma_at_the_end_of_each_row_does_no_harm(music: Path, audio: Path) -> 
 
 @pytest.mark.parametrize("columns", ["file", "genre", "path,style"])
 def test_missing_columns_are_named(music: Path, audio: Path, columns: str) -> None:
-    missing = ", ".join(sorted({"file", "genre"} - set(columns.split(","))))
-    with pytest.raises(UserError, match=f"{missing} is missing; it has {columns.replace(',', ', ')}"):
+    there = columns.split(",")
+    missing = sorted({"file", "genre"} - set(there))
+    with pytest.raises(UserError, match=".*".join([r"tracks\.csv", *missing, *there])):
         listed(music, audio, f"{columns}\n{columns}\n")
 
 
@@ -243,39 +249,40 @@ def test_listed_file_outside_the_folder_is_unreadable(music: Path, audio: Path, 
     (music / "link.mp3").symlink_to(music.parent / "secret.mp3")
     song, _ = listed(music, audio, f"file,genre\n{file},rock\na.mp3,rock\n", "a.mp3")
     assert (song.source_id, song.file, song.reason) == (file, None, "unreadable")
-    assert song.detail == "cannot be read: it lies outside the folder; put the file itself into it"
+    assert "outside" in str(song.detail)
 
 
 @pytest.mark.parametrize(
     ("file", "detail"),
     [
-        ("missing.mp3", "cannot be read: No such file or directory"),
-        ("bell\a.mp3", "cannot be read: No such file or directory"),
-        ("a.mp3/b.mp3", "cannot be read: Not a directory"),
-        ("sub", "cannot be read: Not a regular file"),
-        ("a\0b.mp3", "cannot be read: embedded null byte"),
-        ("x" * 300 + ".mp3", "cannot be read: File name too long"),
-        ("x/" * 3000, "cannot be read: File name too long"),
-        ("", "row 2 of tracks.csv names no file"),
-        ("\0", "row 2 of tracks.csv names no file"),
+        ("missing.mp3", "No such file or directory"),
+        ("bell\a.mp3", "No such file or directory"),
+        ("a.mp3/b.mp3", "Not a directory"),
+        ("sub", "regular file"),
+        ("a\0b.mp3", "null byte"),
+        ("x" * 300 + ".mp3", "File name too long"),
+        ("x/" * 3000, "File name too long"),
+        ("", "row 2 of tracks.csv"),
+        ("\0", "row 2 of tracks.csv"),
     ],
 )
 def test_listed_file_that_cannot_be_had_is_unreadable(music: Path, audio: Path, file: str, detail: str) -> None:
     a, b = listed(music, audio, f"file,genre,artist\na.mp3,rock,Anna\n{file},rock,Ben\n", "a.mp3", "sub/b.mp3")
     assert (b.genres, b.artist) == (("rock",), "Ben")
-    assert (b.file, b.reason, b.detail) == (None, "unreadable", detail)
+    assert (b.file, b.reason) == (None, "unreadable")
+    assert detail.casefold() in str(b.detail).casefold()
     assert a.reason is None
 
 
 @pytest.mark.parametrize("file", ["missing.mp3", "../a.mp3", "a.m4a"])
 def test_list_of_which_no_file_can_be_had_is_named(music: Path, audio: Path, file: str) -> None:
-    with pytest.raises(UserError, match=rf"at least one song in .*music that can be read.*'{file}': .+\."):
+    with pytest.raises(UserError, match=rf"music.*{re.escape(file)}.+"):
         listed(music, audio, f"file,genre\n{file},rock\n")
     assert not list(audio.iterdir())
 
 
 def test_repeated_file_is_named(music: Path, audio: Path) -> None:
-    with pytest.raises(UserError, match=r"'a\.mp3' is there again"):
+    with pytest.raises(UserError, match=r"tracks\.csv.*a\.mp3"):
         listed(music, audio, "file,genre\na.mp3,rock\nb.mp3,rock\na.mp3,jazz\n", "a.mp3", "b.mp3")
 
 

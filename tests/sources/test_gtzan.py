@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -60,8 +61,8 @@ def test_about_tells_whom_to_cite_and_what_to_heed(folder: Path) -> None:
     assert about is gtzan.ABOUT
     for work in ("Tzanetakis", "10(5), 2002", "arXiv:1306.1461", "Kereliuk", "17(11), 2015"):
         assert work in about.citation
-    assert "None" in about.licence
-    assert "research only" in about.terms
+    assert about.licence
+    assert "research" in about.terms
 
 
 def test_folder_of_other_genres_is_no_gtzan(folder: Path, audio: Path) -> None:
@@ -95,7 +96,8 @@ def test_corrupt_song_is_known(folder: Path, audio: Path) -> None:
     assert {name for name, song in songs.items() if song.file is None} == {"jazz/jazz.00054.wav"}
     corrupt = songs["jazz/jazz.00054.wav"]
     assert corrupt.reason == "unreadable"
-    assert corrupt.detail == "known to be corrupt in GTZAN as it is distributed in wav"
+    assert "corrupt" in str(corrupt.detail)
+    assert "wav" in str(corrupt.detail)
 
 
 def test_song_that_is_corrupt_in_wav_is_whole_in_au(tmp_path: Path, audio: Path) -> None:
@@ -120,9 +122,7 @@ def test_lists_make_the_split_and_leave_the_faults_out(tmp_path: Path, audio: Pa
     left_out = [song for song in songs.values() if song.reason == "duplicate"]
     assert len(left_out) == 25
     assert {(song.file, song.split) for song in left_out} == {(None, None)}
-    assert {song.detail for song in left_out} == {
-        "left out by the fault-filtered lists: repeated, distorted or wrongly labelled"
-    }
+    assert all("fault-filtered" in str(song.detail) for song in left_out)
 
 
 def test_corrupt_song_may_be_listed_and_yet_be_gone(folder: Path, audio: Path) -> None:
@@ -141,14 +141,14 @@ def test_lists_may_have_blank_lines_and_be_saved_on_windows(folder: Path, audio:
 def test_missing_list_is_named(folder: Path, audio: Path, name: str) -> None:
     put_lists(folder)
     (folder / name).unlink()
-    with pytest.raises(UserError, match=f"or none, but {name} is missing"):
+    with pytest.raises(UserError, match=f"{name}.{{0,10}}missing|missing.{{0,10}}{name}"):
         collect(folder, audio)
 
 
 @pytest.mark.parametrize("line", ["rock/rock.00777.wav", "jazz/rock.00000.wav", "rock.00000.wav", "../x", "\0"])
 def test_unknown_song_in_a_list_is_named(folder: Path, audio: Path, line: str) -> None:
     put_lists(folder, test_filtered=[line])
-    with pytest.raises(UserError, match="to name songs that are there, but"):
+    with pytest.raises(UserError, match=re.escape(line.removesuffix(".wav"))):
         collect(folder, audio)
     assert not list(audio.iterdir())
 
@@ -156,13 +156,12 @@ def test_unknown_song_in_a_list_is_named(folder: Path, audio: Path, line: str) -
 @pytest.mark.parametrize("line", ["blues/blues.00000.wav", "blues/blues.00000.au"])
 def test_song_in_two_lists_is_named(folder: Path, audio: Path, line: str) -> None:
     put_lists(folder, test_filtered=[line])
-    message = r"blues/blues\.00000 is in train_filtered\.txt and in test_filtered\.txt"
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(UserError, match=r"blues/blues\.00000.*train_filtered\.txt.*test_filtered\.txt"):
         collect(folder, audio)
 
 
 def test_list_that_is_no_text_is_named(folder: Path, audio: Path) -> None:
     put_lists(folder)
     (folder / "valid_filtered.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match=r"valid_filtered\.txt, but it cannot be read"):
+    with pytest.raises(UserError, match=r"valid_filtered\.txt"):
         collect(folder, audio)
