@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST := pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+PYTEST := pytest --durations 25 --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 help: ## Say what can be made

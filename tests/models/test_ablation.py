@@ -24,7 +24,7 @@ def test_variants_differ_from_the_plan_in_one_choice() -> None:
     assert sum(variant.sampling.crop_frames == 16 for variant in variants) == 1
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 def test_every_variant_has_a_row(tmp_path: Path) -> None:
     mel = np.random.default_rng(0).integers(256, size=(8, 16, 64), dtype=np.uint8)
     songs = Songs(mel, np.arange(8), np.arange(8) % 2)

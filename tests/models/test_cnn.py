@@ -60,6 +60,7 @@ def test_two_processes_train_the_same_weights(trained_twice: list[Path]) -> None
         assert (trained_twice[0] / name).read_bytes() == (trained_twice[1] / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_killed_training_goes_on_and_ends_with_the_same_bytes(
     trained_twice: list[Path], start_training: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_crop_wider_than_the_songs_says_what_to_change(tmp_path: Path) -> None:
         cnn.train(noise(4), noise(4), 2, plan, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_answers_in_full_precision(precision: str, tmp_path: Path) -> None:
     model, curve = cnn.train(noise(16), noise(4), 2, PLAN._replace(hardware=Hardware("one", precision, 2)), tmp_path)
@@ -174,6 +176,7 @@ for name in ("one", "mirrored"):
 """
 
 
+@pytest.mark.slow
 def test_several_devices_train_as_one_does(tmp_path: Path) -> None:
     """Each batch is divided among them; batch normalisation sees its part only, so the losses are alike, not equal."""
     said = subprocess.check_output([sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path)], text=True)

@@ -110,7 +110,9 @@ def test_songs(project: Project) -> pd.DataFrame:
     return songs[:4] if "demo" in set(songs["collection"]) else songs[:1]
 
 
-@pytest.mark.parametrize("model", ["sklearn", "cnn", "transfer", "ensemble"])
+@pytest.mark.parametrize(
+    "model", ["sklearn", "ensemble", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "transfer"))]
+)
 def test_predict_says_what_the_notebook_said(
     built: "Clone", project: Project, test_songs: pd.DataFrame, model: str
 ) -> None:

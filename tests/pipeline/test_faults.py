@@ -265,6 +265,7 @@ def test_disk_that_fills_up_in_a_stage_without_a_notebook(
     assert afterwards.written(*FOLDERS) == undisturbed
 
 
+@pytest.mark.slow
 def test_corrupted_file_of_the_cache_is_found_and_made_again(clone: "Clone", undisturbed: dict[str, Any]) -> None:
     outs = undisturbed["dvc.lock"]["stages"]["wrangling"]["outs"]
     [md5] = [out["md5"] for out in outs if out["path"] == "data/clean/tracks.parquet"]
@@ -279,6 +280,7 @@ def test_corrupted_file_of_the_cache_is_found_and_made_again(clone: "Clone", und
     assert hashlib.md5(cached.read_bytes()).hexdigest() == md5
 
 
+@pytest.mark.slow
 def test_second_run_at_the_same_time_says_who_is_at_work(
     clone: "Clone", undisturbed: dict[str, Any], start: "Callable[..., Run]"
 ) -> None:

@@ -335,7 +335,7 @@ print(duration_s, after - before)
 """
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".flac", ".wav", ".mp3"])
 def test_hour_takes_no_more_memory_than_half_a_minute(
     tmp_path: Path, tone: Maker, write_audio: Writer, suffix: str
