@@ -78,7 +78,7 @@ class Clone:
         ended = subprocess.run(
             command,
             cwd=self.root,
-            env=os.environ | {"NO_COLOR": "1"} | variables,
+            env=os.environ | {"NO_COLOR": "1", "GIT_CONFIG_GLOBAL": os.devnull} | variables,
             umask=umask,
             text=True,
             stdout=subprocess.PIPE,
@@ -386,7 +386,7 @@ def agree(notebook: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Build the pipeline first, use it when it is there, and end with the many short tests."""
+    """Order the files: the small pipeline, what does not need it, what does, and the short tests."""
 
     def rank(item: pytest.Item) -> int:
         if item.path.name == "test_built.py":

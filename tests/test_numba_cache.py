@@ -1,19 +1,22 @@
 """Processes that compile the same functions at the same time leave a cache that later ones can use."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import librosa
 import pytest
 from numba.core.caching import IndexDataCacheFile
 
-import songgenre.numba_cache  # noqa: F401
+import songgenre
+from songgenre.numba_cache import COMPILED_AT_IMPORT
 
 COMPILE = """
 import sys
 import numba
 import numpy as np
-for number in range(int(sys.argv[1])):  # numba numbers what a process compiles
+for number in range(int(sys.argv[1])):  # the names of compiled functions hold a running number
     numba.njit(lambda x: x)(number)
 from songgenre import numba_cache
 import librosa
@@ -30,8 +33,8 @@ for number in range(50):
 """
 
 
-def run_at_once(*commands: list[str], **options: object) -> None:
-    processes = [subprocess.Popen([sys.executable, "-c", *command], **options) for command in commands]
+def run_at_once(*commands: list[str]) -> None:
+    processes = [subprocess.Popen([sys.executable, "-c", *command]) for command in commands]
     assert [process.wait() for process in processes] == [0] * len(commands)
 
 
@@ -50,3 +53,20 @@ def test_entries_of_processes_that_save_at_once_are_all_kept_apart(tmp_path: Pat
     cache = IndexDataCacheFile(str(tmp_path), "function", "stamp")
     keys = [(name, number) for name in "ab" for number in range(50)]
     assert [cache.load(key) for key in keys] == keys
+
+
+def test_every_module_that_uses_numba_imports_the_lock() -> None:
+    sources = [path for path in Path(songgenre.__file__).parent.rglob("*.py") if path.stem != "numba_cache"]
+    compiling = [path for path in sources if re.search(r"^import (librosa|numba)\b", path.read_text(), re.M)]
+    assert len(compiling) > 5
+    assert [path.name for path in compiling if "numba_cache" not in path.read_text()] == []
+
+
+def test_every_universal_function_of_librosa_is_compiled_under_the_lock() -> None:
+    folder = Path(librosa.__file__).parent
+    modules = {
+        ".".join(["librosa", *path.relative_to(folder).with_suffix("").parts])
+        for path in folder.rglob("*.py")
+        if re.search(r"^@.*vectorize\(", path.read_text(), re.M)
+    }
+    assert modules == set(COMPILED_AT_IMPORT)

@@ -2,5 +2,6 @@
 
 import sys
 
-# nbformat's jsonschema would spend a second on this grammar of IRIs, which nothing here checks.
+# jsonschema, which nbformat uses, takes a second to load this package, only to check IRIs. No schema here has any, and
+# jsonschema does without it where it cannot be imported.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]

@@ -1,16 +1,19 @@
 """Make numba's on-disk cache safe for processes that start at the same time.
 
-Import this module beside librosa. Without it, two processes that compile the same function at once can leave a cache
-that crashes every later process (https://github.com/numba/numba/issues/4807 and 10128).
+Every module that imports librosa or uses ``numba.njit(cache=True)`` imports this one. Without it, two processes that
+compile the same function at once can leave a cache that crashes every later process
+(https://github.com/numba/numba/issues/4807 and 10128).
 """
 
 from __future__ import annotations
 
+import getpass
 import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -24,12 +27,35 @@ COMPILED_AT_IMPORT = ("librosa.beat", "librosa.core.audio", "librosa.core.pitch"
 
 
 def _folder() -> Path:
-    """Where the lock lies: beside the cache, as far as that can be written."""
+    """Find a folder for the lock: NUMBA_CACHE_DIR or the virtual environment, else a temporary one of this user."""
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or sys.prefix)
-    return folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir())
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    if os.access(folder, os.W_OK):
+        return folder
+    user = str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
+    own = Path(tempfile.gettempdir()) / f"songgenre-numba-{user}"
+    with suppress(OSError):
+        own.mkdir(exist_ok=True)
+    return own
 
 
-_LOCK = FileLock(_folder() / ".songgenre-numba.lock")
+_FOLDER = _folder()
+_LOCK = FileLock(_FOLDER / ".songgenre-numba.lock")
+
+
+@contextmanager
+def _one_process() -> Iterator[None]:
+    """Hold the lock, or go on without one where none can be written."""
+    try:
+        _LOCK.acquire()
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        _LOCK.release()
 
 
 def _compile_librosa() -> None:
@@ -38,25 +64,26 @@ def _compile_librosa() -> None:
     assert spec is not None
     assert spec.origin is not None
     installed = f"{version('librosa')}-{os.stat(spec.origin).st_mtime_ns}-{version('numba')}-{sys.version_info.minor}"
-    compiled = _folder() / f".songgenre-numba-{installed}"
+    compiled = _FOLDER / f".songgenre-numba-{installed}"
     if compiled.exists():
         return
-    with _LOCK:
+    with _one_process():
         for module in COMPILED_AT_IMPORT:
             importlib.import_module(module)
-        compiled.touch()
+        with suppress(OSError):
+            compiled.touch()
 
 
-def _one_at_a_time(save: Callable[..., None]) -> Callable[..., None]:
+def _in_one_process(save: Callable[..., None]) -> Callable[..., None]:
     """Let no two processes choose the same file for different entries of an index."""
 
     @wraps(save)
     def locked(self: IndexDataCacheFile, key: Hashable, data: object) -> None:
-        with _LOCK:
+        with _one_process():
             save(self, key, data)
 
     return locked
 
 
-IndexDataCacheFile.save = _one_at_a_time(IndexDataCacheFile.save)  # type: ignore[method-assign]
+IndexDataCacheFile.save = _in_one_process(IndexDataCacheFile.save)  # type: ignore[method-assign]
 _compile_librosa()

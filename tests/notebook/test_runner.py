@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -220,6 +221,17 @@ def test_good_run_removes_what_a_failed_one_has_left(good: Good) -> None:
 
 
 @pytest.mark.integration
+def test_runs_also_where_the_path_of_a_socket_would_be_too_long(
+    project: Project, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("print('good')")
+    (tmp_path / ("ü" * 100)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("ü" * 100)))
+    run(project)
+    assert outputs(project.executed("03_eda")) == ["good\n"]
+
+
+@pytest.mark.integration
 def test_kernel_that_dies_is_said(project: Project, write: Write) -> None:
     write("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(UserError, match=r"kernel.*03_eda") as error:
@@ -228,6 +240,7 @@ def test_kernel_that_dies_is_said(project: Project, write: Write) -> None:
     assert str(project.failed("03_eda")) in str(error.value)
     assert project.failed("03_eda").exists()
     assert not project.executed("03_eda").exists()
+    assert [path.name for path in project.notebooks.iterdir()] == ["03_eda.ipynb"]
 
 
 @pytest.mark.integration

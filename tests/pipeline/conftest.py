@@ -27,7 +27,11 @@ def demo(made_once: "Callable[..., Path]", fresh_clone: "Callable[..., Clone]", 
 
 @pytest.fixture(scope="session", params=["small", pytest.param("demo", marks=pytest.mark.slow)])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> "Clone":
-    """A built clone, in which commands may run but nothing is to be changed."""
+    """A built clone, in which commands may run but nothing is to be changed.
+
+    A test that uses it runs on the small corpus, and on the demo as a slow test. Of the small clone it gets a copy,
+    since tests in the other process use that, too.
+    """
     clone: Clone = request.getfixturevalue(request.param)
     return clone.copy(tmp_path_factory.mktemp("built") / "clone") if request.param == "small" else clone
 

@@ -103,7 +103,7 @@ def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Projec
 
 
 @pytest.fixture(scope="module")
-def test_songs(project: Project) -> pd.DataFrame:
+def some_test_songs(project: Project) -> pd.DataFrame:
     """A test song of each of a few genres of the demo, and one of the small corpus."""
     tracks = tables.read(tables.TRACKS, project.tracks)
     songs = tracks[tracks["split"] == "test"].groupby("genre").head(1)
@@ -114,15 +114,15 @@ def test_songs(project: Project) -> pd.DataFrame:
     "model", ["sklearn", "ensemble", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "transfer"))]
 )
 def test_predict_says_what_the_notebook_said(
-    built: "Clone", project: Project, test_songs: pd.DataFrame, model: str
+    built: "Clone", project: Project, some_test_songs: pd.DataFrame, model: str
 ) -> None:
     stage = "evaluation" if model == "ensemble" else model
     said = tables.read(tables.PREDICTIONS, project.predictions(stage))
     best = said["model"].iloc[0]
     if model == "sklearn":
         best = evaluation.comparison(evaluation.read_metrics(project.metrics("sklearn"))).index[0]
-    said = said[said["model"] == best].set_index("track_id").loc[test_songs["track_id"]]
-    files = [f"data/raw/audio/{name}" for name in test_songs["audio_path"]]
+    said = said[said["model"] == best].set_index("track_id").loc[some_test_songs["track_id"]]
+    files = [f"data/raw/audio/{name}" for name in some_test_songs["audio_path"]]
     lines = built.run("songgenre", "predict", "--json", "--model", model, *files).splitlines()
     answers = [json.loads(line) for line in lines if line.startswith("{")]
     assert [answer["file"] for answer in answers] == files
@@ -134,9 +134,9 @@ def test_predict_says_what_the_notebook_said(
 
 
 def test_what_sounds_similar_is_named_and_is_not_the_song_itself(
-    built: "Clone", project: Project, test_songs: pd.DataFrame
+    built: "Clone", project: Project, some_test_songs: pd.DataFrame
 ) -> None:
-    song = test_songs.iloc[0]
+    song = some_test_songs.iloc[0]
     lines = built.run("songgenre", "similar", f"data/raw/audio/{song['audio_path']}", "--json").splitlines()
     found = pd.DataFrame([json.loads(line) for line in lines])
     assert list(found.columns) == ["track_id", "title", "artist", "genre", "similarity"]
@@ -242,7 +242,7 @@ def test_exclusion_log_names_every_kind_of_bad_song(demo_project: Project) -> No
 
 
 @pytest.mark.slow
-def test_every_genre_has_its_share_of_test_songs(demo_project: Project) -> None:
+def test_every_genre_has_its_share_of_some_test_songs(demo_project: Project) -> None:
     tracks = tables.read(tables.TRACKS, demo_project.tracks)
     shares = pd.crosstab(tracks["genre"], tracks["split"], normalize="index")
     assert shares["test"].between(0.1, 0.3).all()
