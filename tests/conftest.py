@@ -268,11 +268,11 @@ def measured() -> Callable[[float], Metrics]:
 
 @pytest.fixture(scope="session")
 def made_once(
-    tmp_path_factory: pytest.TempPathFactory, worker_id: str
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, Callable[[Path], None]], Path]:
     """Make a folder once, although several processes run the tests."""
     shared = tmp_path_factory.getbasetemp()
-    if worker_id != "master":
+    if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
 
     def make(name: str, fill: Callable[[Path], None]) -> Path:

@@ -20,15 +20,23 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
+from llvmlite.binding import get_host_cpu_name
 from numba.core.caching import IndexDataCacheFile
 
 COMPILED_AT_IMPORT = ("librosa.beat", "librosa.core.audio", "librosa.core.pitch", "librosa.util.utils")
 """Modules with universal functions, which numba compiles when they are imported, into two files each."""
 
 
+def _librosa() -> Path:
+    spec = find_spec("librosa")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
 def _folder() -> Path:
-    """Find a folder for the lock: NUMBA_CACHE_DIR or the virtual environment, else a temporary one of this user."""
-    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or sys.prefix)
+    """Find the folder of numba's cache, or a temporary one of this user where that cannot be written."""
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or _librosa() / "__pycache__")
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
     if os.access(folder, os.W_OK):
@@ -41,33 +49,31 @@ def _folder() -> Path:
 
 
 _FOLDER = _folder()
-_LOCK = FileLock(_FOLDER / ".songgenre-numba.lock")
+_COMPILING, _SAVING = (FileLock(_FOLDER / f"songgenre-{doing}.lock") for doing in ("compiling", "saving"))
+"""Two, since a thread that imports a module of librosa may have to save while another compiles."""
 
 
 @contextmanager
-def _one_process() -> Iterator[None]:
-    """Hold the lock, or go on without one where none can be written."""
+def _held(lock: FileLock) -> Iterator[None]:
+    """Hold a lock, or go on without where it cannot be written."""
     try:
-        _LOCK.acquire()
+        lock.acquire()
     except OSError:
         yield
         return
     try:
         yield
     finally:
-        _LOCK.release()
+        lock.release()
 
 
 def _compile_librosa() -> None:
     """Compile the universal functions of librosa in one process, while others wait."""
-    spec = find_spec("librosa")
-    assert spec is not None
-    assert spec.origin is not None
-    installed = f"{version('librosa')}-{os.stat(spec.origin).st_mtime_ns}-{version('numba')}-{sys.version_info.minor}"
-    compiled = _FOLDER / f".songgenre-numba-{installed}"
+    versions = f"{version('librosa')}-{version('numba')}-{sys.version_info.minor}-{get_host_cpu_name()}"
+    compiled = _FOLDER / f"songgenre-{versions}.compiled"
     if compiled.exists():
         return
-    with _one_process():
+    with _held(_COMPILING):
         for module in COMPILED_AT_IMPORT:
             importlib.import_module(module)
         with suppress(OSError):
@@ -79,7 +85,7 @@ def _in_one_process(save: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(save)
     def locked(self: IndexDataCacheFile, key: Hashable, data: object) -> None:
-        with _one_process():
+        with _held(_SAVING):
             save(self, key, data)
 
     return locked

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -218,17 +217,6 @@ def test_failing_cell_is_one_clear_message_and_leaves_the_last_good_run(good: Go
 @pytest.mark.integration
 def test_good_run_removes_what_a_failed_one_has_left(good: Good) -> None:
     assert not good.project.failed("03_eda").exists()
-
-
-@pytest.mark.integration
-def test_runs_also_where_the_path_of_a_socket_would_be_too_long(
-    project: Project, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write("print('good')")
-    (tmp_path / ("ü" * 100)).mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("ü" * 100)))
-    run(project)
-    assert outputs(project.executed("03_eda")) == ["good\n"]
 
 
 @pytest.mark.integration

@@ -32,8 +32,6 @@ from songgenre.notebook.provenance import circumstances, made_from, publish
 from songgenre.paths import Project, replacing
 from songgenre.secrecy import without_secrets
 
-MAX_SOCKET_PATH_BYTES = 100
-"""The system allows 107 on Linux and 103 on macOS."""
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
 SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError")
@@ -139,12 +137,7 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def _local_sockets(prefix: Path) -> Config:
-    """Connect to the kernel through sockets in a private folder, which no other user can open.
-
-    They are removed with the folder, also when the kernel is killed. Where the path is too long, use TCP on loopback.
-    """
-    if len(os.fsencode(f"{prefix}-5")) > MAX_SOCKET_PATH_BYTES:
-        return Config()
+    """Connect to the kernel through sockets in a folder that only this user can open."""
     return Config(KernelManager=Config(transport="ipc", ip=str(prefix)))
 
 
