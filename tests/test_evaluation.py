@@ -1,4 +1,5 @@
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +231,28 @@ def test_invalid_metrics_are_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=r"sklearn\.json") as error:
         evaluation.read_metrics(path)
     assert "dvc repro" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            (name, value)
+            for name in ("accuracy", "macro_f1", "top2_accuracy", "calibration_error")
+            for value in (-0.1, 1.1)
+        ),
+        ("log_loss", -0.1),
+        ("n_test", 0),
+    ],
+)
+def test_metric_out_of_its_range_is_refused(tmp_path: Path, name: str, value: float) -> None:
+    path = tmp_path / "sklearn.json"
+    evaluation.write_metrics({"svm": measured(0.5)}, path)
+    content = json.loads(path.read_text())
+    content["svm"][name] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=name):
+        evaluation.read_metrics(path)
 
 
 def test_plot_is_a_csv_without_an_index(tmp_path: Path) -> None:
