@@ -16,10 +16,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from songgenre import tables
 from songgenre.audio import SUFFIXES
 from songgenre.compute import parallel_map
 from songgenre.paths import project
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
 from songgenre.wrangling.duplicates import SAMPLE_RATE, find_duplicates, fingerprint
 
 EVERY_NTH_IS_ENCODED = 5
@@ -66,7 +67,7 @@ def songs_to_measure() -> list[Path]:
     if named:
         return sorted(path for path in Path(named).rglob("*") if path.suffix in SUFFIXES)
     here = project()
-    return [here.audio / name for name in tables.read(tables.TRACKS, here.tracks)["audio_path"]]
+    return [here.audio / name for name in read_table(TRACKS, here.tracks)["audio_path"]]
 
 
 def measure_songs(paths: list[Path]) -> None:

@@ -21,8 +21,8 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from songgenre import audio
-from songgenre.features.cache import Cache
-from songgenre.features.descriptors import DESCRIPTORS, FAMILIES, describe_spectra
+from songgenre.cache import Cache
+from songgenre.features.descriptors import DEFINITIONS, FAMILIES, describe_spectra
 from songgenre.features.extract import CODE, Extracted, Recipe, extract, extract_corpus
 from songgenre.features.spectra import Spectra, mel_levels
 from songgenre.paths import Project, project
@@ -118,8 +118,8 @@ def stage_table(clips: list[audio.Clip]) -> pd.Series:
         "MFCC": lambda spectra: spectra.mfcc,
         "constant-Q transform": lambda spectra: spectra.constant_q,
         "centroid, bandwidth, roll-off, loudness": lambda spectra: spectra.moments,
-        "contrast": lambda spectra: DESCRIPTORS["spectral_contrast"].compute(spectra),
-        "zero crossings": lambda spectra: DESCRIPTORS["zero_crossing_rate"].compute(spectra),
+        "contrast": lambda spectra: DEFINITIONS["spectral_contrast"].compute(spectra),
+        "zero crossings": lambda spectra: DEFINITIONS["zero_crossing_rate"].compute(spectra),
         "chroma CENS": lambda spectra: spectra.chroma_cens,
         "mel image": lambda spectra: mel_levels(spectra.mel_power, RECIPE.mel_db_range),
     }

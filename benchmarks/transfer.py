@@ -14,7 +14,7 @@ import numpy as np
 import soundfile
 
 from songgenre import audio
-from songgenre.models import determinism, embeddings, musicnn, musicnn_keras, weights
+from songgenre.models import determinism, embeddings, musicnn, musicnn_keras, musicnn_weights
 from songgenre.paths import project
 
 N_CLIPS = 5
@@ -48,7 +48,7 @@ def main() -> None:
     started = time.perf_counter()
     spectrograms = [musicnn.log_mel(audio.load(clip, musicnn.SAMPLE_RATE)) for clip in clips]
     print(f"decoding and spectrogram: {(time.perf_counter() - started) / len(clips):.3f} s a clip")
-    names_and_networks = zip(weights.NETWORKS, embeddings.networks(project().pretrained), strict=True)
+    names_and_networks = zip(musicnn_weights.NETWORKS, embeddings.networks(project().pretrained), strict=True)
     for name, variables in names_and_networks:
         model = musicnn_keras.build(variables)
         peer = seconds(lambda spectrogram, model=model: musicnn_keras.hear(model, spectrogram), spectrograms)

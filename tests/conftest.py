@@ -20,11 +20,16 @@ import soundfile
 from filelock import FileLock
 from ruamel.yaml import YAML
 
-from songgenre import tables
 from songgenre.errors import UserError
-from songgenre.evaluation import Metrics
-from songgenre.models import weights
+from songgenre.evaluation.metrics import Metrics
+from songgenre.models import musicnn_weights
 from songgenre.paths import Project
+from songgenre.tables.embeddings import EMBEDDINGS
+from songgenre.tables.excluded import EXCLUDED
+from songgenre.tables.files import write_table
+from songgenre.tables.mel_index import MEL_INDEX
+from songgenre.tables.predictions import PREDICTIONS
+from songgenre.tables.tracks import TRACKS
 
 ROOT = Path(__file__).parents[1]
 GENRES = ["Blues", "Electronic", "Experimental", "Folk", "Hip-Hop", "Instrumental", "International", "Pop"]
@@ -195,11 +200,11 @@ def write_corpus(
         for genre in ("classical", "hip-hop"):
             predictions[f"p_{genre}"] = np.where(said == genre, 0.9, 0.1)
         excluded = pd.DataFrame({"track_id": ["demo-silent"], "reason": "silent", "detail": "its level is -200 dB"})
-        tables.write(tracks, tables.TRACKS, project.tracks)
-        tables.write(excluded, tables.EXCLUDED, project.excluded)
-        tables.write(embeddings, tables.EMBEDDINGS, project.embeddings)
-        tables.write(mel_index, tables.MEL_INDEX, project.mel_index)
-        tables.write(predictions, tables.PREDICTIONS, project.predictions("sklearn"))
+        write_table(tracks, TRACKS, project.tracks)
+        write_table(excluded, EXCLUDED, project.excluded)
+        write_table(embeddings, EMBEDDINGS, project.embeddings)
+        write_table(mel_index, MEL_INDEX, project.mel_index)
+        write_table(predictions, PREDICTIONS, project.predictions("sklearn"))
         np.save(project.mel, rng.integers(0, 256, size=(12, 32, 517), dtype=np.uint8))
         return tracks
 
@@ -219,7 +224,7 @@ def real_music() -> Path:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Server]]:
     """Start `songgenre serve`, which ends with the context."""
     try:
-        weights.download(ROOT / "data" / "cache" / "wheels")
+        musicnn_weights.download(ROOT / "data" / "cache" / "wheels")
     except UserError as error:
         pytest.skip(f"No published weights: {error}")
 

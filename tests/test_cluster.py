@@ -24,13 +24,15 @@ from moto.server import ThreadedMotoServer
 from ruamel.yaml import YAML
 
 import songgenre
-from songgenre import tables
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.features.extract import Recipe, extract_corpus
 from songgenre.models.classical import tune
 from songgenre.params import load
 from songgenre.paths import Project
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import write_table
+from songgenre.tables.mel_index import MEL_INDEX
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[1]
@@ -184,8 +186,8 @@ def work_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pr
 
 def written(tracks: pd.DataFrame, project: Project) -> dict[str, bytes]:
     descriptors, mel_index = extract_corpus(tracks, project, RECIPE)
-    tables.write(descriptors, tables.DESCRIPTORS, project.descriptors)
-    tables.write(mel_index, tables.MEL_INDEX, project.mel_index)
+    write_table(descriptors, DESCRIPTORS, project.descriptors)
+    write_table(mel_index, MEL_INDEX, project.mel_index)
     return {path.name: path.read_bytes() for path in (project.descriptors, project.mel_index, project.mel)}
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.paths import project, replacing
+from songgenre.paths import project
 
 
 def test_project_is_found_from_a_folder_within(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import soundfile
 import soxr
 
 from songgenre.errors import UserError
-from songgenre.quiet import quiet_libraries
+from songgenre.native_stderr import quiet_libraries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +52,7 @@ def clips(tracks: pd.DataFrame, folder: Path | str) -> list[Clip]:
     Parameters
     ----------
     tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`.
+        `songgenre.tables.tracks.TRACKS`.
     folder : Path or str
         That of the collected audio, or the URL of a copy.
     """

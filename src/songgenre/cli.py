@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from songgenre.errors import REMEDIES, UserError
 from songgenre.paths import project
-from songgenre.secrecy import without_secrets
+from songgenre.redaction import without_secrets
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
@@ -100,7 +100,7 @@ def similar(
     Compared is what two pretrained networks hear in the middle of each song. A similarity of 1 is the same sound, 0 is
     as alike as two songs of the corpus are on average.
     """
-    from songgenre import similar as corpus
+    from songgenre.predict import similar as corpus
 
     found = corpus.nearest(project(), file, count)
     if as_json:
@@ -130,7 +130,7 @@ def serve(
     Nothing that is dropped is kept. Only this machine can reach the page, unless you name another --host; there is no
     password and no encryption.
     """
-    from songgenre import serve as server
+    from songgenre.serve import app as server
 
     if not server.is_loopback(host):
         Console(stderr=True).print(f"Everybody who reaches {host} can use this page.", highlight=False)
@@ -206,7 +206,7 @@ def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] =
 @report.command("cards")
 def report_cards() -> None:
     """Write the model card and the data card of the last run into docs."""
-    from songgenre import cards
+    from songgenre.report import cards
 
     for path in cards.write(project()):
         typer.echo(path)
@@ -215,9 +215,9 @@ def report_cards() -> None:
 @report.command("results")
 def report_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
     """Keep the results of the last run in docs/results, and show them in the README."""
-    from songgenre import results
+    from songgenre.report import readme
 
-    typer.echo(results.keep(project(), name))
+    typer.echo(readme.keep(project(), name))
 
 
 @demo.command("serve")
@@ -234,29 +234,29 @@ def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")
 @pretrained.command("download")
 def pretrained_download() -> None:
     """Keep the published wheel of the networks in data/cache/wheels, so that the pipeline needs no network."""
-    from songgenre.models import weights
+    from songgenre.models import musicnn_weights
 
-    weights.download(project().wheels)
+    musicnn_weights.download(project().wheels)
 
 
 @pretrained.command("fetch")
 def pretrained_fetch() -> None:
     """Write the weights of the networks and their licence to data/pretrained; downloads them if need be."""
-    from songgenre.models import weights
+    from songgenre.models import musicnn_weights
 
     here = project()
-    weights.fetch(here.wheels, here.pretrained)
+    musicnn_weights.fetch(here.wheels, here.pretrained)
 
 
 @pretrained.command("train-head")
 def pretrained_train_head() -> None:
     """Train the model that ships on the songs of this project, once the stage transfer has run."""
     from songgenre import params
-    from songgenre.models import shipping
+    from songgenre.models.pretrained import train
 
     here = project()
     settings = params.load(here.params).transfer
-    typer.echo(shipping.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
+    typer.echo(train.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
 
 
 @app.command()
@@ -267,7 +267,7 @@ def reproduce(
     ] = None,
 ) -> None:
     """Rebuild what is committed from nothing, and explain every difference; an error if there is one."""
-    from songgenre import reproduce as rebuilding
+    from songgenre.reproduce import check as rebuilding
 
     if not rebuilding.reproduce(project(), Console(), into, rebuilt):
         raise typer.Exit(1)

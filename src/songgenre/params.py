@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from songgenre.errors import UserError
-from songgenre.secrecy import without_secrets
+from songgenre.redaction import without_secrets
 
 
 class Section(BaseModel):

@@ -31,7 +31,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from songgenre.secrecy import without_secrets
+from songgenre.redaction import without_secrets
 
 T = TypeVar("T")
 

@@ -21,7 +21,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Page, expect
 
-from songgenre.evaluation import Metrics, write_metrics
+from songgenre.evaluation.files import write_metrics
+from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
 from songgenre.report.site import build
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from songgenre.serve import MOST_SONGS
+from songgenre.serve.app import MOST_SONGS
 
 if TYPE_CHECKING:
     from conftest import Server

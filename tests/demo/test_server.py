@@ -19,7 +19,7 @@ from songgenre.demo.corpus import EXTRAS, Recording, plan_corpus
 from songgenre.demo.genres import GENRES
 from songgenre.demo.server import BUSY, MOVED, RETRY_AFTER_S, SLOW, opened, serve
 from songgenre.errors import UserError
-from songgenre.sources import markup
+from songgenre.sources import schema_org
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +61,7 @@ def test_song_page_tells_in_markup_what_it_shows(shop: httpx.Client) -> None:
     recording = next(each for each in RECORDINGS if len(each.genres) == 2 and each.artist)
     response = shop.get(f"/song/{recording.file.removesuffix('.mp3')}")
     document = html.fromstring(response.text)
-    found = markup.recording(document, str(response.url))
+    found = schema_org.recording(document, str(response.url))
     assert found is not None
     assert (found.title, found.artist, found.genres) == (recording.title, recording.artist, recording.genres)
     assert found.audio_url == f"{address(shop)}/audio/{recording.file}"

@@ -12,7 +12,7 @@ import soundfile
 
 from songgenre.errors import UserError
 from songgenre.features import describe, describe_and_mel, mel_image
-from songgenre.features.descriptors import DESCRIPTORS, FAMILIES, STATISTICS, columns
+from songgenre.features.descriptors import DEFINITIONS, FAMILIES, STATISTICS, columns
 from songgenre.features.spectra import Spectra
 
 SR = 22_050
@@ -244,7 +244,7 @@ def test_families_have_the_columns_that_they_promise() -> None:
         assert described.index.is_unique
         expected = describe(y, SR, family="full")[described.index]
         np.testing.assert_array_equal(described, expected)
-    assert set(DESCRIPTORS) == set(FAMILIES["full"])
+    assert set(DEFINITIONS) == set(FAMILIES["full"])
 
 
 def test_names_say_descriptor_row_and_statistic() -> None:

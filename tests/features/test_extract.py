@@ -13,16 +13,18 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from songgenre import tables
 from songgenre.audio import Clip, load
+from songgenre.cache import Cache
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.features import describe_and_mel
-from songgenre.features.cache import Cache
 from songgenre.features.descriptors import columns
-from songgenre.features.extract import CODE, Extracted, Recipe, extract, extract_corpus
+from songgenre.features.extract import Extracted, Recipe, extract, extract_corpus
 from songgenre.features.spectra import MOST_MFCC
 from songgenre.paths import Project
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import read_table, write_table
+from songgenre.tables.mel_index import MEL_INDEX
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
@@ -109,9 +111,9 @@ def test_images_have_the_width_of_the_longest_clip_and_shorter_ones_begin_anew(
 
 def test_tables_fit_their_schemas(extracted: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
     descriptors, mel_index = extracted
-    tables.write(descriptors, tables.DESCRIPTORS, tmp_path / "descriptors.parquet")
-    tables.write(mel_index, tables.MEL_INDEX, tmp_path / "mel_index.parquet")
-    assert len(tables.read(tables.MEL_INDEX, tmp_path / "mel_index.parquet")) == 3
+    write_table(descriptors, DESCRIPTORS, tmp_path / "descriptors.parquet")
+    write_table(mel_index, MEL_INDEX, tmp_path / "mel_index.parquet")
+    assert len(read_table(MEL_INDEX, tmp_path / "mel_index.parquet")) == 3
 
 
 def test_file_that_cannot_be_decoded_is_named_and_the_old_images_stay(
@@ -199,7 +201,7 @@ def test_other_audio_or_another_part_of_it_is_computed_anew(copy: Project, colum
 
 
 def test_other_code_computes_anew(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("songgenre.features.cache.code_version", lambda code: "another")
+    monkeypatch.setattr("songgenre.cache.code_version", lambda code: "another")
     unreadable(copy, "c.flac")
     with pytest.raises(UserError, match=r"c\.flac"):
         extract_corpus(TRACKS, copy, RECIPE)
@@ -245,7 +247,7 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     killed.wait()
     parameters = RECIPE._asdict()
     del parameters["n_mfcc"]
-    cache = Cache(copy, Extracted, parameters, CODE)
+    cache = Cache(copy, Extracted, parameters, extract)
     keys = [cache.key(*track) for track in many[["sha256", "clip_start_s", "clip_duration_s"]].itertuples(index=False)]
     kept = many[[cache.get(key) is not None for key in keys]]
     torn = len(cache.keys()) - len(kept)

@@ -17,7 +17,7 @@ import numpy as np
 
 from songgenre.models import cnn, determinism, storage
 from songgenre.models.crops import Augmentation, Sampling, Songs
-from songgenre.models.resume import Backup
+from songgenre.models.checkpoint import Backup
 
 if sys.argv[2:] == ["killed"]:
     save = Backup.save

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from songgenre import tables
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
 from songgenre.models import classical
 from songgenre.models.classical import PIPELINES, SOFT_VOTING, best_parameters, fitted, nested, probabilities, tune
+from songgenre.tables.files import check_table
+from songgenre.tables.predictions import NESTED
 
 Corpus = tuple[pd.DataFrame, pd.Series, pd.Series]
 
@@ -208,7 +209,7 @@ def test_repeated_nested_folds_are_other_ones() -> None:
     said = nested(grids, [], X, tracks, folds=4, repeats=2, seed=1)
     first, second = said.iloc[: len(y)], said.iloc[len(y) :]
     assert sorted(first["track_id"]) == sorted(second["track_id"]) == sorted(tracks["track_id"])
-    tables.check(said, tables.NESTED, "said")
+    check_table(said, NESTED, "said")
     pd.testing.assert_frame_equal(first, nested(grids, [], X, tracks, folds=4, repeats=1, seed=1))
     again = second.set_index("track_id").loc[first["track_id"], "p_jazz"].to_numpy()
     assert (first["p_jazz"].to_numpy() != again).any()

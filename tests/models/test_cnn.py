@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.models import cnn
+from songgenre.models.checkpoint import Progress, training_hash
 from songgenre.models.cnn import Hardware, Network, Plan, Training
 from songgenre.models.crops import PLAIN, Augmentation, Sampling, Songs
-from songgenre.models.resume import Progress, fingerprint
 from songgenre.models.storage import load_keras
+from songgenre.tables.files import check_table
+from songgenre.tables.predictions import NESTED
 
 pytestmark = pytest.mark.integration
 
@@ -103,19 +104,22 @@ def test_training_stops_when_validation_gains_no_more(tmp_path: Path) -> None:
     assert cnn.assess(model, validation)[0] == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
 
 
-@pytest.mark.parametrize("change", ["image", "label", "plan"])
+@pytest.mark.parametrize("change", ["code", "image", "label", "plan"])
 def test_backup_is_of_the_same_training_only(change: str) -> None:
     songs = noise(6)
-    before = fingerprint(songs, songs, 2, PLAN)
-    assert fingerprint(noise(6), noise(6), 2, PLAN) == before
+    code = "code"
+    before = training_hash(code, songs, songs, 2, PLAN)
+    assert training_hash(code, noise(6), noise(6), 2, PLAN) == before
     plan = PLAN
-    if change == "image":
+    if change == "code":
+        code = "other code"
+    elif change == "image":
         songs.mel[3, 4, 5] += 1
     elif change == "label":
         songs.labels[3] = 1 - songs.labels[3]
     else:
         plan = PLAN._replace(network=TINY._replace(dropout=0.1))
-    assert fingerprint(songs, songs, 2, plan) != before
+    assert training_hash(code, songs, songs, 2, plan) != before
 
 
 def test_probabilities_are_the_mean_over_crops_that_cover_the_song(trained_twice: list[Path]) -> None:
@@ -221,7 +225,7 @@ def test_every_song_is_predicted_once_by_a_network_without_its_artist(tmp_path: 
     plan = PLAN._replace(training=PLAN.training._replace(epochs=6, patience=6), augmentation=PLAIN)
     said = cnn.cross_validate(tracks, mel, mel_index, plan, folds=2, cache=tmp_path)
     assert sorted(said["track_id"]) == sorted(tracks["track_id"])
-    tables.check(said, tables.NESTED, "said")
+    check_table(said, NESTED, "said")
     assert said.merge(tracks, on=["track_id", "genre"]).shape[0] == 48
     assert (said["genre"] == said["predicted"]).mean() < 0.8
     np.testing.assert_allclose(said[["p_blues", "p_jazz"]].sum(axis=1), 1, atol=1e-5)

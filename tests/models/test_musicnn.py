@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 
 from songgenre import audio
 from songgenre.errors import UserError
-from songgenre.models import classical, embeddings, head, musicnn, musicnn_keras, weights
+from songgenre.models import classical, embeddings, musicnn, musicnn_keras, musicnn_weights
+from songgenre.models.pretrained import head
 
 ROOT = Path(__file__).parents[2]
 Variables = dict[str, np.ndarray]
@@ -23,7 +24,9 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     kept = ROOT / "data" / "cache" / "wheels"
     try:
-        weights.fetch(kept if (kept / weights.MUSICNN.file).is_file() else folder, folder / "pretrained")
+        musicnn_weights.fetch(
+            kept if (kept / musicnn_weights.MUSICNN.file).is_file() else folder, folder / "pretrained"
+        )
     except UserError as error:
         pytest.skip(f"No published weights: {error}")
     return folder / "pretrained"
@@ -70,9 +73,9 @@ def by_hand(patch: np.ndarray, variables: Variables) -> tuple[np.ndarray, np.nda
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", weights.NETWORKS)
+@pytest.mark.parametrize("name", musicnn_weights.NETWORKS)
 def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
-    variables = weights.load(pretrained, name)
+    variables = musicnn_weights.load(pretrained, name)
     spectrogram = musicnn.log_mel(melody(1, 6.1, 16_000).astype(np.float32))
     heard = musicnn.hear(variables, spectrogram)
     precise = {key: value.astype(float) for key, value in variables.items()}
@@ -87,9 +90,9 @@ def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melod
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("name", weights.NETWORKS)
+@pytest.mark.parametrize("name", musicnn_weights.NETWORKS)
 def test_keras_model_hears_the_same(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
-    variables = weights.load(pretrained, name)
+    variables = musicnn_weights.load(pretrained, name)
     spectrogram = musicnn.log_mel(melody(3, 7, 16_000).astype(np.float32))
     heard, keras_heard = (
         musicnn.hear(variables, spectrogram),
@@ -100,7 +103,7 @@ def test_keras_model_hears_the_same(pretrained: Path, name: str, melody: Callabl
 
 
 def test_music_of_one_patch_does_not_change(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
-    variables = weights.load(pretrained, weights.NETWORKS[0])
+    variables = musicnn_weights.load(pretrained, musicnn_weights.NETWORKS[0])
     heard = musicnn.hear(variables, musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))
     mean, deviation = np.split(heard.embedding, 2)
     assert np.abs(mean).max() > 0
@@ -151,7 +154,7 @@ def test_shared_products_are_those_of_every_place(n_taps: int, width: int, n_pla
 
 
 def test_same_bits_however_many_threads(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
-    variables = weights.load(pretrained, "MSD_musicnn")
+    variables = musicnn_weights.load(pretrained, "MSD_musicnn")
     spectrogram = musicnn.log_mel(melody(2, 4, 16_000).astype(np.float32))
     heard = []
     for threads in (1, 2):

@@ -38,12 +38,20 @@ def test_ends_with_checks_and_computed_conclusions(path: Path) -> None:
     assert re.search(r"f\"[^\"]*\{", last)
 
 
-def test_tells_a_story_in_at_most_sixty_lines(path: Path) -> None:
+def test_tells_a_story_in_at_most_sixty_lines_but_for_imports(path: Path) -> None:
     code = "\n".join(sources(path, "code"))
-    lines = [line for line in code.splitlines() if line.strip() and not line.strip().startswith("#")]
+    tree = ast.parse(code)
+    imports = [
+        range(node.lineno - 1, node.end_lineno) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    lines = [
+        line
+        for number, line in enumerate(code.splitlines())
+        if line.strip() and not line.strip().startswith("#") and not any(number in place for place in imports)
+    ]
     assert len(lines) <= 60
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-    assert not [node for node in ast.walk(ast.parse(code)) if isinstance(node, definitions)]
+    assert not [node for node in ast.walk(tree) if isinstance(node, definitions)]
 
 
 def test_parameters_are_those_of_params_yaml(path: Path) -> None:
@@ -61,6 +69,6 @@ def test_every_figure_has_a_text_alternative(path: Path) -> None:
     calls = [
         node
         for node in ast.walk(ast.parse("\n".join(sources(path, "code"))))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "figures.show"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "show"
     ]
     assert all([keyword.arg for keyword in call.keywords] == ["alt"] for call in calls)

@@ -16,8 +16,16 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from songgenre import evaluation, likeness, tables
+from songgenre.evaluation import similarity
+from songgenre.evaluation.files import read_metrics
+from songgenre.evaluation.metrics import compare_models, genre_names
 from songgenre.paths import Project
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.embeddings import EMBEDDINGS
+from songgenre.tables.excluded import EXCLUDED
+from songgenre.tables.files import read_table
+from songgenre.tables.predictions import PREDICTIONS
+from songgenre.tables.tracks import TRACKS
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -39,28 +47,28 @@ def test_git_gets_the_lock_the_metrics_and_the_plots_and_dvc_the_rest(built: "Cl
 
 
 def test_every_song_is_used_or_in_the_exclusion_log(project: Project) -> None:
-    catalogue = tables.read(tables.CATALOGUE, project.catalogue)
-    tracks = tables.read(tables.TRACKS, project.tracks)
-    excluded = tables.read(tables.EXCLUDED, project.excluded)
+    catalogue = read_table(CATALOGUE, project.catalogue)
+    tracks = read_table(TRACKS, project.tracks)
+    excluded = read_table(EXCLUDED, project.excluded)
     assert sorted([*tracks["track_id"], *excluded["track_id"]]) == sorted(catalogue["track_id"])
 
 
 def test_no_artist_is_in_two_splits(project: Project) -> None:
-    tracks = tables.read(tables.TRACKS, project.tracks)
+    tracks = read_table(TRACKS, project.tracks)
     assert tracks.groupby("artist_group")["split"].nunique().eq(1).all()
 
 
 def test_metrics_agree_with_predictions(project: Project) -> None:
-    metrics = evaluation.read_metrics(project.metrics("evaluation"))
+    metrics = read_metrics(project.metrics("evaluation"))
     stages = ("sklearn", "cnn", "transfer", "evaluation")
-    predictions = pd.concat(tables.read(tables.PREDICTIONS, project.predictions(stage)) for stage in stages)
+    predictions = pd.concat(read_table(PREDICTIONS, project.predictions(stage)) for stage in stages)
     accuracy = (predictions["genre"] == predictions["predicted"]).groupby(predictions["model"]).mean()
     assert {model: measured.accuracy for model, measured in metrics.items()} == pytest.approx(accuracy.to_dict())
 
 
 def test_every_genre_has_metrics_and_something_is_learnt(project: Project) -> None:
-    genres = sorted(tables.read(tables.TRACKS, project.tracks)["genre"].unique())
-    metrics = evaluation.read_metrics(project.metrics("evaluation"))
+    genres = sorted(read_table(TRACKS, project.tracks)["genre"].unique())
+    metrics = read_metrics(project.metrics("evaluation"))
     assert all(list(measured.per_genre) == genres for measured in metrics.values())
     assert max(measured.accuracy for measured in metrics.values()) > metrics["baseline"].accuracy
 
@@ -88,10 +96,10 @@ def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Projec
     copy = built.copy(tmp_path / "clone")
     copy.run("songgenre", "report", "cards")
     model, data = ((copy.root / "docs" / f"{name}_card.md").read_text() for name in ("model", "data"))
-    metrics = evaluation.read_metrics(project.metrics("evaluation"))
-    accuracy = metrics[str(evaluation.comparison(metrics).index[0])].accuracy
+    metrics = read_metrics(project.metrics("evaluation"))
+    accuracy = metrics[str(compare_models(metrics).index[0])].accuracy
     assert f"**{accuracy:.3f}**" in model
-    for genre, songs in tables.read(tables.TRACKS, project.tracks).groupby("genre"):
+    for genre, songs in read_table(TRACKS, project.tracks).groupby("genre"):
         counts = [songs["split"].eq(split).sum() for split in ("train", "validation", "test")]
         row = [genre, len(songs), songs["artist_group"].nunique(), *counts]
         assert f"| {' | '.join(map(str, row))} |" in data
@@ -105,7 +113,7 @@ def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Projec
 @pytest.fixture(scope="module")
 def some_test_songs(project: Project) -> pd.DataFrame:
     """A test song of each of a few genres of the demo, and one of the small corpus."""
-    tracks = tables.read(tables.TRACKS, project.tracks)
+    tracks = read_table(TRACKS, project.tracks)
     songs = tracks[tracks["split"] == "test"].groupby("genre").head(1)
     return songs[:4] if "demo" in set(songs["collection"]) else songs[:1]
 
@@ -117,17 +125,17 @@ def test_predict_says_what_the_notebook_said(
     built: "Clone", project: Project, some_test_songs: pd.DataFrame, model: str
 ) -> None:
     stage = "evaluation" if model == "ensemble" else model
-    said = tables.read(tables.PREDICTIONS, project.predictions(stage))
+    said = read_table(PREDICTIONS, project.predictions(stage))
     best = said["model"].iloc[0]
     if model == "sklearn":
-        best = evaluation.comparison(evaluation.read_metrics(project.metrics("sklearn"))).index[0]
+        best = compare_models(read_metrics(project.metrics("sklearn"))).index[0]
     said = said[said["model"] == best].set_index("track_id").loc[some_test_songs["track_id"]]
     files = [f"data/raw/audio/{name}" for name in some_test_songs["audio_path"]]
     lines = built.run("songgenre", "predict", "--json", "--model", model, *files).splitlines()
     answers = [json.loads(line) for line in lines if line.startswith("{")]
     assert [answer["file"] for answer in answers] == files
     assert {answer["model"] for answer in answers} == {best}
-    genres = evaluation.genre_names(said)
+    genres = genre_names(said)
     given = pd.DataFrame([answer["probabilities"] for answer in answers])[genres]
     np.testing.assert_allclose(given, said[[f"p_{genre}" for genre in genres]], atol=1e-4)
     assert [answer["genre"] for answer in answers] == list(said["predicted"])
@@ -143,7 +151,7 @@ def test_what_sounds_similar_is_named_and_is_not_the_song_itself(
     assert len(found) == 10
     assert song["track_id"] not in set(found["track_id"])
     assert found["similarity"].is_monotonic_decreasing
-    tracks = tables.read(tables.TRACKS, project.tracks).set_index("track_id")
+    tracks = read_table(TRACKS, project.tracks).set_index("track_id")
     assert list(found["genre"]) == list(tracks.loc[found["track_id"], "genre"])
 
 
@@ -226,8 +234,8 @@ def demo_project(demo: "Clone") -> Project:
 
 @pytest.mark.slow
 def test_exclusion_log_names_every_kind_of_bad_song(demo_project: Project) -> None:
-    tracks = tables.read(tables.TRACKS, demo_project.tracks)
-    excluded = tables.read(tables.EXCLUDED, demo_project.excluded)
+    tracks = read_table(TRACKS, demo_project.tracks)
+    excluded = read_table(EXCLUDED, demo_project.excluded)
     assert tracks.groupby("genre").size().ge(40).all()
     assert excluded["reason"].value_counts().to_dict() == {
         "duplicate": 8,
@@ -243,7 +251,7 @@ def test_exclusion_log_names_every_kind_of_bad_song(demo_project: Project) -> No
 
 @pytest.mark.slow
 def test_every_genre_has_its_share_of_some_test_songs(demo_project: Project) -> None:
-    tracks = tables.read(tables.TRACKS, demo_project.tracks)
+    tracks = read_table(TRACKS, demo_project.tracks)
     shares = pd.crosstab(tracks["genre"], tracks["split"], normalize="index")
     assert shares["test"].between(0.1, 0.3).all()
 
@@ -251,8 +259,7 @@ def test_every_genre_has_its_share_of_some_test_songs(demo_project: Project) -> 
 @pytest.mark.slow
 def test_models_learn_something_but_not_everything(demo_project: Project) -> None:
     accuracy = {
-        model: measured.accuracy
-        for model, measured in evaluation.read_metrics(demo_project.metrics("evaluation")).items()
+        model: measured.accuracy for model, measured in read_metrics(demo_project.metrics("evaluation")).items()
     }
     assert accuracy["baseline"] < 0.35
     assert 0.75 < max(accuracy.values()) < 1
@@ -269,6 +276,6 @@ def test_stage_stays_under_three_gibibytes(demo_project: Project, name: str) -> 
 
 @pytest.mark.slow
 def test_what_sounds_similar_is_mostly_of_the_same_genre(demo_project: Project) -> None:
-    tracks = tables.read(tables.TRACKS, demo_project.tracks)
-    precision = likeness.precision_at(10, tables.read(tables.EMBEDDINGS, demo_project.embeddings), tracks)
-    assert precision > likeness.precision_by_chance(tracks) + 0.2
+    tracks = read_table(TRACKS, demo_project.tracks)
+    precision = similarity.precision_at(10, read_table(EMBEDDINGS, demo_project.embeddings), tracks)
+    assert precision > similarity.precision_by_chance(tracks) + 0.2

@@ -9,8 +9,10 @@ import nbformat
 import pandas as pd
 import pytest
 
-from songgenre import tables
 from songgenre.paths import Project
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -75,7 +77,7 @@ def test_source_is_collected_and_cleaned(clone: "Clone") -> None:
     settings = clone.root / "params.yaml"
     settings.write_text(settings.read_text().replace("  source: folder", "  source: hum"))
     repro(clone, "wrangling")
-    tracks = tables.read(tables.TRACKS, Project(clone.root).tracks)
+    tracks = read_table(TRACKS, Project(clone.root).tracks)
     assert tracks["genre"].value_counts().to_dict() == {"hiss": 16, "hum": 16}
     assert tracks["artist_group"].nunique() == 16
 
@@ -100,8 +102,8 @@ def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
     page = (clone.root / "reports" / "html" / "09_loudness.html").read_text()
     assert "Which genre is the loudest?" in page
     project = Project(clone.root)
-    tracks = tables.read(tables.TRACKS, project.tracks)
-    loudness = tables.read(tables.DESCRIPTORS, project.descriptors).set_index("track_id")["rms_mean"]
+    tracks = read_table(TRACKS, project.tracks)
+    loudness = read_table(DESCRIPTORS, project.descriptors).set_index("track_id")["rms_mean"]
     by_genre: pd.Series = tracks["track_id"].map(loudness).groupby(tracks["genre"]).mean()
     for genre, mean in by_genre.items():
         assert re.search(rf"{genre}</th>.*?{mean:.3f}", page, re.DOTALL)

@@ -13,9 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from songgenre import tables
 from songgenre.paths import Project
 from songgenre.sources.fma import CUT_SHORT_S
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.excluded import EXCLUDED
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -115,23 +118,23 @@ def describe(path: Path, splits: pd.Series) -> None:
 
 
 def test_every_song_of_the_small_data_set_is_used_or_in_the_exclusion_log(project: Project, splits: pd.Series) -> None:
-    catalogue = tables.read(tables.CATALOGUE, project.catalogue)
-    tracks = tables.read(tables.TRACKS, project.tracks)
-    excluded = tables.read(tables.EXCLUDED, project.excluded)
+    catalogue = read_table(CATALOGUE, project.catalogue)
+    tracks = read_table(TRACKS, project.tracks)
+    excluded = read_table(EXCLUDED, project.excluded)
     assert sorted(catalogue["source_id"].astype(int)) == list(splits.index)
     assert sorted([*tracks["track_id"], *excluded["track_id"]]) == sorted(catalogue["track_id"])
 
 
 def test_the_exclusion_log_names_the_broken_clips_and_no_others(project: Project) -> None:
-    catalogue = tables.read(tables.CATALOGUE, project.catalogue)
-    excluded = tables.read(tables.EXCLUDED, project.excluded).merge(catalogue[["track_id", "source_id"]])
+    catalogue = read_table(CATALOGUE, project.catalogue)
+    excluded = read_table(EXCLUDED, project.excluded).merge(catalogue[["track_id", "source_id"]])
     truncated = dict.fromkeys(map(str, BROKEN), "truncated")
     assert dict(zip(excluded["source_id"], excluded["reason"], strict=True)) == truncated
 
 
 def test_every_used_song_keeps_the_official_split(project: Project, splits: pd.Series) -> None:
-    numbers = tables.read(tables.CATALOGUE, project.catalogue).set_index("track_id")["source_id"].astype(int)
-    tracks = tables.read(tables.TRACKS, project.tracks)
+    numbers = read_table(CATALOGUE, project.catalogue).set_index("track_id")["source_id"].astype(int)
+    tracks = read_table(TRACKS, project.tracks)
     official = tracks["track_id"].map(numbers).map(splits)
     assert tracks["split"].tolist() == official.replace("training", "train").tolist()
     assert tracks.groupby("artist_group")["split"].nunique().eq(1).all()

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pytest
 
-from songgenre import evaluation, tables
+from songgenre.evaluation.files import read_metrics
 from songgenre.paths import Project
+from songgenre.tables.excluded import EXCLUDED
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -47,10 +50,10 @@ def test_experiment_on_a_folder_of_real_music(
     clone.run("dvc", "exp", "run", *(f"--set-param={name}={value}" for name, value in settings.items()))
     project = Project(clone.root)
     listing = pd.read_csv(few_songs / "tracks.csv")
-    tracks = tables.read(tables.TRACKS, project.tracks)
-    excluded = tables.read(tables.EXCLUDED, project.excluded)
+    tracks = read_table(TRACKS, project.tracks)
+    excluded = read_table(EXCLUDED, project.excluded)
     assert len(tracks) + len(excluded) == len(listing)
     assert tracks["genre"].value_counts().to_dict() == dict.fromkeys(listing["genre"].unique(), ARTISTS_PER_GENRE)
-    metrics = evaluation.read_metrics(project.metrics("evaluation"))
+    metrics = read_metrics(project.metrics("evaluation"))
     best = max(measured.accuracy for measured in metrics.values())
     assert best > metrics["baseline"].accuracy

@@ -10,13 +10,24 @@ from ruamel.yaml import YAML
 from songgenre.params import Params
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE = ROOT / "src" / "songgenre" / "notebook" / "template"
+TEMPLATES = ROOT / "src" / "songgenre" / "report" / "templates"
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 NOTEBOOK_STAGES = {name: stage for name, stage in STAGES.items() if stage["cmd"].startswith("songgenre notebook run")}
 
 PREDICTIONS = {f"reports/predictions/{stage}.parquet" for stage in ("sklearn", "cnn", "transfer", "evaluation")}
 
-WITHOUT_INFLUENCE = {"errors", "params", "paths", "progress", "numba_cache", "provenance", "quiet", "secrecy"}
+WITHOUT_INFLUENCE = {
+    "atomic",
+    "code_version",
+    "errors",
+    "native_stderr",
+    "numba_cache",
+    "params",
+    "paths",
+    "progress",
+    "provenance",
+    "redaction",
+}
 """Modules that a change of which cannot change what a stage writes."""
 
 
@@ -70,12 +81,59 @@ def test_every_notebook_is_a_stage_with_a_section_of_parameters() -> None:
 
 @pytest.mark.parametrize("name", [*NOTEBOOK_STAGES, "report"])
 def test_stage_depends_on_the_modules_that_it_uses_and_no_others(name: str) -> None:
-    deps = [ROOT / dep for dep in STAGES[name]["deps"] if dep.startswith("src/") and (ROOT / dep) != TEMPLATE]
+    deps = [ROOT / dep for dep in STAGES[name]["deps"] if dep.startswith("src/") and (ROOT / dep) != TEMPLATES]
     used = closure(started(name))
     uncovered = [path for path in used if not any(path.is_relative_to(dep) for dep in deps)]
     unused = [dep for dep in deps if not any(path.is_relative_to(dep) for path in used)]
     assert uncovered == []
     assert unused == []
+
+
+MODELS = {"sklearn", "cnn", "transfer", "evaluation"}
+NOTEBOOKS = {"scraping", "wrangling", "eda", "features"} | MODELS
+STALE = {
+    "plots/style": NOTEBOOKS | {"report"},
+    "plots/scraping": {"scraping"},
+    "plots/wrangling": {"wrangling"},
+    "plots/eda": {"eda"},
+    "plots/features": {"features"},
+    "plots/models": MODELS,
+    "plots/sklearn": {"sklearn"},
+    "plots/cnn": {"cnn"},
+    "plots/transfer": {"transfer"},
+    "plots/evaluation": {"evaluation"},
+    "plots/excerpts": {"evaluation", "report"},
+    "evaluation/metrics": MODELS | {"report"},
+    "evaluation/files": MODELS | {"report"},
+    "evaluation/ensemble": {"evaluation", "report"},
+    "evaluation/significance": {"evaluation"},
+    "evaluation/similarity": {"report"},
+    "tables/columns": NOTEBOOKS | {"report"},
+    "tables/files": NOTEBOOKS | {"report"},
+    "tables/catalogue": {"scraping", "wrangling", "report"},
+    "tables/tracks": NOTEBOOKS - {"scraping"} | {"report"},
+    "tables/excluded": {"wrangling", "report"},
+    "tables/descriptors": {"features", "sklearn", "report"},
+    "tables/mel_index": {"features", "cnn", "report"},
+    "tables/embeddings": {"transfer", "report"},
+    "tables/predictions": MODELS | {"report"},
+}
+"""Stages that run again when a module changes; the report follows where an executed notebook changes."""
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        f"{package}/{path.stem}"
+        for package in ("plots", "evaluation", "tables")
+        for path in sorted((ROOT / "src" / "songgenre" / package).glob("*.py"))
+        if path.stem != "__init__"
+    ],
+)
+def test_a_changed_module_makes_exactly_these_stages_stale(module: str) -> None:
+    file = f"src/songgenre/{module}.py"
+    stale = {name for name, stage in STAGES.items() if any(Path(file).is_relative_to(dep) for dep in stage["deps"])}
+    assert stale == STALE[module]
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -12,9 +12,12 @@ import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
-from songgenre import tables
 from songgenre.models.storage import load_sklearn
 from songgenre.paths import Project
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import read_table
+from songgenre.tables.predictions import PREDICTIONS
+from songgenre.tables.tracks import TRACKS
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -88,9 +91,9 @@ def test_what_was_pulled_is_what_was_pushed(reader: "Clone") -> None:
 
 def test_a_model_that_was_pulled_predicts_what_it_did(reader: "Clone") -> None:
     project = Project(reader.root.parent / "elsewhere")
-    tracks = tables.read(tables.TRACKS, project.tracks).set_index("track_id")
-    descriptors = tables.read(tables.DESCRIPTORS, project.descriptors).set_index("track_id")
-    said = tables.read(tables.PREDICTIONS, project.predictions("sklearn")).query("model == 'svm'")
+    tracks = read_table(TRACKS, project.tracks).set_index("track_id")
+    descriptors = read_table(DESCRIPTORS, project.descriptors).set_index("track_id")
+    said = read_table(PREDICTIONS, project.predictions("sklearn")).query("model == 'svm'")
     X = descriptors.loc[said["track_id"]]
     assert load_sklearn(project.model("sklearn") / "svm.skops").predict(X).tolist() == said["predicted"].tolist()
     assert tracks.loc[said["track_id"], "split"].eq("test").all()
@@ -99,8 +102,8 @@ def test_a_model_that_was_pulled_predicts_what_it_did(reader: "Clone") -> None:
 @pytest.mark.parametrize("model", ["sklearn", "transfer", "cnn"])
 def test_a_clone_that_has_computed_nothing_tells_the_genre_of_a_song(reader: "Clone", model: str) -> None:
     clone = type(reader)(reader.root.parent / "elsewhere")
-    said = tables.read(tables.PREDICTIONS, Project(clone.root).predictions(model))
-    tracks = tables.read(tables.TRACKS, Project(clone.root).tracks).set_index("track_id")
+    said = read_table(PREDICTIONS, Project(clone.root).predictions(model))
+    tracks = read_table(TRACKS, Project(clone.root).tracks).set_index("track_id")
     song = said["track_id"].iloc[0]
     printed = clone.run(
         "songgenre", "predict", "--json", "--model", model, f"data/raw/audio/{tracks.loc[song, 'audio_path']}"

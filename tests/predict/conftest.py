@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from songgenre.errors import UserError
-from songgenre.models import weights
+from songgenre.models import musicnn_weights
 
 ROOT = Path(__file__).parents[2]
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -24,9 +24,9 @@ def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheels = cache / "songgenre" / "wheels"
     wheels.mkdir(parents=True)
     with suppress(FileNotFoundError):
-        shutil.copy2(ROOT / "data" / "cache" / "wheels" / weights.MUSICNN.file, wheels)
+        shutil.copy2(ROOT / "data" / "cache" / "wheels" / musicnn_weights.MUSICNN.file, wheels)
     try:
-        weights.download(wheels)
+        musicnn_weights.download(wheels)
     except UserError as error:
         pytest.skip(f"No published weights: {error}")
     return cache

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from songgenre import audio
 from songgenre.cli import app
-from songgenre.models import embeddings, head, weights
+from songgenre.models import embeddings, musicnn_weights
+from songgenre.models.pretrained import head
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -152,7 +153,7 @@ def test_no_weights_and_no_way_to_get_them_is_told(run: "Command", music: Path, 
     ended = run("predict", str(music / "a.wav"), XDG_CACHE_HOME=str(tmp_path), PIP_NO_INDEX="1")
     assert ended.returncode == 1
     assert "pip download" in ended.stderr
-    assert str(tmp_path / "songgenre" / "wheels" / weights.MUSICNN.file) in "".join(ended.stderr.split("\n"))
+    assert str(tmp_path / "songgenre" / "wheels" / musicnn_weights.MUSICNN.file) in "".join(ended.stderr.split("\n"))
     assert "Traceback" not in ended.stderr
 
 

@@ -9,8 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from songgenre.predict import page
-from songgenre.predict.judging import Judgement
-from songgenre.predict.songs import Song
+from songgenre.predict.inference import Judgement
+from songgenre.predict.inputs import Song
 
 Make = Callable[..., BeautifulSoup]
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from songgenre import tables
-from songgenre.evaluation import Metrics
+from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
 from songgenre.report.key_figures import figure
-from songgenre.report.models import Model
+from songgenre.report.scores import Model
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import write_table
 
 
 def counted(project: Project, name: str, *models: Model) -> list[str]:
@@ -24,7 +25,7 @@ def project(tmp_path: Path, write_corpus: Callable[[Project], pd.DataFrame]) -> 
     project = Project(tmp_path)
     write_corpus(project)
     descriptors = pd.DataFrame({"track_id": ["demo-000000000000"], "rms_mean": [0.1], "tempo": [120.0]})
-    tables.write(descriptors, tables.DESCRIPTORS, project.descriptors)
+    write_table(descriptors, DESCRIPTORS, project.descriptors)
     return project
 
 

@@ -11,9 +11,10 @@ from bs4 import BeautifulSoup, Tag
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from songgenre.errors import UserError
-from songgenre.evaluation import Metrics, write_metrics
+from songgenre.evaluation.files import write_metrics
+from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
-from songgenre.report.models import models
+from songgenre.report.scores import models
 from songgenre.report.site import build
 
 PIPELINE = """

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre import tables
 from songgenre.sources.base import Song
 from songgenre.sources.catalogue import changed, summarise, tabulate
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import read_table, write_table
 
 
 def song(source_id: str, file: str, **options: str) -> Song:
@@ -27,8 +28,8 @@ def test_catalogue_holds_what_the_files_hold(tmp_path: Path) -> None:
 def test_catalogue_fits_its_schema_also_where_nothing_but_the_file_is_known(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"song")
     table = tabulate([Song("folder", "a", "a.mp3", ())], tmp_path)
-    tables.write(table, tables.CATALOGUE, tmp_path / "catalogue.parquet")
-    assert tables.read(tables.CATALOGUE, tmp_path / "catalogue.parquet")["title"].isna().all()
+    write_table(table, CATALOGUE, tmp_path / "catalogue.parquet")
+    assert read_table(CATALOGUE, tmp_path / "catalogue.parquet")["title"].isna().all()
 
 
 def test_catalogue_is_sorted_whatever_the_order_of_the_songs(tmp_path: Path) -> None:
@@ -44,8 +45,8 @@ def test_song_without_audio_is_in_the_catalogue_with_its_reason(tmp_path: Path) 
     (tmp_path / "a.mp3").write_bytes(b"song")
     there = song("a", "a.mp3", primary_genre="rock", split="test")
     missing = [Song("folder", name, None, (), reason="unreadable", detail="it is\nnot there") for name in "bc"]
-    tables.write(tabulate([there, *missing], tmp_path), tables.CATALOGUE, tmp_path / "catalogue.parquet")
-    table = tables.read(tables.CATALOGUE, tmp_path / "catalogue.parquet").set_index("source_id")
+    write_table(tabulate([there, *missing], tmp_path), CATALOGUE, tmp_path / "catalogue.parquet")
+    table = read_table(CATALOGUE, tmp_path / "catalogue.parquet").set_index("source_id")
     assert table.loc["b", ["bytes", "reason", "detail"]].tolist() == [0, "unreadable", "it is not there"]
     assert table.loc["a", ["primary_genre", "split"]].tolist() == ["rock", "test"]
     assert table.loc["b", ["audio_path", "sha256", "primary_genre", "split"]].isna().all()

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from songgenre import tables
 from songgenre.compute import parallel_map
 from songgenre.demo.corpus import EXTRAS, plan_corpus, record
 from songgenre.demo.genres import GENRES
 from songgenre.sources.base import Song, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.demo import Demo
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import check_table
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,7 @@ def test_all_that_the_shop_offers_is_collected_or_refused(songs: list[Song], fol
     assert "404" in str(refused.detail)
     assert "/audio/" in str(refused.detail)
     assert {path.name for path in (folder / "audio").iterdir()} == {song.file for song in songs if song.file}
-    tables.check(tabulate(songs, folder / "audio"), tables.CATALOGUE, "the catalogue")
+    check_table(tabulate(songs, folder / "audio"), CATALOGUE, "the catalogue")
 
 
 def test_songs_are_described_by_their_pages(songs: list[Song]) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.sources import fma as fma_module
 from songgenre.sources.base import Song
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.fma import ABOUT, Fma
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import write_table
 
 COLUMNS = [
     ("album", "comments"),
@@ -91,7 +92,7 @@ def fma(folder: Path, **options: Any) -> Fma:
 def collected(source: Fma, audio: Path) -> dict[str, Song]:
     """What is collected, by its number; the catalogue takes it, and the audio is what it says."""
     songs = source.collect(audio)
-    tables.write(tabulate(songs, audio), tables.CATALOGUE, audio.parent / "catalogue.parquet")
+    write_table(tabulate(songs, audio), CATALOGUE, audio.parent / "catalogue.parquet")
     assert {song.file for song in songs if song.file} == {path.name for path in audio.iterdir()}
     for song in songs:
         if song.file:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.sources.base import Song, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.folder import UNDECODABLE, Folder
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import check_table
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def collect(music: Path, audio: Path) -> list[Song]:
     """Collect a folder, and check that all of it fits into a catalogue."""
     songs = Folder(music).collect(audio)
     assert {song.file for song in songs if song.file} == {path.name for path in audio.iterdir()}
-    tables.check(tabulate(songs, audio), tables.CATALOGUE, "the catalogue")
+    check_table(tabulate(songs, audio), CATALOGUE, "the catalogue")
     return songs
 
 

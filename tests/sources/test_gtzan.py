@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.sources import gtzan
 from songgenre.sources.base import Song, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.folder import Folder
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import check_table
 
 LISTS = {
     "train_filtered.txt": ["blues/blues.00000.wav", "rock/rock.00001.wav"],
@@ -39,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 def collect(folder: Path, audio: Path) -> dict[str, Song]:
     songs = Folder(folder).collect(audio)
     assert {song.file for song in songs if song.file} == {path.name for path in audio.iterdir()}
-    tables.check(tabulate(songs, audio), tables.CATALOGUE, "the catalogue")
+    check_table(tabulate(songs, audio), CATALOGUE, "the catalogue")
     return {song.source_id: song for song in songs}
 
 

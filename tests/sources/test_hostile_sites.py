@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from songgenre import tables
 from songgenre.sources.base import Song, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.spider import LARGEST_PAGE
 from songgenre.sources.website import Task, Website
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import write_table
 
 pytestmark = pytest.mark.integration
 
@@ -302,9 +303,7 @@ def test_repeated_requests_wait_as_long_as_asked(crawled: Crawled) -> None:
 
 def test_catalogue_takes_it_all(crawled: Crawled) -> None:
     table = tabulate(crawled.songs.values(), crawled.root / "audio").set_index("source_id")
-    tables.write(
-        table.reset_index()[list(tables.CATALOGUE.columns)], tables.CATALOGUE, crawled.root / "kept" / "x.parquet"
-    )
+    write_table(table.reset_index()[list(CATALOGUE.columns)], CATALOGUE, crawled.root / "kept" / "x.parquet")
     strange = table.loc["/song/control%20characters"]
     assert strange["title"].isprintable() or "\u202e" in strange["title"]
     assert not set("\x00\x1b\r\n") & set(strange["title"])

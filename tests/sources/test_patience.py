@@ -3,26 +3,26 @@ from email.utils import format_datetime
 
 import pytest
 
-from songgenre.sources.patience import retry_after_s
+from songgenre.sources.download import parse_retry_after
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("0", 0), (" 120 ", 120)])
 def test_seconds(header: str, seconds: float) -> None:
-    assert retry_after_s(header) == seconds
+    assert parse_retry_after(header) == seconds
 
 
 @pytest.mark.parametrize("header", ["", "soon", "-3", "1.5", "Fri, 31 Feb 2027 00:00:00 GMT"])
 def test_what_is_neither_seconds_nor_a_date_asks_for_nothing(header: str) -> None:
-    assert retry_after_s(header) is None
+    assert parse_retry_after(header) is None
 
 
 def test_date_is_read_with_its_zone_and_as_universal_time_without_one() -> None:
     later = datetime.now(UTC) + timedelta(hours=2)
     with_zone = format_datetime(later.astimezone(), usegmt=False)
     without_zone = later.strftime("%a, %d %b %Y %H:%M:%S")
-    assert retry_after_s(with_zone) == pytest.approx(7200, abs=120)
-    assert retry_after_s(without_zone) == pytest.approx(7200, abs=120)
+    assert parse_retry_after(with_zone) == pytest.approx(7200, abs=120)
+    assert parse_retry_after(without_zone) == pytest.approx(7200, abs=120)
 
 
 def test_date_that_has_passed_asks_for_no_wait() -> None:
-    assert retry_after_s("Sun, 06 Nov 1994 08:49:37 GMT") == 0
+    assert parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT") == 0

@@ -17,12 +17,13 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from songgenre import tables
 from songgenre.errors import UserError
 from songgenre.sources import spider
 from songgenre.sources.base import Song, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.website import Task, Website
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import check_table
 
 pytestmark = pytest.mark.integration
 
@@ -75,7 +76,7 @@ def test_songs_come_in_the_order_of_the_listing_with_what_their_pages_say(
     )
     assert (second.title, second.artist, second.primary_genre) == ("bye", None, None)
     assert [(audio / str(song.file)).read_bytes() for song in (first, second)] == [b"la la", b"lo lo"]
-    tables.check(tabulate([first, second], audio), tables.CATALOGUE, "the catalogue")
+    check_table(tabulate([first, second], audio), CATALOGUE, "the catalogue")
 
 
 def test_listings_are_followed_page_by_page(site: Any, task: Tasks, tmp_path: Path, audio: Path) -> None:

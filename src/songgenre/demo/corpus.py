@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from songgenre.atomic import replacing
 from songgenre.demo.artists import SongPlan, invent_artist, plan_song
 from songgenre.demo.composer import compose
 from songgenre.demo.genres import GENRES
 from songgenre.demo.names import MOST_ARTISTS, artist_names, song_titles
 from songgenre.demo.studio import SAMPLE_RATE, encode_mp3, render
 from songgenre.errors import UserError
-from songgenre.paths import replacing
 
 BIT_RATE, OTHER_BIT_RATE = 48, 80
 """Of the songs, and of those that are there a second time encoded anew, in kbit/s."""

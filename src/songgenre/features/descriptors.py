@@ -72,7 +72,7 @@ def _zero_crossings(spectra: Spectra) -> np.ndarray:
     return kernels.sign_changes(spectra.y, ZERO, spectra.n_fft, spectra.hop_length)[np.newaxis]
 
 
-DESCRIPTORS: dict[str, Descriptor] = {
+DEFINITIONS: dict[str, Descriptor] = {
     "chroma_stft": Descriptor(
         N_CHROMA,
         "0 to 1",
@@ -176,10 +176,10 @@ DESCRIPTORS: dict[str, Descriptor] = {
 }
 """In the order of their columns; those of the whole clip are the last."""
 
-_FMA = list(DESCRIPTORS)[: list(DESCRIPTORS).index("spectral_flatness")]
+_FMA = list(DEFINITIONS)[: list(DEFINITIONS).index("spectral_flatness")]
 _STUDY = [name for name in _FMA if name not in ("chroma_cqt", "chroma_cens")]
 
-FAMILIES: dict[Family, list[str]] = {"study": [*_STUDY, "tempo"], "fma": _FMA, "full": list(DESCRIPTORS)}
+FAMILIES: dict[Family, list[str]] = {"study": [*_STUDY, "tempo"], "fma": _FMA, "full": list(DEFINITIONS)}
 
 STATISTICS = ["mean", "std", "skew", "kurtosis", "median", "min", "max", "change"]
 STATISTICS_OF: dict[Family, list[str]] = {"study": STATISTICS[:2], "fma": STATISTICS[:7], "full": STATISTICS}
@@ -194,7 +194,7 @@ def columns(family: Family, n_mfcc: int) -> list[str]:
     family : str
         ``"study"``: the nine descriptors of the first study by mean and standard deviation, and the tempo.
         ``"fma"``: the 518 values of Defferrard et al. 2017, with 20 MFCC.
-        ``"full"``: all `DESCRIPTORS` by all `STATISTICS`.
+        ``"full"``: all `DEFINITIONS` by all `STATISTICS`.
     n_mfcc : int
         At most `MOST_MFCC`.
 
@@ -206,10 +206,10 @@ def columns(family: Family, n_mfcc: int) -> list[str]:
     """
     names = []
     for name in FAMILIES[family]:
-        n_rows = min(DESCRIPTORS[name].n_rows, n_mfcc) if name.startswith("mfcc") else DESCRIPTORS[name].n_rows
+        n_rows = min(DEFINITIONS[name].n_rows, n_mfcc) if name.startswith("mfcc") else DEFINITIONS[name].n_rows
         rows = [name] if n_rows == 1 else [f"{name}_{row:02d}" for row in range(1, n_rows + 1)]
         names += [f"{row}_{statistic}" for row in rows for statistic in STATISTICS_OF[family]]
-        names += DESCRIPTORS[name].columns
+        names += DEFINITIONS[name].columns
     return names
 
 
@@ -228,7 +228,7 @@ def describe_spectra(spectra: Spectra, family: Family) -> np.ndarray:
         The values that ``columns(family, MOST_MFCC)`` names, finite numbers only. Of a descriptor that never changes,
         as in silence, skewness and excess kurtosis are 0.
     """
-    computed = [DESCRIPTORS[name].compute(spectra) for name in FAMILIES[family]]
+    computed = [DEFINITIONS[name].compute(spectra) for name in FAMILIES[family]]
     frames = [values for values in computed if values.ndim == 2]
     of_clip = [values for values in computed if values.ndim == 1]
     summed_up = kernels.statistics(np.concatenate(frames, dtype=np.float64))

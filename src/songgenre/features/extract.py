@@ -12,23 +12,12 @@ import numpy as np
 import pandas as pd
 
 from songgenre import audio
+from songgenre.atomic import replacing
+from songgenre.cache import Cache, Missing, cached_map
 from songgenre.compute import parallel_map, settings
-from songgenre.features.cache import Cache, Code, Missing, cached_map
 from songgenre.features.descriptors import Family, columns, describe_spectra
 from songgenre.features.spectra import MOST_MFCC, Spectra, mel_levels
-from songgenre.paths import Project, replacing
-
-CODE = Code(
-    sources=(
-        "audio.py",
-        "features/constant_q.py",
-        "features/descriptors.py",
-        "features/kernels.py",
-        "features/rhythm.py",
-        "features/spectra.py",
-    ),
-    libraries=("librosa", "numba", "numpy", "scipy", "soundfile", "soxr"),
-)
+from songgenre.paths import Project
 
 
 class Recipe(NamedTuple):
@@ -80,20 +69,21 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
     Parameters
     ----------
     tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`.
+        `songgenre.tables.tracks.TRACKS`.
     project : Project
     recipe : Recipe
 
     Returns
     -------
     descriptors, mel_index : pd.DataFrame
-        `songgenre.tables.DESCRIPTORS` and `songgenre.tables.MEL_INDEX`, rows in the order of `tracks`.
+        `songgenre.tables.descriptors.DESCRIPTORS` and `songgenre.tables.mel_index.MEL_INDEX`, rows in the order of
+        `tracks`.
     """
     names = columns(recipe.family, recipe.n_mfcc)
     wanted = pd.Index(columns(recipe.family, MOST_MFCC)).get_indexer(names)
     influential = recipe._asdict()
     del influential["n_mfcc"]
-    cache = Cache(project, Extracted, influential, CODE)
+    cache = Cache(project, Extracted, influential, extract)
     n_frames = 1 + round(tracks["clip_duration_s"].max() * recipe.sample_rate) // recipe.hop_length
     values = np.empty((len(tracks), len(names)))
     db_max = np.empty(len(tracks))

@@ -30,7 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
-from songgenre.evaluation import predictions
+from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.progress import track
 
 Grid = Mapping[str, Sequence[Any]]
@@ -226,14 +226,14 @@ def nested(
     grids, voters, X, folds, seed
         As for `tune` and `fitted`; there are as many outer folds as inner ones.
     tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`, rows as in `X`.
+        `songgenre.tables.tracks.TRACKS`, rows as in `X`.
     repeats : int
         How often, each time with other folds: which artists are in a fold together is luck.
 
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.NESTED` of all models, fold by fold, repeat by repeat.
+        `songgenre.tables.predictions.NESTED` of all models, fold by fold, repeat by repeat.
     """
     y, artist_groups = tracks["genre"], tracks["artist_group"]
     said = []
@@ -256,14 +256,14 @@ def answers(models: Mapping[str, Pipeline | VotingClassifier], X: pd.DataFrame, 
         Fitted.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
     tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`, rows as in `X`.
+        `songgenre.tables.tracks.TRACKS`, rows as in `X`.
 
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.PREDICTIONS`.
+        `songgenre.tables.predictions.PREDICTIONS`.
     """
-    said = [predictions(name, tracks, probabilities(model, X)) for name, model in models.items()]
+    said = [tabulate_predictions(name, tracks, probabilities(model, X)) for name, model in models.items()]
     return pd.concat(said, ignore_index=True)
 
 

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from songgenre.code_version import code_version
 from songgenre.errors import UserError
-from songgenre.evaluation import predictions
+from songgenre.evaluation.metrics import tabulate_predictions
+from songgenre.models.checkpoint import Backup, Progress, training_hash
 from songgenre.models.crops import (
     Augmentation,
     Batch,
@@ -24,9 +26,8 @@ from songgenre.models.crops import (
     n_batches,
     songs_per_split,
 )
-from songgenre.models.resume import Backup, Progress, fingerprint
+from songgenre.native_stderr import quiet_libraries
 from songgenre.progress import track
-from songgenre.quiet import quiet_libraries
 
 with quiet_libraries():
     import keras
@@ -157,7 +158,9 @@ def train(
         model = build(n_mels, crop_frames, n_genres, plan.network)
         model.compile(_optimizer(plan.training, steps), loss="categorical_crossentropy", metrics=["accuracy"])
         model.optimizer.build(model.trainable_variables)
-    backup = Backup(cache / f"{fingerprint(train_songs, validation_songs, n_genres, plan)}.npz", model)
+    backup = Backup(
+        cache / f"{training_hash(code_version(train), train_songs, validation_songs, n_genres, plan)}.npz", model
+    )
     progress = backup.restore() or Progress([], model.get_weights())
     for epoch in track(range(1, plan.training.epochs + 1), "training the CNN", total=plan.training.epochs):
         if epoch <= len(progress.curve) or progress.epochs_without_gain() >= plan.training.patience:
@@ -207,7 +210,7 @@ def cross_validate(
     Parameters
     ----------
     tracks, mel_index : pd.DataFrame
-        `songgenre.tables.TRACKS` and `songgenre.tables.MEL_INDEX`.
+        `songgenre.tables.tracks.TRACKS` and `songgenre.tables.mel_index.MEL_INDEX`.
     mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
     plan : Plan
     folds : int
@@ -217,7 +220,7 @@ def cross_validate(
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.NESTED`, fold by fold.
+        `songgenre.tables.predictions.NESTED`, fold by fold.
     """
     genres = sorted(tracks["genre"].unique())
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=plan.sampling.seed)
@@ -230,7 +233,7 @@ def cross_validate(
         songs = songs_per_split(tracks.assign(split=split), mel, mel_index, genres)
         model, _ = train(songs["train"], songs["validation"], len(genres), plan, cache)
         answers = pd.DataFrame(probabilities(model, songs["test"]), columns=genres)
-        said.append(predictions("cnn", tracks.iloc[test], answers).assign(repeat=0))
+        said.append(tabulate_predictions("cnn", tracks.iloc[test], answers).assign(repeat=0))
     return pd.concat(said, ignore_index=True)
 
 

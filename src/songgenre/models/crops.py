@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from songgenre.tables import SPLITS
+from songgenre.tables.columns import SPLITS
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -76,7 +76,7 @@ def songs_per_split(
     Parameters
     ----------
     tracks, mel_index : pd.DataFrame
-        `songgenre.tables.TRACKS` and `songgenre.tables.MEL_INDEX`.
+        `songgenre.tables.tracks.TRACKS` and `songgenre.tables.mel_index.MEL_INDEX`.
     mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
     genres : sequence of str
         Their order gives each its number.

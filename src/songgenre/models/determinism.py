@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from songgenre.quiet import quiet_libraries
+from songgenre.native_stderr import quiet_libraries
 
 with quiet_libraries():
     import keras

@@ -11,15 +11,10 @@ import numpy as np
 import pandas as pd
 
 from songgenre import audio
+from songgenre.cache import Cache, cached_map
 from songgenre.compute import parallel_map, settings
-from songgenre.features.cache import Cache, Code, cached_map
-from songgenre.models import musicnn, weights
+from songgenre.models import musicnn, musicnn_weights
 from songgenre.paths import Project
-
-CODE = Code(
-    sources=("audio.py", "models/musicnn.py"),
-    libraries=("librosa", "numpy", "soundfile", "soxr"),
-)
 
 Network = Mapping[str, np.ndarray]
 """The variables of a network, by name."""
@@ -31,7 +26,8 @@ class Embedded(NamedTuple):
     Parameters
     ----------
     embedding, tags : np.ndarray [shape=(n,), dtype=float32]
-        Of the networks in the order of `songgenre.models.weights.NETWORKS`, see `songgenre.models.musicnn.Heard`.
+        Of the networks in the order of `songgenre.models.musicnn_weights.NETWORKS`, see
+        `songgenre.models.musicnn.Heard`.
     """
 
     embedding: np.ndarray
@@ -51,7 +47,7 @@ def networks(pretrained: Path) -> list[Network]:
     UserError
         If their weights are missing.
     """
-    return [weights.load(pretrained, name) for name in weights.NETWORKS]
+    return [musicnn_weights.load(pretrained, name) for name in musicnn_weights.NETWORKS]
 
 
 def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
@@ -75,7 +71,7 @@ def embed_corpus(
     Parameters
     ----------
     tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`.
+        `songgenre.tables.tracks.TRACKS`.
     project : Project
     networks : sequence of mapping
         Of the function `networks`.
@@ -83,17 +79,17 @@ def embed_corpus(
     Returns
     -------
     embeddings : pd.DataFrame
-        `songgenre.tables.EMBEDDINGS`, rows in the order of `tracks`.
+        `songgenre.tables.embeddings.EMBEDDINGS`, rows in the order of `tracks`.
     tags : pd.DataFrame [shape=(n_tracks, n_tags)]
         Probability of each tag, the columns by network and tag, with the index of `tracks`.
     """
-    cache = Cache(project, Embedded, {"weights": weights.MUSICNN.sha256}, CODE)
+    cache = Cache(project, Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed)
     everywhere = partial(parallel_map, description="embeddings", anywhere=True)
     folder = settings().audio or project.audio
     songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
     embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
     embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())
-    names = [(name, tag) for name in weights.NETWORKS for tag in musicnn.TAGS[name]]
+    names = [(name, tag) for name in musicnn_weights.NETWORKS for tag in musicnn.TAGS[name]]
     tags = pd.DataFrame(
         np.stack([song.tags for song in songs]),
         index=tracks.index,
@@ -132,7 +128,7 @@ def columns() -> list[str]:
     parts = {"penultimate": musicnn.PENULTIMATE, "mean": musicnn.POOLED, "max": musicnn.POOLED}
     return [
         f"{name}_{part}_{number:04d}_{statistic}"
-        for name in weights.NETWORKS
+        for name in musicnn_weights.NETWORKS
         for statistic in ("mean", "std")
         for part, n in parts.items()
         for number in range(n)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from songgenre.models.crops import Songs
-from songgenre.quiet import quiet_libraries
+from songgenre.native_stderr import quiet_libraries
 
 with quiet_libraries():
     import keras

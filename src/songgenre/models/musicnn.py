@@ -116,8 +116,8 @@ def hear(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Heard:
     Parameters
     ----------
     variables : mapping
-        From the name of a variable, such as ``conv2d_1/kernel``, to its values, as `songgenre.models.weights.load`
-        gives them.
+        From the name of a variable, such as ``conv2d_1/kernel``, to its values, as
+        `songgenre.models.musicnn_weights.load` gives them.
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
     """
     with threadpool_limits(1):

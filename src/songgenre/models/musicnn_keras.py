@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from songgenre.models.musicnn import N_MELS, PATCH_FRAMES, PENULTIMATE, POOLED, Heard, patches, summed_up
-from songgenre.quiet import quiet_libraries
+from songgenre.native_stderr import quiet_libraries
 
 with quiet_libraries():
     import keras

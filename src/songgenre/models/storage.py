@@ -19,8 +19,8 @@ import skops.io
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
+from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.paths import replacing
 
 if TYPE_CHECKING:
     import keras

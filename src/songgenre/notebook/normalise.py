@@ -10,8 +10,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.paths import replacing
 
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
 

@@ -18,7 +18,8 @@ from typing import Any
 import psutil
 from ruamel.yaml import YAML
 
-from songgenre.paths import Project, replacing
+from songgenre.atomic import replacing
+from songgenre.paths import Project
 
 PACKAGES = ["keras", "librosa", "numpy", "pandas", "papermill", "scikit-learn", "scipy", "soundfile", "tensorflow"]
 

@@ -1,4 +1,4 @@
-"""Execute a notebook as a stage: typed parameters in, normalised notebook and page out, or one clear message."""
+"""Execute a notebook as a stage: typed parameters in, normalised notebook out, or one clear message."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from rich.console import Console
 from traitlets.config import Config
 
 from songgenre import params, progress
+from songgenre.atomic import replacing
 from songgenre.errors import AGAIN, MEMORY, REMEDIES, UserError
-from songgenre.notebook.html import write_page
 from songgenre.notebook.normalise import normalise
 from songgenre.notebook.provenance import circumstances, made_from, publish
-from songgenre.paths import Project, replacing
-from songgenre.secrecy import without_secrets
+from songgenre.paths import Project
+from songgenre.redaction import without_secrets
 
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
@@ -40,8 +40,8 @@ SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError",
 def run(project: Project, name: str, console: Console) -> None:
     """Execute a notebook with its section of ``params.yaml``.
 
-    Writes ``reports/notebooks/<name>.ipynb``, ``reports/html/<name>.html`` and, with the commit, the machine, the
-    seconds and the memory it took, ``reports/logs/<name>.json``.
+    Writes ``reports/notebooks/<name>.ipynb`` and, with the commit, the machine, the seconds and the memory it took,
+    ``reports/logs/<name>.json``.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def run(project: Project, name: str, console: Console) -> None:
     source = _source(project, name)
     parameters = params.load(project.params).section(name.partition("_")[2])
     _check_parameters(source, parameters)
-    for path in (project.executed(name), project.log(name), project.html):
+    for path in (project.executed(name), project.log(name)):
         _check_that_it_is_writable(path.parent)
     project.failed(name).unlink(missing_ok=True)
     with TemporaryDirectory() as folder, progress.listening(console) as address:
@@ -96,7 +96,6 @@ def run(project: Project, name: str, console: Console) -> None:
                 raise UserError(_interrupted(name)) from None
         _keep(executed, project.executed(name), songgenre=made_from(project, name))
     publish(project)
-    write_page(project, name)
 
 
 def parameters_cell(notebook: Path) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Literal
 from rich.console import Console
 
 from songgenre.errors import UserError
-from songgenre.predict import answers, classifiers, songs
-from songgenre.predict.judging import Judgement, judge_all
+from songgenre.predict import formatting, inputs, loading
+from songgenre.predict.inference import Judgement, judge_all
 from songgenre.progress import say
 
 Form = Literal["text", "json", "csv"]
@@ -20,7 +20,7 @@ Form = Literal["text", "json", "csv"]
 
 def run(
     sources: Sequence[str],
-    name: classifiers.Name,
+    name: loading.Name,
     threshold: float,
     form: Form,
     html: Path | None,
@@ -31,9 +31,9 @@ def run(
     Parameters
     ----------
     sources : sequence of str
-        See `songgenre.predict.songs.find`.
+        See `songgenre.predict.inputs.find`.
     name : str
-        Of the model, see `songgenre.predict.classifiers.load`.
+        Of the model, see `songgenre.predict.loading.load`.
     threshold : float
         An answer less probable than this is unsure.
     form : str
@@ -54,7 +54,7 @@ def run(
         If the model cannot be had, or has changed and is not trusted.
     """
     if not trust_changed_model:
-        classifiers.check(name)
+        loading.check(name)
     failures: list[str] = []
     judged: list[Judgement] = []
 
@@ -75,16 +75,16 @@ def run(
     return not failures
 
 
-def _found(sources: Sequence[str], folder: Path, fail: Callable[[str], None]) -> Iterator[songs.Song]:
+def _found(sources: Sequence[str], folder: Path, fail: Callable[[str], None]) -> Iterator[inputs.Song]:
     for source in sources:
         try:
-            yield from songs.find(source, folder)
+            yield from inputs.find(source, folder)
         except UserError as error:
             fail(str(error))
 
 
 def _judged(
-    found: Sequence[songs.Song], name: classifiers.Name, judged: list[Judgement], fail: Callable[[str], None]
+    found: Sequence[inputs.Song], name: loading.Name, judged: list[Judgement], fail: Callable[[str], None]
 ) -> Iterator[Judgement]:
     """The judgements, which are kept in `judged`, too."""
     for answer in judge_all(found, name):
@@ -97,12 +97,12 @@ def _judged(
 
 def _lines(judgements: Iterable[Judgement], threshold: float, form: Form) -> Iterator[str]:
     if form == "csv":
-        yield from answers.as_csv(judgements, threshold)
+        yield from formatting.as_csv(judgements, threshold)
     elif form == "json":
-        yield from (answers.as_json(judgement, threshold) for judgement in judgements)
+        yield from (formatting.as_json(judgement, threshold) for judgement in judgements)
     else:
         console = Console(highlight=False)
         for judgement in judgements:
             with console.capture() as captured:
-                console.print(answers.shown(judgement, threshold), soft_wrap=not console.is_terminal)
+                console.print(formatting.shown(judgement, threshold), soft_wrap=not console.is_terminal)
             yield captured.get()

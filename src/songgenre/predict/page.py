@@ -9,10 +9,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from songgenre.paths import replacing
-from songgenre.predict.answers import clock, colours, verdict
-from songgenre.predict.judging import Judgement
-from songgenre.predict.songs import MEGABYTE, STANDARD_INPUT
+from songgenre.atomic import replacing
+from songgenre.predict.formatting import clock, colours, verdict
+from songgenre.predict.inference import Judgement
+from songgenre.predict.inputs import MEGABYTE, STANDARD_INPUT
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 MOST_EMBEDDED = 5 * MEGABYTE

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.notebook.html import names
 from songgenre.notebook.provenance import runs, script
-from songgenre.paths import Project, replacing
+from songgenre.paths import Project
+from songgenre.report.notebook_page import names
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 import pyarrow.parquet
 
-from songgenre import tables
 from songgenre.paths import Project
-from songgenre.report.models import BASELINE, Model
+from songgenre.report.scores import BASELINE, Model
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.excluded import EXCLUDED
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
 
 
 class Figure(NamedTuple):
@@ -49,17 +52,17 @@ def figure(project: Project, name: str, models: Sequence[Model]) -> Figure | Non
 
 
 def _collected(catalogue: Path) -> Figure:
-    songs = tables.read(tables.CATALOGUE, catalogue)
+    songs = read_table(CATALOGUE, catalogue)
     return Figure(f"{songs['audio_path'].notna().sum():,}", f"of {len(songs):,} songs collected")
 
 
 def _used(tracks: Path, excluded: Path) -> Figure:
-    used, unused = tables.read(tables.TRACKS, tracks), tables.read(tables.EXCLUDED, excluded)
+    used, unused = read_table(TRACKS, tracks), read_table(EXCLUDED, excluded)
     return Figure(f"{len(used):,}", f"of {len(used) + len(unused):,} songs used")
 
 
 def _artists(tracks: Path) -> Figure:
-    songs = tables.read(tables.TRACKS, tracks)
+    songs = read_table(TRACKS, tracks)
     return Figure(f"{songs['artist_group'].nunique():,}", f"artists of {songs['genre'].nunique()} genres")
 
 

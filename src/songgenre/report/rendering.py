@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from songgenre.notebook.html import TEMPLATE, anchor
+from songgenre.report.notebook_page import TEMPLATE, anchor
 
 
 def render(template: str, **content: object) -> str:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from songgenre import cards
-from songgenre.notebook.html import markdown, names, page, story, tell
+from songgenre.atomic import replacing
 from songgenre.notebook.provenance import publish
-from songgenre.paths import Project, replacing
-from songgenre.report import pipeline
+from songgenre.paths import Project
+from songgenre.report import cards, dag
 from songgenre.report.key_figures import Figure, figure
-from songgenre.report.map import write_map
-from songgenre.report.models import BASELINE, Model, answers, best, mistakes, models
+from songgenre.report.listen import write_map
+from songgenre.report.notebook_page import markdown, names, page, story, tell
 from songgenre.report.rendering import render, write
+from songgenre.report.scores import BASELINE, Model, answers, best, mistakes, models
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _card(name: str, text: str, pages: Sequence[str]) -> str:
 
 def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str]) -> str:
     winner = best(models)
-    steps = pipeline.steps(project.root / "dvc.yaml")
+    steps = dag.steps(project.root / "dvc.yaml")
     return render(
         "front.html.j2",
         stages=stages,
@@ -97,7 +97,7 @@ def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], d
         best=winner,
         mistakes=mistakes(answers(project, winner)),
         steps=steps,
-        drawings=[pipeline.draw(steps, direction) for direction in (pipeline.BESIDE, pipeline.BELOW)],
+        drawings=[dag.draw(steps, direction) for direction in (dag.BESIDE, dag.BELOW)],
         about={step.name: _about(step, steps, stages) for step in steps},
         documents=documents,
         name=None,
@@ -105,7 +105,7 @@ def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], d
     )
 
 
-def _about(step: pipeline.Step, steps: Sequence[pipeline.Step], stages: Sequence[Stage]) -> Stage | None:
+def _about(step: dag.Step, steps: Sequence[dag.Step], stages: Sequence[Stage]) -> Stage | None:
     """The notebook of a step, or that of the first step that needs it."""
     found = next((stage for stage in stages if stage.name == step.notebook), None)
     followers = (other for other in steps if step.name in other.after)

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
+from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.notebook.html import names
-from songgenre.paths import Project, replacing
+from songgenre.paths import Project
+from songgenre.report.notebook_page import names
 from songgenre.report.rendering import render, write
 
 

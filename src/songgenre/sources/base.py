@@ -68,7 +68,7 @@ class Song:
     split : str, optional
         ``"train"``, ``"validation"`` or ``"test"`` where the source comes with a split of its own.
     reason, detail : str, optional
-        Why there is no audio (one of `songgenre.tables.REASONS`), in short and in full.
+        Why there is no audio (one of `songgenre.tables.columns.REASONS`), in short and in full.
     """
 
     source: str

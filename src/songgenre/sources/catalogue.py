@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre import tables
 from songgenre.sources.base import Song, plain
+from songgenre.tables.catalogue import CATALOGUE
 
 
 def tabulate(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def tabulate(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        A row per song, sorted by ``track_id``; see `songgenre.tables.CATALOGUE`.
+        A row per song, sorted by ``track_id``; see `songgenre.tables.catalogue.CATALOGUE`.
     """
     rows = [
         {
@@ -47,7 +47,7 @@ def tabulate(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
         }
         for song in songs
     ]
-    table = pd.DataFrame(rows, columns=list(tables.CATALOGUE.columns))
+    table = pd.DataFrame(rows, columns=list(CATALOGUE.columns))
     text = [name for name in table.columns if name not in ("genres", "bytes")]
     return table.astype(dict.fromkeys(text, "str")).sort_values("track_id", ignore_index=True)
 

@@ -6,6 +6,8 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +16,6 @@ import httpx
 
 from songgenre.errors import UserError
 from songgenre.progress import say, track
-from songgenre.sources.patience import retry_after_s
 
 MEGABYTE = 1_000_000
 FIRST_WAIT_S = 1.0
@@ -149,7 +150,7 @@ def _megabytes(response: httpx.Response, file: BinaryIO, total: int) -> Iterator
 def _check_status(response: httpx.Response) -> None:
     status = response.status_code
     if status in TRY_AGAIN or response.is_server_error:
-        asked_s = retry_after_s(response.headers.get("Retry-After", ""))
+        asked_s = parse_retry_after(response.headers.get("Retry-After", ""))
         raise _TransientError(f"the server answered {status} {response.reason_phrase}", asked_s)
     if response.is_redirect:
         target = response.headers.get("Location", "where it does not say")
@@ -183,3 +184,26 @@ def _announced_size(response: httpx.Response, have: int) -> int:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def parse_retry_after(header: str) -> float | None:
+    """Read the header ``Retry-After``: seconds or a date, as in RFC 9110, section 10.2.3.
+
+    Parameters
+    ----------
+    header : str
+        Empty if there is none.
+
+    Returns
+    -------
+    float or None
+        Seconds from now; None if the header asks for nothing.
+    """
+    asked = header.strip()
+    if asked.isdecimal():
+        return float(asked)
+    try:
+        date = parsedate_to_datetime(asked)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

@@ -34,9 +34,9 @@ from scrapy.linkextractors import LinkExtractor
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
+from songgenre.atomic import replacing
 from songgenre.audio import SUFFIXES
-from songgenre.paths import replacing
-from songgenre.sources import markup, politeness
+from songgenre.sources import middlewares, schema_org
 from songgenre.sources.base import Song, track_id
 from songgenre.sources.website import Task
 
@@ -166,7 +166,7 @@ class SongSpider(Spider):
         """Note what the page of a song says, and ask for the audio."""
         recording = None
         if isinstance(response, HtmlResponse) and response.body:
-            recording = markup.recording(response.selector.root, response.url)
+            recording = schema_org.recording(response.selector.root, response.url)
         if recording is None:
             missing = f"no schema.org MusicRecording or AudioObject with audio on {response.url}"
             self._refuse(listed, ("unreadable", missing))
@@ -192,7 +192,7 @@ class SongSpider(Spider):
         print(json.dumps(asdict(song)), file=self.journal, flush=True)
         yield request
 
-    def _song(self, listed: Listed, recording: markup.Recording, audio_url: str) -> Song:
+    def _song(self, listed: Listed, recording: schema_org.Recording, audio_url: str) -> Song:
         source_id = self._source_id(listed.page)
         suffix = PurePosixPath(urlsplit(audio_url).path).suffix.lower()
         return Song(
@@ -313,7 +313,7 @@ def settings(task: Task) -> dict[str, Any]:
     return {
         "USER_AGENT": USER_AGENT,
         "ROBOTSTXT_OBEY": True,
-        "SITE_HOSTS": [*{politeness.host(url) for urls in task.listings.values() for url in urls}, *task.audio_hosts],
+        "SITE_HOSTS": [*{middlewares.host(url) for urls in task.listings.values() for url in urls}, *task.audio_hosts],
         "CONCURRENT_REQUESTS": task.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": task.concurrency,
         "DOWNLOAD_DELAY": 0,
@@ -322,10 +322,10 @@ def settings(task: Task) -> dict[str, Any]:
         "DOWNLOAD_TIMEOUT": task.timeout_s,
         "DOWNLOAD_WARNSIZE": 0,
         "RETRY_TIMES": task.retries,
-        "DNS_RESOLVER": politeness.PublicResolver,
+        "DNS_RESOLVER": middlewares.PublicResolver,
         "DOWNLOADER_MIDDLEWARES": {
-            politeness.OnSite: 50,
-            politeness.PatientRetry: 550,
+            middlewares.OnSite: 50,
+            middlewares.PatientRetry: 550,
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
         },
         "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",

@@ -39,9 +39,9 @@ def split_tracks(
     Parameters
     ----------
     tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`, still without the split.
+        `songgenre.tables.tracks.TRACKS`, still without the split.
     catalogue : pd.DataFrame
-        `songgenre.tables.CATALOGUE`, which holds the splits of the sources.
+        `songgenre.tables.catalogue.CATALOGUE`, which holds the splits of the sources.
     rule : str
         ``"official"``: a collection of which every song in `tracks` has a split keeps it, also where it has an artist
         on two sides (see `artists_on_two_sides`); the songs of the others are split by artist, without a look at
@@ -106,7 +106,7 @@ def artists_on_two_sides(tracks: pd.DataFrame) -> list[str]:
     Parameters
     ----------
     tracks : pd.DataFrame
-        `songgenre.tables.TRACKS`.
+        `songgenre.tables.tracks.TRACKS`.
     """
     splits = tracks.groupby("artist_group")["split"].nunique()
     return sorted(splits[splits > 1].index)

@@ -1,0 +1,137 @@
+"""On-disk cache of per-clip results, keyed by a hash of the audio, the parameters and the code.
+
+No entry is ever out of date, and it is safe to delete any of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import fsspec
+import numpy as np
+
+from songgenre import audio
+from songgenre.code_version import code_version
+from songgenre.compute import settings
+from songgenre.paths import Project
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Entry = TypeVar("Entry", bound=NamedTuple)
+
+
+class Missing(NamedTuple):
+    """A clip whose entry is to be computed, and the entry's name."""
+
+    clip: audio.Clip
+    key: str
+
+
+class Cache(Generic[Entry]):
+    """Entries of one kind, where ``compute.cache`` says: a folder, or wherever fsspec reaches.
+
+    Parameters
+    ----------
+    project : Project
+        Its folder is taken if ``compute.cache`` names none.
+    kind : type
+        A named tuple of arrays and numbers.
+    parameters : mapping
+        All that an entry depends on besides the audio and the code.
+    function : callable
+        What computes an entry; see `songgenre.code_version.code_version`.
+    """
+
+    def __init__(
+        self, project: Project, kind: type[Entry], parameters: Mapping[str, Any], function: Callable[..., Entry]
+    ) -> None:
+        self.url = settings().cache or str(project.feature_cache)
+        self.kind = kind
+        self.recipe = json.dumps([parameters, code_version(function)], sort_keys=True)
+
+    def key(self, sha256: str, start_s: float, duration_s: float) -> str:
+        """Name of an entry, given the hash of the audio file and the part of it."""
+        return hashlib.sha256(f"{sha256} {start_s!r} {duration_s!r} {self.recipe}".encode()).hexdigest()
+
+    def keys(self) -> set[str]:
+        """Names of all entries."""
+        file_system, folder = fsspec.url_to_fs(self.url, use_listings_cache=False)
+        try:
+            return {path.rpartition("/")[2].removesuffix(".npz") for path in file_system.find(folder)}
+        except FileNotFoundError:
+            return set()
+
+    def get(self, key: str) -> Entry | None:
+        """An entry; None if there is none, or it is damaged."""
+        file_system, path = self._place(key)
+        try:
+            with np.load(io.BytesIO(file_system.cat_file(path)), allow_pickle=False) as entry:
+                return self.kind._make(entry[name][()] for name in self.kind._fields)
+        except (FileNotFoundError, ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile):
+            return None
+
+    def put(self, key: str, entry: Entry) -> None:
+        """Keep an entry. One that is torn, because its writer was killed, is found out by its checksum."""
+        file_system, path = self._place(key)
+        content = io.BytesIO()
+        np.savez(content, **entry._asdict())
+        file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        file_system.pipe_file(path, content.getvalue())
+
+    def _place(self, key: str) -> tuple[fsspec.AbstractFileSystem, str]:
+        file_system, folder = fsspec.url_to_fs(self.url, use_listings_cache=False)
+        return file_system, f"{folder}/{key[:2]}/{key}.npz"
+
+
+def cached_map(
+    function: Callable[[audio.Clip], Entry],
+    tracks: pd.DataFrame,
+    folder: Path | str,
+    cache: Cache[Entry],
+    over: Callable[[Callable[[Missing], Entry], Sequence[Missing]], Generator[Entry, None, None]],
+) -> Iterator[Entry]:
+    """The entry of every track, from the cache, or computed and kept.
+
+    Parameters
+    ----------
+    function : callable
+        Computes the entry of a clip.
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+    folder : Path or str
+        That of the audio, or the URL of a copy.
+    cache : Cache
+    over : callable
+        Applies a function to all that is missing, as `songgenre.compute.parallel_map` does.
+
+    Yields
+    ------
+    The entries, in the order of `tracks`.
+    """
+    wanted = [
+        Missing(clip, cache.key(sha256, clip.start_s, clip.duration_s))
+        for sha256, clip in zip(tracks["sha256"], audio.clips(tracks, folder), strict=True)
+    ]
+    compute = partial(_compute_and_keep, function=function, cache=cache)
+    kept = cache.keys()
+    with closing(over(compute, [each for each in wanted if each.key not in kept])) as computed:
+        for each in wanted:
+            if each.key not in kept:
+                yield next(computed)
+            else:
+                yield cache.get(each.key) or next(over(compute, [each]))
+
+
+def _compute_and_keep(missing: Missing, function: Callable[[audio.Clip], Entry], cache: Cache[Entry]) -> Entry:
+    entry = function(missing.clip)
+    cache.put(missing.key, entry)
+    return entry

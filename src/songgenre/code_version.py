@@ -1,0 +1,105 @@
+"""Version of the code that computes a result, so that nothing computed by other code is reused."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from typing import Any
+
+import songgenre
+
+PACKAGE = Path(songgenre.__file__).parent
+
+WITHOUT_INFLUENCE = frozenset(
+    {
+        "atomic",
+        "cache",
+        "code_version",
+        "compute",
+        "errors",
+        "native_stderr",
+        "numba_cache",
+        "params",
+        "paths",
+        "progress",
+        "redaction",
+    }
+)
+"""Modules of the package root that store, schedule or report a result, but do not change its value."""
+
+
+def code_version(function: Callable[..., Any]) -> str:
+    """Hash the modules that a function is computed by, and the versions of the libraries that they import.
+
+    Parameters
+    ----------
+    function : callable
+        Of this package. Its module and all that this imports, directly or not, count, but for `WITHOUT_INFLUENCE`.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal digits.
+    """
+    return _module_version(function.__module__)
+
+
+def source_files(module: str) -> dict[Path, set[str]]:
+    """List the files of this package that a module is computed by.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name, such as ``songgenre.features.extract``.
+
+    Returns
+    -------
+    dict
+        From each file to the libraries that it imports; those of the standard library are left out.
+    """
+    files: dict[Path, set[str]] = {}
+    waiting = {_file(module)}
+    while waiting:
+        file = waiting.pop()
+        names = _imported_names(file)
+        files[file] = {name.partition(".")[0] for name in names} - {"songgenre"} - sys.stdlib_module_names
+        own = {_file(name) for name in names if name.startswith("songgenre.")}
+        waiting |= {path for path in own if path.is_file() and not _is_without_influence(path)} - set(files)
+    return files
+
+
+@cache
+def _module_version(module: str) -> str:
+    files = source_files(module)
+    distributions = packages_distributions()
+    libraries = {name for imported in files.values() for package in imported for name in distributions.get(package, [])}
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    for library in sorted(libraries):
+        digest.update(f"{library} {version(library)}".encode())
+    return digest.hexdigest()
+
+
+def _file(module: str) -> Path:
+    return PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def _is_without_influence(path: Path) -> bool:
+    return path.parent == PACKAGE and path.stem in WITHOUT_INFLUENCE
+
+
+def _imported_names(file: Path) -> set[str]:
+    """Name everything that a file imports; ``from a import b`` may name the module ``a.b``."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names

@@ -1,0 +1,1 @@
+"""Metrics of predictions, and comparisons of models."""

@@ -1,0 +1,37 @@
+"""Late fusion: the mean of the probabilities of several models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from songgenre.evaluation.metrics import (
+    genre_names,
+    genre_probabilities,
+    tabulate_predictions,
+)
+
+ENSEMBLE = "ensemble"
+
+
+def average_members(said: pd.DataFrame, members: Sequence[str]) -> pd.DataFrame:
+    """Let models speak with one voice: the mean of their probabilities (late fusion).
+
+    Parameters
+    ----------
+    said : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS`.
+    members : sequence of str
+        Models, all of which answered for the same songs.
+
+    Returns
+    -------
+    pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of the model `ENSEMBLE`.
+    """
+    answers = [said[said["model"] == member].sort_values("track_id") for member in members]
+    songs, genres = answers[0][["track_id", "genre"]], genre_names(said)
+    mean = np.mean([genre_probabilities(answer) for answer in answers], axis=0)
+    return tabulate_predictions(ENSEMBLE, songs, pd.DataFrame(mean, columns=genres))

@@ -1,0 +1,283 @@
+"""Accuracy on songs by artists unseen in training, its interval, calibration and confusions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+
+BOOTSTRAP_SAMPLES = 2000
+
+PROBABILITY_FLOOR = 1e-7
+"""A genre that was ruled out counts as this probable, so that one song cannot make the log loss infinite."""
+
+N_CONFIDENCE_BINS = 10
+
+
+class Metrics(BaseModel):
+    """What ``reports/metrics/<stage>.json`` holds for each model.
+
+    Parameters
+    ----------
+    accuracy, macro_f1 : float
+        On the test songs.
+    ci95 : (float, float)
+        95 % interval of the accuracy, from a bootstrap over artists.
+    top2_accuracy : float
+        How often the true genre is one of the two most probable.
+    log_loss : float
+        Mean negative logarithm of the probability of the true genre.
+    calibration_error : float
+        See `expected_calibration_error`.
+    n_test : int
+        Test songs.
+    per_genre, precision, recall : dict
+        F1, precision and recall of each genre.
+    data_hash, model_hash : str
+        SHA-256, first 12 digits, of the table of tracks and of the model's file.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accuracy: float = Field(ge=0, le=1)
+    macro_f1: float = Field(ge=0, le=1)
+    ci95: tuple[float, float]
+    top2_accuracy: float = Field(ge=0, le=1)
+    log_loss: float = Field(ge=0)
+    calibration_error: float = Field(ge=0, le=1)
+    n_test: int = Field(ge=1)
+    per_genre: dict[str, float]
+    precision: dict[str, float]
+    recall: dict[str, float]
+    data_hash: str
+    model_hash: str
+
+
+def tabulate_predictions(model: str, tracks: pd.DataFrame, probabilities: pd.DataFrame) -> pd.DataFrame:
+    """What a model said of the test songs.
+
+    Parameters
+    ----------
+    model : str
+    tracks : pd.DataFrame
+        The test songs, with the columns ``track_id`` and ``genre``.
+    probabilities : pd.DataFrame [shape=(n_tracks, n_genres)]
+        A column per genre, rows in the order of `tracks`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS`.
+    """
+    table = pd.DataFrame(
+        {
+            "track_id": tracks["track_id"].to_numpy(),
+            "model": model,
+            "genre": tracks["genre"].to_numpy(),
+            "predicted": probabilities.columns[probabilities.to_numpy().argmax(axis=1)],
+        }
+    )
+    columns = probabilities.add_prefix("p_").clip(0, 1).astype(float).reset_index(drop=True)
+    return pd.concat([table.astype("str"), columns], axis=1)
+
+
+def bootstrap_accuracy(
+    correct: pd.Series, artist_groups: pd.Series, seed: int, samples: int = BOOTSTRAP_SAMPLES
+) -> np.ndarray:
+    """Accuracies of resamples that draw whole artists with replacement.
+
+    Songs of one artist resemble each other, so a bootstrap over songs would make the interval too narrow.
+
+    Parameters
+    ----------
+    correct : pd.Series [shape=(n_tracks,), dtype=bool]
+    artist_groups : pd.Series [shape=(n_tracks,)]
+    seed : int
+    samples : int
+
+    Returns
+    -------
+    np.ndarray [shape=(samples,)]
+    """
+    by_artist = correct.reset_index(drop=True).groupby(artist_groups.to_numpy()).agg(["sum", "size"])
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(len(by_artist), size=(samples, len(by_artist)))
+    return by_artist["sum"].to_numpy()[drawn].sum(axis=1) / by_artist["size"].to_numpy()[drawn].sum(axis=1)
+
+
+def evaluate(
+    predicted: pd.DataFrame,
+    artist_groups: pd.Series,
+    data_hash: str,
+    model_hash: str,
+    seed: int,
+    samples: int = BOOTSTRAP_SAMPLES,
+) -> Metrics:
+    """Measure one model.
+
+    Parameters
+    ----------
+    predicted : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of one model.
+    artist_groups : pd.Series [shape=(n_tracks,)]
+        In the order of `predicted`.
+    data_hash, model_hash : str
+        `file_hash` of the table of tracks and of the model.
+    seed, samples : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    Metrics
+    """
+    truth, said = predicted["genre"], predicted["predicted"]
+    genres = genre_names(predicted)
+    resampled = bootstrap_accuracy(truth == said, artist_groups, seed, samples)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, said, labels=genres, zero_division=0)
+    shares = genre_probabilities(predicted)
+    of_truth = shares[np.arange(len(truth)), pd.Index(genres).get_indexer(truth)]
+    return Metrics(
+        accuracy=float(accuracy_score(truth, said)),
+        macro_f1=float(np.mean(f1)),
+        ci95=(float(low), float(high)),
+        top2_accuracy=float(((shares > of_truth[:, np.newaxis]).sum(axis=1) < 2).mean()),
+        log_loss=float(-np.log(of_truth.clip(PROBABILITY_FLOOR)).mean()),
+        calibration_error=expected_calibration_error(predicted),
+        n_test=len(predicted),
+        per_genre=dict(zip(genres, f1.tolist(), strict=True)),
+        precision=dict(zip(genres, precision.tolist(), strict=True)),
+        recall=dict(zip(genres, recall.tolist(), strict=True)),
+        data_hash=data_hash,
+        model_hash=model_hash,
+    )
+
+
+def evaluate_all(
+    said: pd.DataFrame,
+    tracks: pd.DataFrame,
+    hashes: Mapping[str, tuple[str, str]],
+    seed: int,
+    samples: int = BOOTSTRAP_SAMPLES,
+) -> dict[str, Metrics]:
+    """Measure several models.
+
+    Parameters
+    ----------
+    said : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS`.
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`, which knows the artists.
+    hashes : mapping
+        From model to the hashes of its data and of itself.
+    seed, samples : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        In the order in which the models first appear.
+    """
+    artists = tracks.set_index("track_id")["artist_group"]
+    return {
+        str(model): evaluate(rows, rows["track_id"].map(artists), *hashes[str(model)], seed, samples)
+        for model, rows in said.groupby("model", sort=False)
+    }
+
+
+def reliability_curve(predicted: pd.DataFrame) -> pd.DataFrame:
+    """How often a model is right, against how sure it says it is.
+
+    Parameters
+    ----------
+    predicted : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of one model.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per tenth of confidence that occurs: mean ``confidence``, ``accuracy`` and number of ``songs``.
+    """
+    confidence = genre_probabilities(predicted).max(axis=1)
+    tenth = np.minimum((confidence * N_CONFIDENCE_BINS).astype(int), N_CONFIDENCE_BINS - 1)
+    right = (predicted["genre"] == predicted["predicted"]).to_numpy()
+    table = pd.DataFrame({"confidence": confidence, "accuracy": right.astype(float), "songs": 1})
+    return table.groupby(tenth).agg({"confidence": "mean", "accuracy": "mean", "songs": "sum"})
+
+
+def expected_calibration_error(predicted: pd.DataFrame) -> float:
+    """Mean distance between confidence and accuracy over tenths of confidence (Guo et al. 2017).
+
+    Parameters
+    ----------
+    predicted : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of one model.
+    """
+    table = reliability_curve(predicted)
+    return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["songs"]))
+
+
+def accuracy_coverage_curve(predicted: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of a model that answers only where it is most sure.
+
+    Parameters
+    ----------
+    predicted : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of one model.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per song, the surest first: the ``coverage`` when the model answers down to this ``confidence``, and
+        its ``accuracy`` then.
+    """
+    confidence = pd.Series(genre_probabilities(predicted).max(axis=1))
+    right = (predicted["genre"] == predicted["predicted"]).reset_index(drop=True)
+    order = confidence.sort_values(ascending=False, kind="stable").index
+    answered = np.arange(1, len(order) + 1)
+    return pd.DataFrame(
+        {
+            "coverage": answered / len(order),
+            "confidence": confidence[order].to_numpy(),
+            "accuracy": right[order].cumsum().to_numpy() / answered,
+        }
+    )
+
+
+def genre_probabilities(predicted: pd.DataFrame) -> np.ndarray:
+    """Of every genre [shape=(n_tracks, n_genres)]."""
+    return predicted[[f"p_{genre}" for genre in genre_names(predicted)]].to_numpy()
+
+
+def genre_names(predicted: pd.DataFrame) -> list[str]:
+    """The genres a model tells apart, in the order of its columns."""
+    return [name.removeprefix("p_") for name in predicted.columns if name.startswith("p_")]
+
+
+def confusion_table(predicted: pd.DataFrame) -> pd.DataFrame:
+    """Confusion matrix of one model: rows are the true genres, columns the predicted ones."""
+    genres = genre_names(predicted)
+    matrix = confusion_matrix(predicted["genre"], predicted["predicted"], labels=genres)
+    return pd.DataFrame(matrix, index=pd.Index(genres, name="genre"), columns=pd.Index(genres, name="predicted"))
+
+
+def compare_models(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
+    """A row per model, the best first."""
+    rows = {
+        model: {
+            "accuracy": measured.accuracy,
+            "low": measured.ci95[0],
+            "high": measured.ci95[1],
+            "macro F1": measured.macro_f1,
+            "top 2": measured.top2_accuracy,
+            "log loss": measured.log_loss,
+            "calibration error": measured.calibration_error,
+            **measured.per_genre,
+        }
+        for model, measured in metrics.items()
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+    return table.sort_values("accuracy", ascending=False, kind="stable")

@@ -1,0 +1,87 @@
+"""Whether one model is better than another, or was lucky with the songs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from songgenre.evaluation.metrics import BOOTSTRAP_SAMPLES, bootstrap_accuracy
+
+
+def paired_difference(
+    better: pd.Series,
+    worse: pd.Series,
+    artist_groups: pd.Series,
+    seed: int,
+    samples: int = BOOTSTRAP_SAMPLES,
+) -> tuple[float, float]:
+    """95 % interval of the difference in accuracy between two models on the same songs.
+
+    Parameters
+    ----------
+    better, worse : pd.Series [shape=(n_tracks,), dtype=bool]
+        Which songs each model got right, in the same order.
+    artist_groups : pd.Series [shape=(n_tracks,)]
+    seed, samples : int
+        Of the bootstrap over artists.
+    """
+    difference = better.astype(int).to_numpy() - worse.astype(int).to_numpy()
+    resampled = bootstrap_accuracy(pd.Series(difference), artist_groups, seed, samples)
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def mcnemar(better: pd.Series, worse: pd.Series) -> float:
+    """Probability that chance alone makes two models differ as much on the same songs (McNemar 1947, exact).
+
+    Parameters
+    ----------
+    better, worse : pd.Series [shape=(n_tracks,), dtype=bool]
+        Which songs each model got right, in the same order.
+    """
+    only_one, only_other = int((better & ~worse).sum()), int((worse & ~better).sum())
+    if only_one + only_other == 0:
+        return 1.0
+    return float(binomtest(only_one, only_one + only_other).pvalue)
+
+
+def holm(p_values: pd.Series) -> pd.Series:
+    """Probabilities corrected for the number of comparisons (Holm 1979)."""
+    ascending = p_values.sort_values(kind="stable")
+    corrected = (ascending * np.arange(len(ascending), 0, -1)).cummax().clip(upper=1)
+    return corrected[p_values.index]
+
+
+def against(
+    best: str, said: pd.DataFrame, tracks: pd.DataFrame, seed: int, samples: int = BOOTSTRAP_SAMPLES
+) -> pd.DataFrame:
+    """Compare one model with every other on the same songs.
+
+    Parameters
+    ----------
+    best : str
+        The one.
+    said : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS`.
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`, which knows the artists.
+    seed, samples : int
+        Of the bootstrap over artists.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per other model: ``difference`` in accuracy, its 95 % interval ``low`` to ``high``, and ``p`` of
+        `mcnemar`, corrected by `holm`.
+    """
+    right = (said["genre"] == said["predicted"]).groupby([said["track_id"], said["model"]]).first().unstack()
+    artists = tracks.set_index("track_id")["artist_group"][right.index]
+    others = [model for model in said["model"].unique() if model != best]
+    table = pd.DataFrame(
+        {other: paired_difference(right[best], right[other], artists, seed, samples) for other in others},
+        index=["low", "high"],
+    ).T
+    table.insert(0, "difference", right[best].mean() - right[others].mean())
+    table["p"] = holm(pd.Series({other: mcnemar(right[best], right[other]) for other in others}))
+    return table.rename_axis(f"{best.replace('_', ' ')} against")

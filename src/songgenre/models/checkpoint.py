@@ -1,0 +1,109 @@
+"""The state of a training after its last epoch, so that one that was killed goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from songgenre.atomic import replacing
+from songgenre.models.crops import Songs
+
+if TYPE_CHECKING:
+    import keras
+
+VALIDATION_LOSS = 3
+
+
+class Progress(NamedTuple):
+    """How far a training is.
+
+    Parameters
+    ----------
+    curve : list of tuple
+        A row per epoch, as `songgenre.models.cnn.train` describes.
+    best_weights : list of np.ndarray
+        Those with the least validation loss so far.
+    """
+
+    curve: list[tuple[float, ...]]
+    best_weights: list[np.ndarray]
+
+    def after(self, row: tuple[float, ...], weights: list[np.ndarray]) -> Progress:
+        """The progress after one more epoch."""
+        losses = [earlier[VALIDATION_LOSS] for earlier in self.curve]
+        better = row[VALIDATION_LOSS] < min(losses, default=np.inf)
+        return Progress([*self.curve, row], weights if better else self.best_weights)
+
+    def epochs_without_gain(self) -> int:
+        """Epochs since the best one."""
+        losses = [row[VALIDATION_LOSS] for row in self.curve]
+        return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
+
+
+class Backup:
+    """A file with the progress and every variable of a model: weights, moments, random states.
+
+    Parameters
+    ----------
+    path : Path
+    model : keras.Model
+        Compiled, its optimizer built.
+    """
+
+    def __init__(self, path: Path, model: keras.Model) -> None:
+        self.path = path
+        self.model = model
+
+    def save(self, progress: Progress) -> None:
+        """Replace what was kept."""
+        kept: dict[str, Any] = {f"state_{at}": np.asarray(value) for at, value in enumerate(self._variables())}
+        kept |= {f"best_{at}": weight for at, weight in enumerate(progress.best_weights)}
+        with replacing(self.path) as partial, partial.open("wb") as file:
+            np.savez(file, curve=np.array(progress.curve), **kept)
+
+    def restore(self) -> Progress | None:
+        """Bring the model to the state that was kept; None if there is none."""
+        if not self.path.is_file():
+            return None
+        with np.load(self.path, allow_pickle=False) as kept:
+            for at, variable in enumerate(self._variables()):
+                variable.assign(kept[f"state_{at}"])
+            best = [kept[f"best_{at}"] for at in range(len(self.model.weights))]
+            curve = [(int(row[0]), *map(float, row[1:])) for row in kept["curve"]]
+        return Progress(curve, best)
+
+    def remove(self) -> None:
+        """Forget what was kept."""
+        self.path.unlink(missing_ok=True)
+
+    def _variables(self) -> Sequence[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def training_hash(code: str, train_songs: Songs, validation_songs: Songs, *settings: Any) -> str:
+    """Hash all that a training depends on.
+
+    Parameters
+    ----------
+    code : str
+        `songgenre.code_version.code_version` of the function that trains.
+    train_songs, validation_songs : Songs
+        Images and labels.
+    settings
+        Anything whose `repr` tells all of it.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    digest = hashlib.sha256(repr((code, settings)).encode())
+    for songs in (train_songs, validation_songs):
+        digest.update(repr((songs.mel.shape, songs.labels.tolist())).encode())
+        for row in songs.rows:
+            digest.update(songs.mel[row].tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,169 @@
+"""The published weights of musicnn: fetched as a wheel of the package index, which is opened but never installed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import numpy as np
+
+from songgenre.atomic import replacing
+from songgenre.errors import UserError
+from songgenre.native_stderr import quiet_libraries
+from songgenre.progress import say
+
+NETWORKS = ("MSD_musicnn", "MTT_musicnn")
+
+VARIABLES = r"(conv2d|dense|batch_normalization)(_\d+)?/(kernel|bias|gamma|beta|moving_mean|moving_variance)"
+"""Names of the weights; a checkpoint holds the state of the optimiser, too."""
+
+
+class Wheel(NamedTuple):
+    """A wheel of the package index, and the SHA-256 of its file."""
+
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return f"{self.name}-{self.version}-py3-none-any.whl"
+
+
+MUSICNN = Wheel("musicnn", "0.1.0", "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa")
+
+
+def download(folder: Path, wheel: Wheel = MUSICNN) -> bytes:
+    """Read the wheel from a folder; if it is not there, fetch it through pip first.
+
+    Parameters
+    ----------
+    folder : Path
+    wheel : Wheel
+
+    Returns
+    -------
+    bytes
+        The content of the wheel, whose hash is right.
+
+    Raises
+    ------
+    UserError
+        If it cannot be fetched, or is another file than expected.
+    """
+    path = folder / wheel.file
+    if not path.exists():
+        say(f"fetching {wheel.name} {wheel.version} through pip")
+        with TemporaryDirectory() as temporary:
+            _download(Path(temporary), wheel, path)
+            content = _checked(Path(temporary) / wheel.file, wheel)
+            with replacing(path) as partial:
+                partial.write_bytes(content)
+    return _checked(path, wheel)
+
+
+def fetch(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> None:
+    """Write the weights of both networks and their licence.
+
+    Parameters
+    ----------
+    wheels : Path
+        Folder where the wheel lies, or is kept when it has been fetched.
+    pretrained : Path
+        Folder to write ``MSD_musicnn.npz``, ``MTT_musicnn.npz`` and ``LICENSE.md`` to.
+    wheel : Wheel
+
+    Raises
+    ------
+    UserError
+        As `download`.
+    """
+    content = io.BytesIO(download(wheels, wheel))
+    with replacing(pretrained) as folder, zipfile.ZipFile(content) as archive:
+        folder.mkdir()
+        for network in NETWORKS:
+            variables = _variables(archive, f"{wheel.name}/{network}")
+            np.savez(folder / f"{network}.npz", allow_pickle=False, **variables)
+        licence = archive.read(f"{wheel.name}-{wheel.version}.dist-info/LICENSE.md")
+        (folder / "LICENSE.md").write_bytes(licence)
+
+
+def load(pretrained: Path, network: str) -> dict[str, np.ndarray]:
+    """The weights of a network that `fetch` wrote.
+
+    Raises
+    ------
+    UserError
+        If they are not there or damaged.
+    """
+    path = pretrained / f"{network}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as weights:
+            return dict(weights)
+    except FileNotFoundError:
+        raise UserError(
+            f"Expected the weights of a pretrained network at {path}, but there are none. "
+            "Fetch them with `dvc repro pretrained`."
+        ) from None
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"Expected the weights of a pretrained network at {path}, but they cannot be read: {error}. "
+            "Fetch them anew with `dvc repro --force pretrained`."
+        ) from None
+
+
+def _download(folder: Path, wheel: Wheel, path: Path) -> None:
+    options = ["--quiet", "--no-deps", "--only-binary", ":all:", "--no-input", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        *options,
+        "--dest",
+        str(folder),
+        f"{wheel.name}=={wheel.version}",
+    ]
+    ended = subprocess.run(command, text=True, capture_output=True)
+    if ended.returncode or not (folder / wheel.file).is_file():
+        errors = re.findall(r"^(?:ERROR: )?(\S.*)$", ended.stderr, re.MULTILINE)
+        reason = f" pip says: {errors[-1]}" if errors else ""
+        raise UserError(
+            f"Expected to fetch {wheel.file} through pip, but it cannot be had here.{reason}\n"
+            "Without a network, fetch it where there is one: "
+            f"pip download --no-deps {wheel.name}=={wheel.version}\n"
+            f"put it at {path}\nand run this again. With a mirror, tell pip: pip config set global.index-url ADDRESS"
+        )
+
+
+def _checked(path: Path, wheel: Wheel) -> bytes:
+    """What is in the file, which is the expected one."""
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != wheel.sha256:
+        raise UserError(
+            f"Expected {path.name} with the SHA-256 {wheel.sha256}, got one with {digest} at {path}. It was damaged on "
+            "the way, or is not the published file: put the published one in its place, or delete it and try again."
+        )
+    return content
+
+
+def _variables(archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
+    """The variables of a checkpoint, whose files lack the prefix that TensorFlow asks for."""
+    with quiet_libraries():
+        import tensorflow as tf
+    with TemporaryDirectory() as temporary:
+        prefix = Path(temporary) / "checkpoint"
+        for ending in (".index", ".data-00000-of-00001"):
+            prefix.with_name(prefix.name + ending).write_bytes(archive.read(f"{folder}/{ending}"))
+        checkpoint = tf.train.load_checkpoint(str(prefix))
+        names = sorted(checkpoint.get_variable_to_shape_map())
+        return {name: checkpoint.get_tensor(name) for name in names if re.fullmatch(VARIABLES, name)}

@@ -1,0 +1,81 @@
+"""Figures of notebook 03."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import librosa
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from songgenre import audio, numba_cache  # noqa: F401
+from songgenre.plots.style import WIDTH, Color, genre_colors, label_bars, shorten
+
+
+def plot_counts(tracks: pd.DataFrame) -> Figure:
+    """Songs and artists per genre."""
+    per_genre = tracks.groupby("genre").agg(songs=("track_id", "size"), artists=("artist_group", "nunique"))
+    long = per_genre.reset_index().melt("genre", var_name="of", value_name="number")
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
+    sns.barplot(long, x="genre", y="number", hue="of", ax=axes, palette=["tab:blue", "tab:gray"])
+    axes.set(title="Songs and artists per genre", xlabel="", ylabel="number")
+    axes.margins(y=0.15)
+    axes.legend(title="", loc="upper left", bbox_to_anchor=(1, 1))
+    label_bars(axes)
+    return figure
+
+
+def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> Figure:
+    """Distribution of a number per genre."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
+    order = sorted(table["genre"].unique())
+    style = {"order": order, "hue": "genre", "hue_order": order, "palette": genre_colors(order), "ax": axes}
+    sns.boxplot(table, x="genre", y=column, fliersize=3, boxprops={"alpha": 0.6}, legend=False, **style)
+    axes.set(title=title, xlabel="", ylabel=label)
+    return figure
+
+
+def plot_waveforms_and_spectrograms(
+    tracks: pd.DataFrame, folder: Path, sample_rate: int, colours: Mapping[str, Color]
+) -> Figure:
+    """Waveform and mel spectrogram of the clips of tracks, one above the other, a column per track.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+    folder : Path
+        That of the collected audio.
+    sample_rate : int
+        In Hz.
+    colours : mapping
+        From genre to colour.
+    """
+    figure, grid = plt.subplots(2, len(tracks), figsize=(WIDTH, 4.4), sharex=True, sharey="row", squeeze=False)
+    for column, (track, clip) in enumerate(zip(tracks.itertuples(), audio.clips(tracks, folder), strict=True)):
+        y = audio.load(clip, sample_rate)
+        wave, spectrogram = grid[:, column]
+        librosa.display.waveshow(y, sr=sample_rate, ax=wave, color=colours[track.genre])
+        wave.set(ylim=(-1, 1), xlabel="")
+        wave.label_outer()
+        wave.set_title(f"{track.genre}\n{shorten(track.title)}", fontsize=9)
+        power = librosa.feature.melspectrogram(y=y, sr=sample_rate, hop_length=2048)
+        mesh = librosa.display.specshow(
+            librosa.power_to_db(power, ref=np.max),
+            sr=sample_rate,
+            hop_length=2048,
+            x_axis="time",
+            y_axis="mel",
+            ax=spectrogram,
+            cmap="magma",
+        )
+        spectrogram.set(xlabel="time (s)", ylabel="frequency (Hz)" if column == 0 else "")
+        spectrogram.xaxis.set_major_locator(MultipleLocator(10))
+    grid[0, 0].set_ylabel("amplitude")
+    figure.colorbar(mesh, ax=grid[1, :], label="level (dB)", aspect=12)
+    return figure

@@ -1,0 +1,99 @@
+"""Figures of notebook 04."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from songgenre import audio, numba_cache  # noqa: F401
+from songgenre.plots.style import WIDTH, genre_colors, shorten
+
+
+def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame, songs_per_genre: int) -> Figure:
+    """Mel images of the first songs of each genre, a row per genre."""
+    genres = sorted(tracks["genre"].unique())
+    rows = index.set_index("track_id")["row"]
+    seconds = mel.shape[2] * index["hop_length"].iloc[0] / index["sample_rate"].iloc[0]
+    figure, grid = plt.subplots(
+        len(genres),
+        songs_per_genre,
+        figsize=(WIDTH, 1.45 * len(genres)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+    )
+    for genre, line in zip(genres, grid, strict=True):
+        chosen = tracks[tracks["genre"] == genre].head(songs_per_genre)
+        for axes in line:
+            axes.grid(False)
+        for axes, (_, song) in zip(line, chosen.iterrows(), strict=False):
+            image = mel[rows[song["track_id"]]]
+            axes.imshow(image, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, mel.shape[1]))
+            axes.set_title(shorten(song["title"]), fontsize=8, weight="normal")
+        line[0].set_ylabel(f"{genre}\nmel band", fontsize=9)
+    for axes in grid[-1]:
+        axes.set_xlabel("time (s)", fontsize=9)
+    figure.suptitle("Mel spectrograms, as the CNN sees them", weight="bold")
+    return figure
+
+
+def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series, units: Mapping[str, str]) -> Figure:
+    """Distribution of descriptors per genre, a panel each.
+
+    Parameters
+    ----------
+    descriptors : pd.DataFrame [shape=(n_tracks, n_panels)]
+    genres : pd.Series [shape=(n_tracks,)]
+    units : mapping
+        From column to unit.
+    """
+    n_columns = 3
+    n_rows = -(-len(descriptors.columns) // n_columns)
+    figure, grid = plt.subplots(n_rows, n_columns, figsize=(WIDTH, 2.3 * n_rows), squeeze=False)
+    order = sorted(genres.unique())
+    for axes, name in zip(grid.flat, descriptors.columns, strict=False):
+        sns.kdeplot(
+            x=descriptors[name],
+            hue=genres,
+            hue_order=order,
+            palette=genre_colors(order),
+            common_norm=False,
+            warn_singular=False,
+            fill=True,
+            alpha=0.15,
+            ax=axes,
+            legend=False,
+        )
+        axes.set(title=name, xlabel=units[name], ylabel="")
+        axes.set_yticks([])
+    for axes in grid.flat[len(descriptors.columns) :]:
+        axes.set_axis_off()
+    handles = [Patch(facecolor=colour, alpha=0.5, label=genre) for genre, colour in genre_colors(order).items()]
+    figure.legend(handles=handles, title="genre", loc="outside right upper")
+    figure.suptitle("Descriptors per genre (density over songs)", weight="bold")
+    return figure
+
+
+def plot_correlations(descriptors: pd.DataFrame) -> Figure:
+    """Correlation of descriptors with each other."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 7.2))
+    sns.heatmap(
+        descriptors.corr(),
+        cmap="vlag",
+        vmin=-1,
+        vmax=1,
+        square=True,
+        xticklabels=True,
+        yticklabels=True,
+        ax=axes,
+        cbar_kws={"label": "correlation", "shrink": 0.6},
+    )
+    axes.tick_params(labelsize=7)
+    axes.set_title("Correlation of the descriptors over songs")
+    return figure

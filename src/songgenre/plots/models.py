@@ -1,0 +1,31 @@
+"""Figures that the notebooks of several models share."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from songgenre.plots.style import display_name
+
+
+def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
+    """Confusion matrix of a model: how many songs, coloured by the share of their genre."""
+    share = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0)
+    figure, axes = plt.subplots(figsize=(5.8, 4.8))
+    sns.heatmap(
+        share,
+        annot=matrix,
+        fmt="d",
+        cmap="Blues",
+        vmin=0,
+        vmax=1,
+        square=True,
+        ax=axes,
+        cbar_kws={"label": "share of the genre"},
+    )
+    axes.set(title=f"Confusions of the {display_name(model)}", xlabel="predicted genre", ylabel="true genre")
+    axes.tick_params(axis="x", rotation=30)
+    axes.tick_params(axis="y", rotation=0)
+    return figure

@@ -1,0 +1,20 @@
+"""Figures of notebook 01."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
+
+from songgenre import audio, numba_cache  # noqa: F401
+from songgenre.plots.style import WIDTH, label_bars
+
+
+def plot_listings(listed: pd.DataFrame) -> Figure:
+    """Songs that a source lists under each genre (``genres``); a song may be listed more than once."""
+    figure, axes = plt.subplots(figsize=(WIDTH, 3))
+    sns.countplot(listed, y="genres", order=sorted(listed["genres"].unique()), ax=axes, color="tab:blue")
+    axes.set(title="Songs listed under each genre", xlabel="songs", ylabel="")
+    label_bars(axes)
+    return figure

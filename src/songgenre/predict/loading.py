@@ -1,0 +1,280 @@
+"""The models by which a clip can be judged: the one that ships, and those that the last `dvc repro` trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from songgenre import audio
+from songgenre.errors import UserError
+from songgenre.native_stderr import quiet_libraries
+from songgenre.paths import Project, cache_folder, project
+
+if TYPE_CHECKING:
+    from songgenre.features.extract import Extracted, Recipe
+    from songgenre.models.embeddings import Network
+
+Name = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
+
+SHIPPED_CLIP_S = 30.0
+"""Length of the clips that the model that ships was trained on."""
+
+
+class Ears:
+    """What the models hear of a clip, computed when it is first asked for, and once.
+
+    Parameters
+    ----------
+    clip : audio.Clip
+    networks : sequence of mapping
+        Of `songgenre.models.embeddings.networks`; empty where no model needs them.
+    recipe : Recipe or None
+        Of the descriptors and the mel image; None where no model needs them.
+    clip_duration_s : float
+        Of the mel image, which a shorter clip fills by beginning anew.
+    """
+
+    def __init__(
+        self, clip: audio.Clip, networks: Sequence[Network], recipe: Recipe | None, clip_duration_s: float
+    ) -> None:
+        self.clip = clip
+        self.networks = networks
+        self.recipe = recipe
+        self.clip_duration_s = clip_duration_s
+
+    @cached_property
+    def embedding(self) -> np.ndarray:
+        """See `songgenre.models.embeddings.Embedded`."""
+        from songgenre.models.embeddings import embed
+
+        return embed(self.clip, self.networks).embedding
+
+    @cached_property
+    def _extracted(self) -> Extracted:
+        from songgenre.features.extract import extract
+
+        assert self.recipe
+        return extract(self.clip, self.recipe)
+
+    @property
+    def descriptors(self) -> pd.DataFrame:
+        """A row of `songgenre.tables.descriptors.DESCRIPTORS`, without its ``track_id``."""
+        from songgenre.features.descriptors import columns
+        from songgenre.features.spectra import MOST_MFCC
+
+        assert self.recipe
+        every = pd.DataFrame([self._extracted.descriptors], columns=columns(self.recipe.family, MOST_MFCC))
+        return every[columns(self.recipe.family, self.recipe.n_mfcc)]
+
+    @property
+    def mel(self) -> np.ndarray:
+        """The mel image [shape=(n_mels, n_frames), dtype=uint8]."""
+        assert self.recipe
+        n_frames = 1 + round(self.clip_duration_s * self.recipe.sample_rate) // self.recipe.hop_length
+        image = self._extracted.mel
+        return np.pad(image, ((0, 0), (0, max(0, n_frames - image.shape[1]))), mode="wrap")
+
+
+Member = Callable[[Ears], pd.Series]
+"""A model: from what it hears to the probability of each genre."""
+
+
+class Classifier(NamedTuple):
+    """A model that is ready to judge clips.
+
+    Parameters
+    ----------
+    name : str
+        For example ``"pretrained"``, or ``"svm"`` where that is the best of scikit-learn.
+    clip_duration_s : float
+        Length of the clips that it was trained on.
+    members : tuple of callable
+        The models whose probabilities are averaged; most often one.
+    networks, recipe
+        See `Ears`.
+    """
+
+    name: str
+    clip_duration_s: float
+    members: tuple[Member, ...]
+    networks: tuple[Network, ...] = ()
+    recipe: Recipe | None = None
+
+    def probabilities(self, clip: audio.Clip) -> pd.Series:
+        """Probability of each genre [shape=(n_genres,)].
+
+        Raises
+        ------
+        UserError
+            If the clip cannot be decoded.
+        """
+        ears = Ears(clip, self.networks, self.recipe, self.clip_duration_s)
+        said = [member(ears) for member in self.members]
+        return sum(said[1:], said[0]) / len(said)
+
+
+def load(name: Name) -> Classifier:
+    """Load a model.
+
+    Parameters
+    ----------
+    name : str
+        ``"pretrained"``, the model that ships; or of the project around the working folder ``"sklearn"``, the best of
+        its scikit-learn models on the test songs, ``"cnn"``, ``"transfer"``, or ``"ensemble"``, the mean of those that
+        ``evaluation.ensemble`` in ``params.yaml`` names.
+
+    Raises
+    ------
+    UserError
+        If the model, or the weights of the networks that it hears with, cannot be had.
+    """
+    if name == "pretrained":
+        from songgenre.models.pretrained import head
+
+        shipped = head.load()
+        return Classifier(name, SHIPPED_CLIP_S, (lambda ears: shipped.probabilities(ears.embedding),), _networks())
+    return _trained(name, project())
+
+
+def check(name: Name) -> None:
+    """Check that a model of the project is what its stages wrote, byte for byte, before it is loaded.
+
+    Raises
+    ------
+    UserError
+        If it has changed since; see `songgenre.models.integrity.verified`.
+    """
+    from songgenre.models.integrity import verified
+
+    if name != "pretrained":
+        here = project()
+        for model in _models(name, here):
+            verified(here, _file(model, here))
+
+
+def _models(name: Name, here: Project) -> list[str]:
+    """The models that answer under a name."""
+    from songgenre import params
+
+    if name == "sklearn":
+        return [_best_of_sklearn(here)]
+    return params.load(here.params).evaluation.ensemble if name == "ensemble" else [name]
+
+
+def _file(model: str, here: Project) -> Path:
+    if model == "cnn":
+        return here.model("cnn") / "cnn.keras"
+    return here.model("transfer" if model == "transfer" else "sklearn") / f"{model}.skops"
+
+
+def _trained(name: Name, here: Project) -> Classifier:
+    from songgenre import params
+    from songgenre.features.extract import Recipe
+
+    settings = params.load(here.params)
+    models = _models(name, here)
+    needs_networks, needs_recipe = "transfer" in models, any(model != "transfer" for model in models)
+    return Classifier(
+        models[0] if name == "sklearn" else name,
+        settings.wrangling.clip_duration_s,
+        tuple(_member(model, here) for model in models),
+        _networks() if needs_networks else (),
+        Recipe(**settings.section("features")) if needs_recipe else None,
+    )
+
+
+def _member(model: str, here: Project) -> Member:
+    if model == "cnn":
+        return _cnn(here)
+    from songgenre.models.storage import load_sklearn
+
+    fitted = load_sklearn(_file(model, here))
+
+    def judge(ears: Ears) -> pd.Series:
+        X = _embedded(ears) if model == "transfer" else ears.descriptors
+        expected = fitted.feature_names_in_
+        if list(X.columns) != list(expected):
+            raise UserError(
+                f"Expected the {len(expected)} descriptors that {model} was trained on, but params.yaml asks for "
+                f"{X.shape[1]} others. Run `dvc repro`."
+            )
+        return pd.Series(fitted.predict_proba(X)[0], index=fitted.classes_)
+
+    return judge
+
+
+def _embedded(ears: Ears) -> pd.DataFrame:
+    from songgenre.models.embeddings import columns
+
+    return pd.DataFrame([ears.embedding], columns=columns())
+
+
+def _cnn(here: Project) -> Member:
+    from songgenre.evaluation.files import read_metrics
+    from songgenre.models import cnn
+    from songgenre.models.crops import Songs
+    from songgenre.models.storage import load_keras
+
+    with quiet_libraries():
+        model = load_keras(_file("cnn", here))
+    genres = list(read_metrics(here.metrics("cnn"))["cnn"].per_genre)
+
+    def judge(ears: Ears) -> pd.Series:
+        mel = ears.mel
+        n_mels, crop_frames = model.input_shape[1:3]
+        if mel.shape[0] != n_mels or mel.shape[1] < crop_frames:
+            raise UserError(
+                f"Expected mel images of {n_mels} bands and {crop_frames} frames or more, as the CNN was trained on, "
+                f"but params.yaml asks for {mel.shape[0]} and {mel.shape[1]}. Run `dvc repro`."
+            )
+        song = Songs(mel[np.newaxis], rows=np.array([0]), labels=np.array([0]))
+        return pd.Series(cnn.probabilities(model, song)[0], index=genres)
+
+    return judge
+
+
+def _best_of_sklearn(here: Project) -> str:
+    from songgenre.evaluation.files import read_metrics
+    from songgenre.evaluation.metrics import compare_models
+
+    return str(compare_models(read_metrics(here.metrics("sklearn"))).index[0])
+
+
+def _networks() -> tuple[Network, ...]:
+    """The pretrained networks: those of the project, or else of a cache, which is filled if need be."""
+    from songgenre.models import embeddings
+
+    return tuple(embeddings.networks(pretrained_folder()))
+
+
+def pretrained_folder() -> Path:
+    """Where the weights of the networks are; what is missing is fetched.
+
+    Raises
+    ------
+    UserError
+        If they cannot be had.
+    """
+    from songgenre.models import musicnn_weights
+
+    try:
+        of_project = project().pretrained
+    except UserError:
+        of_project = None
+    if of_project and _is_complete(of_project):
+        return of_project
+    cached = cache_folder() / "pretrained"
+    if not _is_complete(cached):
+        musicnn_weights.fetch(cache_folder() / "wheels", cached)
+    return cached
+
+
+def _is_complete(folder: Path) -> bool:
+    from songgenre.models.musicnn_weights import NETWORKS
+
+    return all((folder / f"{network}.npz").is_file() for network in NETWORKS)

@@ -1,0 +1,66 @@
+"""What sounds like a song: the nearest of the corpus, by what the pretrained networks hear."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pandas as pd
+from rich.markup import escape
+from rich.table import Table
+
+from songgenre import audio
+from songgenre.evaluation.similarity import similarities
+from songgenre.paths import Project
+from songgenre.tables.embeddings import EMBEDDINGS
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
+
+N_NEAREST = 10
+
+
+def shown(found: pd.DataFrame) -> Table:
+    """What `nearest` found, to read."""
+    table = Table("similarity", "genre", "artist", "title", box=None, header_style="bold")
+    for song in found.fillna("unknown").itertuples():
+        table.add_row(f"{song.similarity:.2f}", *map(escape, (song.genre, song.artist, song.title)))
+    return table
+
+
+def nearest(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFrame:
+    """The songs of the corpus that sound most like a file.
+
+    Parameters
+    ----------
+    project : Project
+        Whose stage ``transfer`` has run.
+    path : Path
+        An audio file, of which the clip from the middle is heard. If it is in the corpus, it is left out.
+    n : int
+        How many at most.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``track_id``, ``title``, ``artist``, ``genre``, ``similarity`` (cosine of standardised embeddings, 1 for the
+        same sound), the most similar first.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be decoded, or the corpus or the weights of the networks are missing.
+    """
+    from songgenre import params
+    from songgenre.models import embeddings
+    from songgenre.predict.loading import pretrained_folder
+    from songgenre.wrangling.cleaning import middle
+
+    tracks = read_table(TRACKS, project.tracks)
+    corpus = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
+    clip_duration_s = params.load(project.params).wrangling.clip_duration_s
+    clip = audio.Clip(path, *middle(audio.duration_s(path), clip_duration_s))
+    heard = embeddings.embed(clip, embeddings.networks(pretrained_folder())).embedding
+    found = tracks[["track_id", "title", "artist", "genre"]].assign(similarity=similarities(corpus.to_numpy(), heard))
+    with path.open("rb") as file:
+        itself = tracks["sha256"] == hashlib.file_digest(file, "sha256").hexdigest()
+    return found[~itself].nlargest(n, "similarity").reset_index(drop=True)

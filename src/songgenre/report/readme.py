@@ -1,0 +1,222 @@
+"""The results that the README shows, kept for each corpus as the pipeline measured them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from songgenre.atomic import replacing
+from songgenre.errors import UserError
+from songgenre.evaluation.files import read_metrics
+from songgenre.paths import Project
+from songgenre.report.markdown import table
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
+
+START, END = "<!-- results -->", "<!-- end of results -->"
+"""Between which the README's tables stand."""
+
+NAME = r"[a-z][a-z0-9_]*"
+
+
+class Score(BaseModel):
+    """An accuracy with its 95 % interval."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accuracy: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.2f} ({self.low:.2f} to {self.high:.2f})"
+
+
+class Cost(BaseModel):
+    """What a stage took: seconds, and most anonymous memory in MiB."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: float
+    peak_anonymous_mib: int
+
+
+class Result(BaseModel):
+    """What one run of the pipeline measured.
+
+    Parameters
+    ----------
+    songs : dict
+        How many of each split.
+    artists : int
+    genres : dict
+        How many songs of each.
+    test, nested : dict
+        From model to its score on the test songs, and over all songs in nested folds.
+    protocols : dict
+        Accuracy of one scikit-learn model, by what it was tested on: songs by other artists, any songs, and each
+        collection that was left out.
+    stages : dict
+        From notebook to what it took.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    songs: dict[str, int]
+    artists: int
+    genres: dict[str, int]
+    test: dict[str, Score]
+    nested: dict[str, Score]
+    protocols: dict[str, float]
+    stages: dict[str, Cost]
+
+
+def measured(project: Project) -> Result:
+    """Collect what the last run of the pipeline measured.
+
+    Raises
+    ------
+    UserError
+        If a stage has not run.
+    """
+    tracks = read_table(TRACKS, project.tracks)
+    logs = sorted(project.log("any").parent.glob("*.json"))
+    nested, protocols = project.plot("nested"), project.plot("protocols")
+    if not (nested.is_file() and protocols.is_file() and logs):
+        raise UserError(
+            f"Expected {nested}, {protocols} and the logs of the stages, but they are not there. Run `dvc repro` first."
+        )
+    return Result(
+        songs=_counted(tracks["split"]),
+        artists=tracks["artist_group"].nunique(),
+        genres=_counted(tracks["genre"]),
+        test={
+            name: Score(accuracy=score.accuracy, low=score.ci95[0], high=score.ci95[1])
+            for name, score in read_metrics(project.metrics("evaluation")).items()
+        },
+        nested={
+            row["model"]: Score(accuracy=row["accuracy"], low=row["low"], high=row["high"])
+            for row in pd.read_csv(nested).to_dict("records")
+        },
+        protocols=pd.read_csv(protocols).set_index("test")["accuracy"].to_dict(),
+        stages={log.stem: _cost(log) for log in logs},
+    )
+
+
+def keep(project: Project, name: str) -> Path:
+    """Keep what the last run measured as ``docs/results/NAME.json``, and show it in the README.
+
+    Parameters
+    ----------
+    project : Project
+    name : str
+        Of the corpus: small letters, digits and underscores.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UserError
+        If the name is no such, a stage has not run, or the README has no place for the results.
+    """
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"Expected a name of small letters, digits and underscores, got {name!r}.")
+    path = _folder(project) / f"{name}.json"
+    result = measured(project)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(result.model_dump(mode="json"), indent=2) + "\n")
+    readme = project.root / "README.md"
+    text = with_results(readme.read_text("utf-8"), kept(project))
+    with replacing(readme) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def kept(project: Project) -> dict[str, Result]:
+    """The results in ``docs/results``, by the name of the corpus.
+
+    Raises
+    ------
+    UserError
+        If a file is not what `keep` writes.
+    """
+    return {path.stem: _read(path) for path in sorted(_folder(project).glob("*.json"))}
+
+
+def with_results(readme: str, results: Mapping[str, Result]) -> str:
+    """A README whose tables are those of the results.
+
+    Raises
+    ------
+    UserError
+        If the two comments between which they stand are not there.
+    """
+    before, start, rest = readme.partition(START)
+    _, end, after = rest.partition(END)
+    if not start or not end:
+        raise UserError(f"Expected {START} and, below, {END} in the README, where the results stand.")
+    shown = "\n\n".join([_scores(results), _protocols(results), _costs(results)])
+    return f"{before}{START}\n{shown}\n{END}{after}"
+
+
+def _scores(results: Mapping[str, Result]) -> str:
+    """A row per model, those that did best in the last corpus first; a column per corpus and test."""
+    header = ["model"]
+    columns: list[Mapping[str, Score]] = []
+    for name, result in results.items():
+        readable = name.replace("_", " ")
+        header += [f"{readable}, {result.songs['test']} test songs"]
+        header += [f"{readable}, nested folds over all {sum(result.songs.values())}"]
+        columns += [result.test, result.nested]
+    models = {model for column in columns for model in column}
+    order = sorted(models, key=lambda model: (-max(c[model].accuracy for c in columns[-2:] if model in c), model))
+    rows = [[model.replace("_", " "), *(str(column.get(model, "")) for column in columns)] for model in order]
+    return table(header, rows)
+
+
+def _protocols(results: Mapping[str, Result]) -> str:
+    """A row per way to test, and a column per corpus."""
+    header = ["one scikit-learn model tested on", *(name.replace("_", " ") for name in results)]
+    ways = dict.fromkeys(way for result in results.values() for way in result.protocols)
+    shown = {name: {way: f"{score:.2f}" for way, score in result.protocols.items()} for name, result in results.items()}
+    return table(header, [[way, *(of_corpus.get(way, "") for of_corpus in shown.values())] for way in ways])
+
+
+def _costs(results: Mapping[str, Result]) -> str:
+    """A row per stage, and a column per corpus."""
+    header = ["stage", *(f"{name.replace('_', ' ')}, s and MiB" for name in results)]
+    stages = sorted({stage for result in results.values() for stage in result.stages})
+    rows = [[stage, *(_spent(result.stages.get(stage)) for result in results.values())] for stage in stages]
+    return table(header, rows)
+
+
+def _spent(cost: Cost | None) -> str:
+    return f"{cost.seconds:.0f}, {cost.peak_anonymous_mib}" if cost else ""
+
+
+def _counted(values: pd.Series) -> dict[str, int]:
+    return {str(value): int(count) for value, count in values.value_counts().sort_index().items()}
+
+
+def _cost(log: Path) -> Cost:
+    content = json.loads(log.read_text())
+    return Cost(seconds=content["seconds"], peak_anonymous_mib=content["peak_anonymous_mib"])
+
+
+def _read(path: Path) -> Result:
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UserError(f"{path} does not hold results as `songgenre report results` writes them: {error}") from None
+
+
+def _folder(project: Project) -> Path:
+    return project.root / "docs" / "results"

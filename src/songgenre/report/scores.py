@@ -1,0 +1,111 @@
+"""The models, how they compare, and what the best of them confuses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from songgenre.evaluation.files import read_metrics
+from songgenre.evaluation.metrics import Metrics
+from songgenre.paths import Project
+from songgenre.report.notebook_page import names
+from songgenre.tables.files import read_table
+from songgenre.tables.predictions import PREDICTIONS
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A row of the comparison.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    stage : str
+        Name of the metrics file of the stage that trained it, such as ``cnn``.
+    page : str or None
+        Name of that stage's report, such as ``06_cnn``; None if the site has none.
+    score : Metrics
+        How it does on the test songs.
+    """
+
+    name: str
+    stage: str
+    page: str | None
+    score: Metrics
+
+    @property
+    def words(self) -> str:
+        """Its name, to read."""
+        return self.name.replace("_", " ")
+
+
+class Mistake(NamedTuple):
+    """Songs of a genre that a model took for another."""
+
+    genre: str
+    predicted: str
+    songs: int
+    of: int
+
+
+def models(project: Project) -> list[Model]:
+    """Collect the scores of all models.
+
+    Parameters
+    ----------
+    project : Project
+        The project whose metrics are read. Where the evaluation scored a model again, its numbers count.
+
+    Returns
+    -------
+    list of Model
+        The most accurate first.
+
+    Raises
+    ------
+    UserError
+        If a metrics file is not what a stage writes.
+    """
+    pages = {name.partition("_")[2]: name for name in names(project)}
+    files = sorted((project.reports / "metrics").glob("*.json"), key=lambda file: (_repeats(file), file.stem))
+    found: dict[str, Model] = {}
+    for file in files:
+        for name, score in read_metrics(file).items():
+            stage = found[name].stage if name in found else file.stem
+            found[name] = Model(name, stage, pages.get(stage), score)
+    return sorted(found.values(), key=lambda model: (-model.score.accuracy, model.name))
+
+
+def best(models: Sequence[Model]) -> Model | None:
+    """The most accurate, the baseline aside."""
+    return next((model for model in models if model.name != BASELINE), None)
+
+
+def answers(project: Project, model: Model | None) -> pd.DataFrame | None:
+    """What a model said of the test songs: `songgenre.tables.predictions.PREDICTIONS`; None where that is not known."""
+    if model is None or not project.predictions(model.stage).is_file():
+        return None
+    said = read_table(PREDICTIONS, project.predictions(model.stage))
+    said = said[said["model"] == model.name].reset_index(drop=True)
+    return said if len(said) else None
+
+
+def mistakes(said: pd.DataFrame | None) -> list[Mistake]:
+    """Which genres are taken for which, the most songs first."""
+    if said is None:
+        return []
+    of = said["genre"].value_counts()
+    wrong = said[said["genre"] != said["predicted"]].value_counts(["genre", "predicted"])
+    found = [Mistake(genre, predicted, int(songs), int(of[genre])) for (genre, predicted), songs in wrong.items()]
+    return sorted(found, key=lambda mistake: (-mistake.songs, mistake.genre, mistake.predicted))
+
+
+def _repeats(file: Path) -> bool:
+    return file.stem == "evaluation"

@@ -1,0 +1,1 @@
+"""Rebuild the committed pipeline and compare."""

@@ -1,0 +1,232 @@
+"""Rebuild what is committed from nothing, compare it with what DVC recorded, and explain every difference."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from dvc.api import DVCFileSystem
+from dvc_data.index import DataIndexDirError
+from rich.console import Console
+from rich.markup import escape
+from ruamel.yaml import YAML
+
+from songgenre.errors import UserError
+from songgenre.paths import Project
+from songgenre.reproduce.diff import changed_values, explain, leaves
+
+Stages = dict[str, Mapping[str, Any]]
+"""What a ``dvc.lock`` says of each stage."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A stage that wrote something else.
+
+    Parameters
+    ----------
+    stage : str
+    causes : list of str
+        What it read that differs too; none if it read and ran the same.
+    outs : dict
+        From the path of what differs to a line per difference.
+    """
+
+    stage: str
+    causes: list[str]
+    outs: dict[str, list[str]]
+
+
+def reproduce(project: Project, console: Console, into: Path | None = None, rebuilt: Path | None = None) -> bool:
+    """Compare a rebuild with what is committed, and print how they differ.
+
+    Parameters
+    ----------
+    project : Project
+        A clone; the commit that is checked out counts, not what has been changed since.
+    console : rich.console.Console
+        Where the result is printed.
+    into : Path, optional
+        Folder to rebuild in, which stays; a temporary one by default.
+    rebuilt : Path, optional
+        A rebuild that is there already, for example from another machine; nothing is rebuilt then.
+
+    Returns
+    -------
+    bool
+        Whether every file is the same.
+
+    Raises
+    ------
+    UserError
+        If nothing is committed to compare with, the folder is not usable, or the rebuild fails.
+    """
+    committed = DVCFileSystem(str(project.root), rev="HEAD")
+    recorded = _recorded(committed)
+    with _rebuilt(project, console, into, rebuilt) as folder:
+        found = differences(recorded, _stages(folder), committed, folder)
+    _print(recorded, found, console)
+    return not found
+
+
+def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, rebuilt: Path) -> list[Difference]:
+    """What a rebuild wrote otherwise, stage by stage.
+
+    Parameters
+    ----------
+    recorded, repeated : dict
+        The stages in the ``dvc.lock`` of both.
+    committed : dvc.api.DVCFileSystem
+        Where the files of the first are.
+    rebuilt : Path
+        The folder of the second.
+
+    Returns
+    -------
+    list of Difference
+        Each after those that it follows from.
+    """
+    stages = {name: (recorded.get(name, {}), repeated.get(name, {})) for name in {**recorded, **repeated}}
+    changed = {name: _differing(before, after, "outs") for name, (before, after) in stages.items()}
+    writers = {path: name for name, outs in changed.items() for path in outs}
+    return [
+        Difference(
+            name,
+            _causes(*stages[name], writers),
+            {path: _explained(path, hashes, committed, rebuilt) for path, hashes in changed[name].items()},
+        )
+        for name in _in_order(recorded | repeated)
+        if changed[name]
+    ]
+
+
+def _in_order(stages: Stages) -> Iterable[str]:
+    """The stages, each after those whose files it reads."""
+    writers = {out["path"]: name for name, stage in stages.items() for out in stage["outs"]}
+    read = {name: [dep["path"] for dep in stage.get("deps", [])] for name, stage in stages.items()}
+    return TopologicalSorter(
+        {name: [writers[path] for path in paths if path in writers] for name, paths in read.items()}
+    ).static_order()
+
+
+@contextmanager
+def _rebuilt(project: Project, console: Console, into: Path | None, rebuilt: Path | None) -> Iterator[Path]:
+    if rebuilt is not None:
+        yield rebuilt
+    elif into is not None:
+        _rebuild(project, into, console)
+        yield into
+    else:
+        with TemporaryDirectory(prefix="songgenre-") as folder:
+            _rebuild(project, Path(folder) / project.root.name, console)
+            yield Path(folder) / project.root.name
+
+
+def _rebuild(project: Project, folder: Path, console: Console) -> None:
+    """Run all stages of the commit in a clone that shares no cache; only the published wheels are taken along."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"Expected a folder to rebuild in that is empty or not there yet, but {folder} is neither.")
+    console.print(f"Rebuilding what is committed in {escape(str(folder))}", highlight=False, soft_wrap=True)
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(folder.resolve() / "src"),
+    }
+    dvc = (sys.executable, "-m", "dvc")
+    _run(project.root, environment, "git", "clone", "--quiet", str(project.root), str(folder.resolve()))
+    if project.wheels.is_dir():
+        shutil.copytree(project.wheels, Project(folder).wheels)
+    _run(folder, environment, *dvc, "cache", "dir", "--quiet", "--local", str(folder.resolve() / ".dvc" / "cache"))
+    _run(folder, environment, *dvc, "repro", "--force")
+
+
+def _run(folder: Path, environment: Mapping[str, str], *command: str) -> None:
+    if subprocess.run(command, cwd=folder, env=environment, stdout=sys.stderr).returncode:
+        raise UserError(
+            f"The rebuild failed at `{' '.join(command)}` in {folder}; what was wrong is said above. "
+            "With `--in FOLDER` the folder is kept, to look at."
+        )
+
+
+def _recorded(committed: DVCFileSystem) -> Stages:
+    try:
+        return _parsed(committed.read_text("dvc.lock"))
+    except FileNotFoundError:
+        raise UserError("Expected a committed dvc.lock to compare with. Run `dvc repro` and commit it first.") from None
+
+
+def _stages(folder: Path) -> Stages:
+    path = folder / "dvc.lock"
+    if not path.is_file():
+        raise UserError(f"Expected a clone in which `dvc repro` has run, but there is no {path}.")
+    return _parsed(path.read_text("utf-8"))
+
+
+def _parsed(lock: str) -> Stages:
+    stages: Stages = YAML(typ="safe").load(lock)["stages"]
+    return stages
+
+
+def _differing(
+    before: Mapping[str, Any], after: Mapping[str, Any], what: str
+) -> dict[str, tuple[str | None, str | None]]:
+    """The paths among the ``deps`` or ``outs`` of a stage whose hashes differ, and both hashes."""
+    a, b = ({entry["path"]: entry["md5"] for entry in stage.get(what, [])} for stage in (before, after))
+    return {path: (a.get(path), b.get(path)) for path in {**a, **b} if a.get(path) != b.get(path)}
+
+
+def _causes(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mapping[str, str]) -> list[str]:
+    """What a stage read that differs; `writers` are the stages that wrote something else, by its path."""
+    if not before or not after:
+        return [f"the stage is {'missing' if before else 'new'}"]
+    deps = _differing(before, after, "deps")
+    followed = dict.fromkeys(writers[path] for path in deps if path in writers)
+    causes = [f"follows from {', '.join(followed)}"] if followed else []
+    causes += [f"{path} differs" for path in deps if path not in writers]
+    if before["cmd"] != after["cmd"]:
+        causes += [f"command {before['cmd']!r} became {after['cmd']!r}"]
+    return causes + list(changed_values(_params(before), _params(after)))
+
+
+def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(leaf for params in stage.get("params", {}).values() for leaf in leaves(params))
+
+
+def _explained(path: str, hashes: tuple[str | None, str | None], committed: DVCFileSystem, rebuilt: Path) -> list[str]:
+    before, after = hashes
+    if before is None or after is None:
+        return ["is missing" if before else "is new"]
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / Path(path).name
+        try:
+            committed.get(path, str(copy), recursive=True)
+        except (DataIndexDirError, FileNotFoundError):
+            return [f"{before} became {after}; the committed one is neither in the cache of DVC here nor in a remote"]
+        return explain(copy, rebuilt / path)
+
+
+def _print(recorded: Stages, found: list[Difference], console: Console) -> None:
+    for line in _told(recorded, found):
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _told(recorded: Stages, found: list[Difference]) -> Iterator[str]:
+    if not found:
+        files = sum(out.get("nfiles", 1) for stage in recorded.values() for out in stage["outs"])
+        yield f"identical: {len(recorded)} stages, {files} files"
+        return
+    for difference in found:
+        causes = "; ".join(difference.causes) or "from the same inputs, parameters and code"
+        yield f"{difference.stage} differs ({causes})"
+        for path, lines in difference.outs.items():
+            yield f"  {path}"
+            yield from (f"    {line}" for line in lines)
+    yield f"{len(found)} of {len(recorded)} stages differ: {', '.join(difference.stage for difference in found)}"

@@ -1,0 +1,1 @@
+"""A web page to classify songs on this machine."""

@@ -1,0 +1,344 @@
+"""A web page on this machine: drop a song, hear it, and see what a model says of it over time.
+
+Nothing is kept: a song lies in a temporary folder until it is judged. One is judged at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any, NamedTuple
+
+import psutil
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler, stream_request_body
+
+from songgenre.errors import UserError
+from songgenre.predict import formatting, loading
+from songgenre.predict.inputs import MEGABYTE
+from songgenre.serve.worker import Answer, Worker
+
+STATIC = Path(__file__).parent / "static"
+"""The page, its style and its script."""
+MOST_SONGS = 8
+"""How many may be coming, waiting and being judged at once."""
+RETRY_AFTER_S = 5
+SILENCE_S = 60.0
+"""How long a request, and then its song, may take to come."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "media-src blob:; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Settings(NamedTuple):
+    """What is served, and to whom.
+
+    Parameters
+    ----------
+    host : str
+        The address or name to listen at; ``0.0.0.0`` for all of this machine.
+    port : int
+        0 for any that is free.
+    model : str
+        See `songgenre.predict.loading.load`.
+    threshold : float
+        An answer less probable than this is unsure.
+    most_mb : int
+        A larger file is refused.
+    most_minutes : float
+        A longer song is refused.
+    trust_changed_model : bool
+        Whether to load a model of the project that is not what its stage wrote.
+    """
+
+    host: str
+    port: int
+    model: loading.Name
+    threshold: float
+    most_mb: int
+    most_minutes: float
+    trust_changed_model: bool = False
+
+
+class Service:
+    """What the handlers share.
+
+    Parameters
+    ----------
+    settings : Settings
+    names : set of str
+        What `own_names` gives.
+    folder : Path
+        Existing folder for songs.
+    worker : Worker
+    """
+
+    def __init__(self, settings: Settings, names: set[str], folder: Path, worker: Worker) -> None:
+        self.settings = settings
+        self.names = names
+        self.folder = folder
+        self.worker = worker
+        self.songs = 0
+        self.judging = asyncio.Lock()
+        environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined)
+        self.page = environment.get_template("page.html").render(settings._asdict())
+
+    def application(self) -> Application:
+        """The web site."""
+        service = {"service": self}
+        return Application(
+            [
+                (r"/", Text, service | {"text": self.page, "kind": "text/html"}),
+                (r"/page.css", Text, service | {"text": _read("page.css"), "kind": "text/css"}),
+                (r"/page.js", Text, service | {"text": _read("page.js"), "kind": "text/javascript"}),
+                (r"/judge", Judge, service),
+            ],
+            default_handler_class=Nothing,
+            default_handler_args=service,
+            log_function=lambda handler: None,
+        )
+
+
+class Handler(RequestHandler):
+    """A request that has to be meant for this server, and come from its own page or from no page at all."""
+
+    def initialize(self, service: Service) -> None:  # noqa: D102
+        self.service = service
+
+    def set_default_headers(self) -> None:  # noqa: D102
+        self.clear_header("Server")
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self) -> None:  # noqa: D102
+        origin = self.request.headers.get("Origin")
+        if self.request.host.lower() not in self.service.names:
+            self.refuse(403, "This server goes by another name. Use the address that it told when it was started.")
+        elif origin is not None and origin.lower() != f"http://{self.request.host.lower()}":
+            self.refuse(403, "This server answers its own page and no other.")
+
+    def refuse(self, status: int, reason: str) -> None:
+        """Say why not, in place of an answer; what is still to come of the request is not read."""
+        self.set_status(status)
+        self.set_header("Connection", "close")
+        self.finish({"error": reason})
+
+    def write_error(self, status_code: int, **_: Any) -> None:  # noqa: D102
+        self.finish({"error": self._reason})
+
+
+class Text(Handler):
+    """The page, its style or its script."""
+
+    def initialize(self, service: Service, text: str, kind: str) -> None:  # type: ignore[override]  # noqa: D102
+        super().initialize(service)
+        self.text, self.kind = text, kind
+
+    def get(self) -> None:  # noqa: D102
+        self.set_header("Content-Type", f"{self.kind}; charset=utf-8")
+        self.finish(self.text)
+
+
+class Nothing(Handler):
+    """Any other address."""
+
+    def prepare(self) -> None:  # noqa: D102
+        super().prepare()
+        if self.get_status() == 200:
+            self.refuse(404, "There is nothing here.")
+
+
+@stream_request_body
+class Judge(Handler):
+    """A song comes as the body of the request, and the answer goes back as JSON."""
+
+    def initialize(self, service: Service) -> None:  # noqa: D102
+        super().initialize(service)
+        self.song: Any = None
+        self.is_judged = self.is_gone = False
+
+    def prepare(self) -> None:  # noqa: D102
+        super().prepare()
+        if self.get_status() != 200:
+            return
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        announced = self.request.headers.get("Content-Length", "")
+        if self.request.method != "POST":
+            self.set_header("Allow", "POST")
+            self.refuse(405, "Expected a song, sent by POST.")
+        elif not kind.startswith("audio/") and kind != "application/octet-stream":
+            self.refuse(415, "Expected the song itself as the body, of the type audio/* or application/octet-stream.")
+        elif announced.isdecimal() and int(announced) > self.most_bytes:
+            self.refuse_size()
+        elif self.service.songs >= MOST_SONGS:
+            self.set_header("Retry-After", RETRY_AFTER_S)
+            self.refuse(503, f"{MOST_SONGS} songs are waiting already. Try again in a while.")
+        else:
+            self.song = NamedTemporaryFile(dir=self.service.folder)  # noqa: SIM115
+            self.service.songs += 1
+
+    @property
+    def most_bytes(self) -> int:
+        """Of a song."""
+        return self.service.settings.most_mb * MEGABYTE
+
+    def data_received(self, chunk: bytes) -> None:  # noqa: D102
+        if self.song is None:
+            return
+        try:
+            self.song.write(chunk)
+            self.song.flush()
+        except OSError as error:
+            self.forget()
+            self.refuse(507, f"Expected room for the song on this machine: {error.strerror}.")
+            return
+        if self.song.tell() > self.most_bytes:
+            self.forget()
+            self.refuse_size()
+
+    def refuse_size(self) -> None:
+        """Say that the song is too large."""
+        self.refuse(413, f"Expected at most {self.service.settings.most_mb} MB. Convert the song to mp3, or cut it.")
+
+    async def post(self) -> None:  # noqa: D102
+        self.is_judged = True
+        try:
+            async with self.service.judging:
+                if self.is_gone:
+                    return
+                answer = await asyncio.to_thread(self.service.worker.judge, Path(self.song.name))
+            self.finish(described(answer, self.service.settings.threshold))
+        except UserError as error:
+            self.refuse(422, str(error))
+        finally:
+            self.forget()
+
+    def on_connection_close(self) -> None:  # noqa: D102
+        self.is_gone = True
+        if not self.is_judged:
+            self.forget()
+
+    def forget(self) -> None:
+        """Remove the song, if there is one."""
+        if self.song is not None:
+            self.song.close()
+            self.song = None
+            self.service.songs -= 1
+
+
+def described(answer: Answer, threshold: float) -> dict[str, Any]:
+    """What ``songgenre predict --json`` says, and what the page shows besides."""
+    judgement, duration_s = answer
+    said: dict[str, Any] = json.loads(formatting.as_json(judgement, threshold))
+    return said | {
+        "verdict": formatting.verdict(judgement, threshold),
+        "duration_s": duration_s,
+        "window_s": judgement.window_s,
+        "windows": [
+            {"start_s": start_s, "probabilities": shares.to_dict()} for start_s, shares in judgement.windows.iterrows()
+        ],
+        "colours": formatting.colours(judgement.windows.columns),
+    }
+
+
+def own_names(host: str, port: int) -> set[str]:
+    """What the ``Host`` of a request may be; any other is of a name that somebody else has pointed here.
+
+    Parameters
+    ----------
+    host : str
+        The server listens at.
+    port : int
+    """
+    names = {host.lower()}
+    if is_loopback(host):
+        names |= {"localhost", "127.0.0.1", "::1"}
+    elif host in ("0.0.0.0", "::"):
+        addresses = [address.address for every in psutil.net_if_addrs().values() for address in every]
+        names |= {"localhost", socket.gethostname().lower(), *(address.partition("%")[0] for address in addresses)}
+    named = {f"[{name}]" if ":" in name else name for name in names}
+    return {f"{name}:{port}" for name in named} | (named if port == 80 else set())
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve the page until it is interrupted.
+
+    Parameters
+    ----------
+    settings : Settings
+    announce : callable
+        Is given the address of the page when it is open.
+
+    Raises
+    ------
+    UserError
+        If the host, the port or the model cannot be had, or the model has changed and is not trusted.
+    """
+    try:
+        sockets = bind_sockets(settings.port, settings.host)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(
+            f"Expected to listen at port {settings.port} of {settings.host}: {reason}. Name another one."
+        ) from None
+    worker = Worker(settings.model, 60 * settings.most_minutes, settings.trust_changed_model)
+    try:
+        with TemporaryDirectory(prefix="songgenre-") as folder:
+            asyncio.run(_serve(settings, sockets, Path(folder), worker, announce))
+    finally:
+        worker.close()
+
+
+async def _serve(
+    settings: Settings, sockets: list[socket.socket], folder: Path, worker: Worker, announce: Callable[[str], None]
+) -> None:
+    port = sockets[0].getsockname()[1]
+    service = Service(settings, own_names(settings.host, port), folder, worker)
+    server = HTTPServer(
+        service.application(),
+        max_body_size=2 * settings.most_mb * MEGABYTE,
+        body_timeout=SILENCE_S,
+        idle_connection_timeout=SILENCE_S,
+    )
+    server.add_sockets(sockets)
+    closing = asyncio.Event()
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(ending, closing.set)
+    announce(f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}/")
+    await closing.wait()
+    server.stop()
+    await server.close_all_connections()
+    worker.close()
+
+
+def _read(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")

@@ -1,0 +1,33 @@
+"""Columns and values that several tables share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandera.pandas as pa
+
+SPLITS = ["train", "validation", "test"]
+
+REASONS = [
+    "unreadable",
+    "truncated",
+    "empty",
+    "silent",
+    "too_short",
+    "not_audio",
+    "duplicate",
+    "ambiguous_genre",
+    "missing_genre",
+    "surplus",
+]
+"""Why a song is not used. Surplus: more than was asked for, by a limit or by balancing the genres."""
+
+FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+def text(**options: Any) -> pa.Column:
+    """Make a column of text; `options` are those of `pandera.pandas.Column`."""
+    return pa.Column(str, **options)
+
+
+TRACK_ID = {"track_id": text(unique=True)}

@@ -1,0 +1,197 @@
+"""From the catalogue to the songs that are used and the ledger of those that are not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from songgenre import audio
+from songgenre.compute import parallel_map
+from songgenre.errors import UserError
+from songgenre.wrangling import duplicates
+from songgenre.wrangling.split import artist_group, uniform
+from songgenre.wrangling.validation import Decoded, decode
+
+
+class Checked(NamedTuple):
+    """A decoded file and the fingerprint of its clip (empty if the file cannot be used)."""
+
+    decoded: Decoded
+    fingerprint: np.ndarray
+
+
+def middle(duration_s: float, clip_duration_s: float) -> tuple[float, float]:
+    """Start and length, in seconds, of the clip from the middle of a song; of all of it if it is shorter."""
+    length_s = float(min(duration_s, clip_duration_s))
+    return math.floor((duration_s - length_s) / 2 * 100) / 100, length_s
+
+
+def wrangle(
+    catalogue: pd.DataFrame,
+    folder: Path,
+    clip_duration_s: float,
+    min_duration_s: float,
+    silence_db: float,
+    two_genres: str,
+    balance: bool,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Decode every song of the catalogue that has audio and decide which are used.
+
+    Parameters
+    ----------
+    catalogue : pd.DataFrame
+        `songgenre.tables.catalogue.CATALOGUE`. A song without audio is excluded for the reason that it names.
+    folder : Path
+        Where the audio of the catalogue lies.
+    clip_duration_s : float
+        Length of the clip from the middle of each song; all of a shorter song is used.
+    min_duration_s : float
+        A song shorter than this is excluded.
+    silence_db : float
+        Level, in dB of full scale, below which a song is silent.
+    two_genres : str
+        What happens to a song that is filed under several genres: ``"drop"`` it; use the ``"first"``; or use the
+        ``"primary"`` where the source names one of them so, and drop it otherwise. A recording that is there twice,
+        under different genres, is dropped as well; with ``"first"``, the best copy and its genre stay.
+    balance : bool
+        Whether to keep no more songs of any genre than of the rarest: those with the lowest hash of ``track_id`` and
+        seed. So a song that is added later takes the place of one other at most.
+    seed : int
+        Of the balance.
+
+    Returns
+    -------
+    used : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS` without the split.
+    excluded : pd.DataFrame
+        `songgenre.tables.excluded.EXCLUDED`. Together they hold each song of the catalogue exactly once.
+
+    Raises
+    ------
+    UserError
+        If no song is left.
+    """
+    offered = catalogue[catalogue["reason"].isna()].drop(columns=["reason", "detail"])
+    check = partial(_check, clip_duration_s=clip_duration_s, min_duration_s=min_duration_s, silence_db=silence_db)
+    checked = list(parallel_map(check, [folder / name for name in offered["audio_path"]], "decoding"))
+    found = pd.DataFrame([asdict(song.decoded) for song in checked], columns=[field.name for field in fields(Decoded)])
+    songs = pd.concat([offered.reset_index(drop=True), found], axis=1)
+    songs["genre"] = [
+        _genre(genres, primary, two_genres)
+        for genres, primary in zip(songs["genres"], songs["primary_genre"], strict=True)
+    ]
+    _exclude_by_genre(songs)
+    _exclude_duplicates(songs, [song.fingerprint for song in checked], two_genres)
+    if balance:
+        _exclude_surplus(songs, seed)
+    excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
+    return _used(songs[songs["reason"] == ""], clip_duration_s), _excluded(excluded)
+
+
+def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_db: float) -> Checked:
+    decoded = decode(path, min_duration_s, silence_db)
+    nothing = np.empty(0, dtype=np.uint32)
+    if decoded.reason:
+        return Checked(decoded, nothing)
+    sample_rate = duplicates.SAMPLE_RATE
+    try:
+        y = audio.load(audio.Clip(path, *middle(decoded.duration_s, clip_duration_s)), sample_rate)
+    except UserError:
+        detail = "is damaged: it can be decoded from its beginning, but not from its middle"
+        return Checked(replace(decoded, reason="unreadable", detail=detail), nothing)
+    return Checked(decoded, duplicates.fingerprint(y, sample_rate))
+
+
+def _exclude(songs: pd.DataFrame, index: int, reason: str, detail: str) -> None:
+    songs.loc[index, ["reason", "detail"]] = [reason, detail]
+
+
+def _genre(genres: Sequence[str], primary_genre: str | None, two_genres: str) -> str | None:
+    """The one genre that a song stands for; None if there is none or if it is open which."""
+    if two_genres == "primary" and (primary_genre in genres or (len(genres) == 0 and isinstance(primary_genre, str))):
+        return primary_genre
+    return genres[0] if len(genres) == 1 or (len(genres) > 1 and two_genres == "first") else None
+
+
+def _exclude_by_genre(songs: pd.DataFrame) -> None:
+    open_genre = (songs["reason"] == "") & songs["genre"].isna()
+    for index, genres in songs.loc[open_genre, "genres"].items():
+        if len(genres) == 0:
+            _exclude(songs, index, "missing_genre", "the source names no genre")
+        else:
+            _exclude(songs, index, "ambiguous_genre", f"filed under {' and '.join(genres)}")
+
+
+def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], two_genres: str) -> None:
+    """Of each recording the song with a known artist and the most bytes stays."""
+    usable = songs[songs["reason"] == ""]
+    best_first = usable.assign(unknown=usable["artist"].isna(), size=-usable["bytes"]).sort_values(
+        ["unknown", "size", "track_id"]
+    )
+    distinct = best_first.drop_duplicates("sha256")
+    first = duplicates.find_duplicates([fingerprints[index] for index in distinct.index])
+    recording = best_first["sha256"].map(dict(zip(distinct["sha256"], first, strict=True)))
+    copies = recording.duplicated(keep=False)
+    for _, group in best_first[copies].groupby(recording[copies]):
+        kept = group.iloc[0]
+        genres = sorted(set(group["genre"]))
+        if len(genres) > 1 and two_genres != "first":
+            for index in group.index:
+                detail = f"the same recording is filed under {' and '.join(genres)}"
+                _exclude(songs, index, "ambiguous_genre", detail)
+            continue
+        for index, song in group.iloc[1:].iterrows():
+            same = "the same bytes" if song["sha256"] == kept["sha256"] else "the same recording"
+            _exclude(songs, index, "duplicate", f"{same} as {kept['track_id']}")
+
+
+def _exclude_surplus(songs: pd.DataFrame, seed: int) -> None:
+    """Of each genre the songs with the lowest hashes stay, as many as there are of the rarest."""
+    usable = songs[songs["reason"] == ""]
+    fewest = usable["genre"].value_counts().min()
+    position = pd.Series([uniform(track_id, seed) for track_id in usable["track_id"]], usable.index)
+    in_order = usable.loc[position.sort_values().index]
+    beyond = in_order[in_order.groupby("genre").cumcount() >= fewest]
+    for index, genre in beyond["genre"].items():
+        _exclude(songs, index, "surplus", f"of {genre}, {fewest} are kept, as many as there are of the rarest genre")
+
+
+def _used(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:
+    if songs.empty:
+        raise UserError(
+            "Expected at least one usable song in the catalogue, but all are excluded. "
+            "The ledger of exclusions says why; is wrangling.min_duration_s longer than the songs?"
+        )
+    clips = [middle(duration_s, clip_duration_s) for duration_s in songs["duration_s"]]
+    return pd.DataFrame(
+        {
+            "track_id": songs["track_id"],
+            "audio_path": songs["audio_path"],
+            "sha256": songs["sha256"],
+            "genre": songs["genre"].astype("str"),
+            "title": songs["title"],
+            "artist": songs["artist"],
+            "artist_group": [
+                artist_group(artist, track_id)
+                for artist, track_id in zip(songs["artist"], songs["track_id"], strict=True)
+            ],
+            "collection": songs["collection"],
+            "duration_s": songs["duration_s"],
+            "sample_rate": songs["sample_rate"],
+            "channels": songs["channels"],
+            "clip_start_s": [start_s for start_s, _ in clips],
+            "clip_duration_s": [length_s for _, length_s in clips],
+        }
+    ).reset_index(drop=True)
+
+
+def _excluded(songs: pd.DataFrame) -> pd.DataFrame:
+    return songs[["track_id", "reason", "detail"]].astype("str").reset_index(drop=True)

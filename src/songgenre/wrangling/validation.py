@@ -1,0 +1,183 @@
+"""Is a file a song that can be used? Every way in which it may not be has a name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import soundfile
+
+from songgenre import audio
+
+TOLERANCE_S = 0.1
+"""What decoders leave out at the ends of a file that is whole, in seconds."""
+UNKNOWN_BYTES = 0x7FFFF000
+"""Programs that write into a pipe put this size or a larger one into the header of a wav, aiff or au."""
+LONGEST_OGG_PAGE = 1 << 16
+
+FIRST_BYTES = {
+    b"RIFF": "wav",
+    b"RF64": "wav",
+    b"riff": "w64",
+    b"FORM": "aiff",
+    b"caff": "caf",
+    b".snd": "au",
+    b"fLaC": "flac",
+    b"OggS": "ogg",
+    b"ID3": "mp3",
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What decoding a whole file told.
+
+    Parameters
+    ----------
+    reason, detail : str
+        Why the song cannot be used (one of `songgenre.tables.columns.REASONS`), in short and in full; empty if it can.
+    duration_s : float
+    sample_rate : int
+        In Hz.
+    channels : int
+    """
+
+    reason: str = ""
+    detail: str = ""
+    duration_s: float = 0.0
+    sample_rate: int = 0
+    channels: int = 0
+
+
+def decode(path: Path, min_duration_s: float, silence_db: float) -> Decoded:
+    """Decode a whole file, block by block, and judge it.
+
+    Whatever the file holds, and also where there is none, the answer is a `Decoded`.
+
+    Parameters
+    ----------
+    path : Path
+    min_duration_s : float
+        A shorter song is ``too_short``.
+    silence_db : float
+        A song whose root mean square is below, in dB of full scale, is ``silent``.
+
+    Returns
+    -------
+    Decoded
+    """
+    try:
+        with audio.open_bytes(path) as file:
+            start = file.read(12)
+        if not start:
+            return Decoded("empty", "the file has 0 bytes")
+        return _decode(path, start, min_duration_s, silence_db)
+    except OSError as error:
+        return Decoded("unreadable", f"cannot be read: {error.strerror}")
+
+
+def _decode(path: Path, start: bytes, min_duration_s: float, silence_db: float) -> Decoded:
+    try:
+        with audio.open_audio(path) as file:
+            return _judge(file, path, start, min_duration_s, silence_db)
+    except audio.DECODING_ERRORS:
+        if (kind := _kind(start)) is None:
+            return _not_audio(start)
+        return Decoded("unreadable", f"begins like {kind}, but is damaged and cannot be decoded")
+
+
+def _kind(start: bytes) -> str | None:
+    """The format like whose files these bytes begin; None if there is none."""
+    if _is_mpeg_frame(start):
+        return "mp3"
+    return next((kind for first, kind in FIRST_BYTES.items() if start.startswith(first)), None)
+
+
+def _is_mpeg_frame(start: bytes) -> bool:
+    """Whether a frame of an mp3 or mp2 begins here: sync word, version, layer, bit rate and sample rate.
+
+    The byte order mark of a text in UTF-16, ``FF FE``, passes for a sync word, but not with a layer.
+    """
+    if len(start) < 4 or start[0] != 0xFF or start[1] < 0xE0:
+        return False
+    version, layer = start[1] >> 3 & 3, start[1] >> 1 & 3
+    bit_rate, sample_rate = start[2] >> 4, start[2] >> 2 & 3
+    return version != 1 and layer in (1, 2) and bit_rate not in (0, 15) and sample_rate != 3
+
+
+def _not_audio(start: bytes) -> Decoded:
+    return Decoded("not_audio", f"expected {audio.FORMATS}, but the file begins with {start!r}")
+
+
+def _judge(file: soundfile.SoundFile, path: Path, start: bytes, min_duration_s: float, silence_db: float) -> Decoded:
+    frames, energy = 0, 0.0
+    for y in audio.blocks(file):
+        frames += len(y)
+        energy += float(np.square(y, dtype=np.float64).mean(axis=1).sum())
+    duration_s = frames / file.samplerate
+    properties: dict[str, Any] = {
+        "duration_s": duration_s,
+        "sample_rate": file.samplerate,
+        "channels": file.channels,
+    }
+    if not np.isfinite(energy):
+        return Decoded("unreadable", "holds samples that are not finite numbers", **properties)
+    announced_s = _announced_frames(path, file.frames) / file.samplerate
+    if duration_s < announced_s - TOLERANCE_S:
+        return Decoded("truncated", f"announces {announced_s:.2f} s, holds {duration_s:.2f} s", **properties)
+    if _kind(start) == "ogg" and not _ends_with_its_last_page(path):
+        return Decoded("truncated", f"breaks off after {duration_s:.2f} s, before its last page", **properties)
+    if duration_s < min_duration_s:
+        if _kind(start) is None:
+            return _not_audio(start)
+        return Decoded("too_short", f"lasts {duration_s:.2f} s, below {min_duration_s:g} s", **properties)
+    level_db = 10 * np.log10(max(energy / frames, 1e-20))
+    if level_db < silence_db:
+        return Decoded("silent", f"its level is {level_db:.0f} dB, below {silence_db:g} dB", **properties)
+    return Decoded(**properties)
+
+
+def _announced_frames(path: Path, frames: int) -> float:
+    """How many frames a file says it has, given what libsndfile says of it; 0 if it does not say.
+
+    An mp3 does only by a tag in its first frame. Of a wav, aiff or au that is cut, libsndfile tells what is left; the
+    number of bytes in its header tells what there was, unless it is one of the large ones that mean unknown.
+    """
+    with path.open("rb") as file:
+        start = file.read(12)
+        if start.startswith((b"RIFF", b"FORM", b".snd")):
+            held, announced = path.stat().st_size, _announced_bytes(start)
+            return frames * announced / held if held < announced < UNKNOWN_BYTES else frames
+        if start.startswith(b"ID3"):
+            high, *rest = start[6:10]
+            size = high << 21 | rest[0] << 14 | rest[1] << 7 | rest[2]
+            file.seek(10 + size)
+        elif not _is_mpeg_frame(start):
+            return frames
+        else:
+            file.seek(0)
+        frame = file.read(64)
+    says = not _is_mpeg_frame(frame) or any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
+    return frames if says else 0
+
+
+def _announced_bytes(start: bytes) -> int:
+    """The size of a wav, aiff or au file by its header."""
+    if start.startswith(b".snd"):
+        return int.from_bytes(start[4:8], "big") + int.from_bytes(start[8:12], "big")
+    order: Literal["little", "big"] = "little" if start.startswith(b"RIFF") else "big"
+    return 8 + int.from_bytes(start[4:8], order)
+
+
+def _ends_with_its_last_page(path: Path) -> bool:
+    """Whether the last page of an ogg file is whole and marked as the end of the stream (RFC 3533, section 6)."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LONGEST_OGG_PAGE))
+        end = file.read()
+    page = end[max(0, end.rfind(b"OggS")) :]
+    if len(page) < 27:
+        return False
+    is_last, segments = bool(page[5] & 4), page[26]
+    return is_last and len(page) >= 27 + segments + sum(page[27 : 27 + segments])

@@ -1,0 +1,145 @@
+import functools
+import hashlib
+import http.server
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from songgenre.errors import UserError
+from songgenre.models.musicnn_weights import NETWORKS, Wheel, download, fetch, load
+
+VARIABLES = {
+    "conv2d/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
+    "batch_normalization_10/moving_variance": np.ones(2, np.float32),
+    "dense_1/bias": np.zeros(5, np.float32),
+}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An index page of a small wheel, with checkpoints that lack a prefix and hold an optimiser's state."""
+    folder = tmp_path_factory.mktemp("index")
+    prefix = str(folder / "checkpoint")
+    everything = VARIABLES | {"conv2d/kernel/Adam": np.ones(3, np.float32), "beta1_power": np.float32(0.9)}
+    tf.raw_ops.SaveV2(
+        prefix=prefix,
+        tensor_names=list(everything),
+        shape_and_slices=[""] * len(everything),
+        tensors=[tf.constant(value) for value in everything.values()],
+    )
+    place = folder / "simple" / "musicnn" / "musicnn-0.1.0-py3-none-any.whl"
+    place.parent.mkdir(parents=True)
+    about = "musicnn-0.1.0.dist-info"
+    with zipfile.ZipFile(place, "w") as archive:
+        for network in NETWORKS:
+            for ending in (".index", ".data-00000-of-00001"):
+                archive.write(prefix + ending, f"musicnn/{network}/{ending}")
+        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: musicnn\nVersion: 0.1.0\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/LICENSE.md", "Do as you like.")
+        archive.writestr(f"{about}/RECORD", "")
+    return place
+
+
+@pytest.fixture(scope="module")
+def wheel(published: Path) -> Wheel:
+    return Wheel("musicnn", "0.1.0", hashlib.sha256(published.read_bytes()).hexdigest())
+
+
+@pytest.fixture(scope="module")
+def index(published: Path) -> Iterator[str]:
+    """Address of a package index on this machine."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=published.parents[2])
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Have pip ask one index and nobody else."""
+
+    def configure(address: str) -> None:
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        monkeypatch.setenv("PIP_INDEX_URL", address)
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"):
+            monkeypatch.delenv(name, raising=False)
+
+    return configure
+
+
+NOBODY = "http://127.0.0.1:9/simple"
+
+
+@pytest.mark.integration
+def test_weights_and_licence_come_through_pip(
+    wheel: Wheel, index: str, ask: Callable[[str], None], tmp_path: Path
+) -> None:
+    ask(index)
+    fetch(tmp_path / "wheels", tmp_path / "pretrained", wheel)
+    assert sorted(path.name for path in (tmp_path / "pretrained").iterdir()) == [
+        "LICENSE.md",
+        "MSD_musicnn.npz",
+        "MTT_musicnn.npz",
+    ]
+    assert (tmp_path / "pretrained" / "LICENSE.md").read_text() == "Do as you like."
+    for network in NETWORKS:
+        weights = load(tmp_path / "pretrained", network)
+        assert weights.keys() == VARIABLES.keys()
+        for name, values in VARIABLES.items():
+            np.testing.assert_array_equal(weights[name], values)
+
+
+def test_wheel_put_there_needs_no_network_and_gives_the_same_bytes(
+    published: Path, wheel: Wheel, ask: Callable[[str], None], tmp_path: Path
+) -> None:
+    ask(NOBODY)
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / wheel.file).write_bytes(published.read_bytes())
+    written = []
+    for _ in range(2):
+        fetch(tmp_path / "wheels", tmp_path / "pretrained", wheel)
+        written.append({path.name: path.read_bytes() for path in (tmp_path / "pretrained").iterdir()})
+    assert written[0] == written[1]
+
+
+@pytest.mark.integration
+def test_without_a_network_the_message_says_what_to_do(
+    wheel: Wheel, ask: Callable[[str], None], tmp_path: Path
+) -> None:
+    ask(NOBODY)
+    with pytest.raises(UserError) as error:
+        fetch(tmp_path / "wheels", tmp_path / "pretrained", wheel)
+    assert "pip download --no-deps musicnn==0.1.0" in str(error.value)
+    assert str(tmp_path / "wheels" / wheel.file) in str(error.value)
+    assert "No matching distribution" in str(error.value)
+    assert not (tmp_path / "pretrained").exists()
+
+
+@pytest.mark.integration
+def test_another_file_than_the_published_one_is_neither_opened_nor_kept(
+    wheel: Wheel, index: str, ask: Callable[[str], None], tmp_path: Path
+) -> None:
+    ask(index)
+    with pytest.raises(UserError, match=f"{wheel.file}.*{'0' * 64}.*{wheel.sha256}"):
+        download(tmp_path, wheel._replace(sha256="0" * 64))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_file_put_there_is_named(wheel: Wheel, tmp_path: Path) -> None:
+    (tmp_path / wheel.file).write_bytes(b"PK\x05\x06" + bytes(18))
+    with pytest.raises(UserError, match=str(tmp_path / wheel.file)):
+        fetch(tmp_path, tmp_path / "pretrained", wheel)
+    assert not (tmp_path / "pretrained").exists()
+
+
+def test_missing_weights_say_how_to_fetch_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"MSD_musicnn.*dvc repro pretrained"):
+        load(tmp_path, "MSD_musicnn")

@@ -1,0 +1,61 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from songgenre.predict import inference
+from songgenre.predict.inputs import Song
+from songgenre.wrangling.cleaning import middle
+
+
+@pytest.mark.parametrize("duration_s", [12.0, 30.0, 33.43, 59.99])
+def test_one_window_is_the_clip_of_the_pipeline(duration_s: float) -> None:
+    assert inference.windows(duration_s, 30.0) == [middle(duration_s, 30.0)]
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "starts"), [(60.0, [0, 30]), (100.0, [5, 35, 65]), (119.5, [14.75, 44.75, 74.75])]
+)
+def test_long_song_has_windows_side_by_side_around_its_middle(duration_s: float, starts: list[float]) -> None:
+    windows = inference.windows(duration_s, 30.0)
+    assert [start_s for start_s, _ in windows] == pytest.approx(starts)
+    assert {length_s for _, length_s in windows} == {30.0}
+
+
+def test_song_is_the_mean_of_its_windows() -> None:
+    windows = pd.DataFrame({"jazz": [0.9, 0.2, 0.2], "rock": [0.1, 0.8, 0.8]}, index=[0.0, 30.0, 60.0])
+    judgement = inference.Judgement(Song("a.mp3", Path("a.mp3")), "cnn", windows, 30.0)
+    assert judgement.probabilities.to_dict() == pytest.approx({"rock": 1.7 / 3, "jazz": 1.3 / 3})
+    assert judgement.genre == "rock"
+    assert judgement.is_unsure(0.6)
+    assert not judgement.is_unsure(0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "reason"),
+    [
+        ("silent.wav", np.zeros(22_050 * 3), "dB"),
+        ("short.wav", np.full(2_000, 0.1), "1 s"),
+        ("text.mp3", None, "wav, aiff"),
+        ("empty.mp3", b"", "0 bytes"),
+    ],
+)
+def test_what_is_no_song_is_told(
+    tmp_path: Path,
+    write_audio: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    y: np.ndarray | bytes | None,
+    reason: str,
+) -> None:
+    monkeypatch.setattr(inference, "classifier_named", lambda name: None)
+    path = tmp_path / name
+    if isinstance(y, np.ndarray):
+        write_audio(path, y)
+    else:
+        path.write_bytes(b"Once upon a time" if y is None else y)
+    failure = inference.judge(Song(name, path), "pretrained")
+    assert isinstance(failure, inference.Failure)
+    assert reason in failure.reason

@@ -1,0 +1,134 @@
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from songgenre.errors import UserError
+from songgenre.predict import inputs
+
+SONG = b"fLaC" + bytes(range(256)) * 400
+over = threading.Event()
+"""When no request needs an answer any more."""
+
+
+class Server(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        getattr(self, self.path.strip("/"))()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def begin(self, status: int = 200, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+
+    def song(self) -> None:
+        self.begin(Content_Type="audio/flac", Content_Length=str(len(SONG)))
+        self.wfile.write(SONG)
+
+    def moved(self) -> None:
+        self.begin(302, Location="/song")
+
+    def missing(self) -> None:
+        self.begin(404)
+
+    def page(self) -> None:
+        self.begin(Content_Type="text/html; charset=utf-8")
+        self.wfile.write(b"<html></html>")
+
+    def large(self) -> None:
+        self.begin(Content_Type="audio/flac", Content_Length=str(10**12))
+
+    def endless(self) -> None:
+        self.begin(Content_Type="audio/flac")
+        try:
+            while True:
+                self.wfile.write(SONG)
+        except OSError:
+            pass
+
+    def slow(self) -> None:
+        self.begin(Content_Type="audio/flac")
+        try:
+            while not over.wait(0.05):
+                self.wfile.write(bytes(inputs.CHUNK))
+        except OSError:
+            pass
+
+    def silent(self) -> None:
+        over.wait()
+
+    def cut(self) -> None:
+        self.begin(Content_Type="audio/flac", Content_Length=str(len(SONG) + 1))
+        self.wfile.write(SONG)
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        over.set()
+        server.shutdown()
+
+
+@pytest.mark.parametrize("page", ["song", "moved"])
+def test_song_from_the_web_is_the_same_bytes(address: str, tmp_path: Path, page: str) -> None:
+    [song] = inputs.find(f"{address}/{page}", tmp_path)
+    assert song.name == f"{address}/{page}"
+    assert song.path.read_bytes() == SONG
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("missing", "404"),
+        ("page", "text/html"),
+        ("large", "10 MB"),
+        ("endless", "10 MB"),
+        ("slow", r"0\.2 s"),
+        ("silent", r"0\.3 s"),
+        ("cut", "closed"),
+    ],
+)
+def test_what_cannot_be_downloaded_is_told(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, message: str
+) -> None:
+    monkeypatch.setattr(inputs, "MOST_BYTES", 10_000_000)
+    monkeypatch.setattr(inputs, "DOWNLOAD_S", 0.2 if page == "slow" else 600.0)
+    monkeypatch.setattr(inputs, "SILENCE_S", 0.3 if page == "silent" else 600.0)
+    with pytest.raises(UserError, match=message) as error:
+        list(inputs.find(f"{address}/{page}", tmp_path))
+    assert f"{address}/{page}" in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/song.mp3", "http://", "http://[::1"])
+def test_no_server_is_told(url: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=re.escape(url)):
+        list(inputs.find(url, tmp_path))
+
+
+def test_folder_gives_audio_at_any_depth_in_order(tmp_path: Path) -> None:
+    for name in ("b.mp3", "a/deep/c.FLAC", "a/d.m4a", "cover.jpg", ".hidden.mp3", ".trash/e.mp3"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [song.path.relative_to(tmp_path).as_posix() for song in inputs.find(str(tmp_path), tmp_path)]
+    assert found == ["a/d.m4a", "a/deep/c.FLAC", "b.mp3"]
+
+
+def test_nothing_to_judge_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"\.flac, \.mp3") as error:
+        list(inputs.find(str(tmp_path), tmp_path))
+    assert str(tmp_path) in str(error.value)
+    with pytest.raises(UserError, match=r"nowhere\.mp3"):
+        list(inputs.find(str(tmp_path / "nowhere.mp3"), tmp_path))
+
+
+def test_title_prints_whatever_the_name_holds() -> None:
+    assert inputs.Song("a\x1b[31m\udcff é.mp3", Path()).title == "a\ufffd[31m\ufffd é.mp3"

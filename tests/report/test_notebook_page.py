@@ -1,0 +1,210 @@
+"""Executed notebooks become self-contained pages that show results first and code on demand."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from songgenre.errors import UserError
+from songgenre.paths import Project
+from songgenre.report.notebook_page import names, page, sanitised, story
+
+PAGES = ["01_scraping", "02_wrangling"]
+RUNS = "../logs/provenance.js"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+
+
+def saved(folder: Path, *cells: nbformat.NotebookNode, name: str = "02_wrangling") -> Path:
+    for number, cell in enumerate(cells):
+        cell.id = f"cell-{number}"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.ipynb"
+    nbformat.write(new_notebook(cells=list(cells)), path)
+    return path
+
+
+def rendered(folder: Path, *cells: nbformat.NotebookNode) -> BeautifulSoup:
+    return BeautifulSoup(page(saved(folder, *cells), PAGES), "html.parser")
+
+
+def figure(**about: str) -> nbformat.NotebookNode:
+    metadata = {"image/png": about} if about else {}
+    return new_code_cell("plot()", outputs=[new_output("display_data", {"image/png": PIXEL}, metadata=metadata)])
+
+
+def displayed(table: pd.DataFrame) -> nbformat.NotebookNode:
+    return new_code_cell("table", outputs=[new_output("execute_result", {"text/html": table.to_html()})])
+
+
+def tagged(source: str, *tags: str) -> nbformat.NotebookNode:
+    return new_code_cell(source, metadata={"tags": list(tags)})
+
+
+def test_the_title_comes_from_the_first_heading(tmp_path: Path) -> None:
+    soup = rendered(tmp_path, new_markdown_cell("# Cleaning the `raw` corpus\n\nWhich songs are used?"))
+    assert soup.title.get_text() == "Cleaning the raw corpus"
+    assert [heading.get_text() for heading in soup("h1")] == ["Cleaning the raw corpus"]
+
+
+def test_a_notebook_without_heading_is_called_by_its_name(tmp_path: Path) -> None:
+    assert rendered(tmp_path, new_code_cell("1")).h1.get_text() == "02_wrangling"
+
+
+def test_the_same_notebook_gives_the_same_bytes_wherever_it_lies(tmp_path: Path) -> None:
+    cells = [new_markdown_cell("# Title\n\n## Part"), figure(), displayed(pd.DataFrame({"songs": [1, 2]}))]
+    here, there = saved(tmp_path / "here", *cells), saved(tmp_path / "there", *cells)
+    assert page(here, PAGES) == page(there, PAGES)
+    assert str(tmp_path) not in page(here, PAGES)
+
+
+def test_navigation_lists_every_report_and_marks_the_current_one(tmp_path: Path) -> None:
+    navigation = rendered(tmp_path, new_markdown_cell("# Title")).select_one("nav.reports")
+    assert [link["href"] for link in navigation("a")] == ["01_scraping.html", "02_wrangling.html", "map.html"]
+    assert [link["href"] for link in navigation("a", {"aria-current": "page"})] == ["02_wrangling.html"]
+
+
+def test_contents_lead_to_the_sections_even_where_titles_repeat(tmp_path: Path) -> None:
+    soup = rendered(tmp_path, new_markdown_cell("# Title\n\n## Songs\n\n### Detail\n\n## Songs\n\n## Content"))
+    anchors = [link["href"].removeprefix("#") for link in soup.select("nav.contents a")]
+    assert len(set(anchors)) == 3
+    assert [soup.find(id=anchor).get_text() for anchor in anchors] == ["Songs", "Songs", "Content"]
+    identifiers = [tag["id"] for tag in soup(id=True)]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_a_figure_has_its_alternative_text_and_caption(tmp_path: Path) -> None:
+    shown = rendered(tmp_path, figure(alt='Bars of "rock" & <roll>', caption="Forty songs each.")).figure
+    assert shown.img["alt"] == 'Bars of "rock" & <roll>'
+    assert shown.figcaption.get_text() == "Figure 1. Forty songs each."
+    assert base64.b64decode(shown.img["src"].removeprefix("data:image/png;base64,")) == base64.b64decode(PIXEL)
+
+
+def test_figures_are_numbered_and_their_alternative_text_is_seen_too(tmp_path: Path) -> None:
+    shown = rendered(tmp_path, figure(alt="Bars of <jazz>"), figure(alt="A line"))
+    captions = [caption.get_text() for caption in shown("figcaption")]
+    assert captions == ["Figure 1. Bars of <jazz>", "Figure 2. A line"]
+
+
+def test_a_figure_without_alternative_text_gets_the_title(tmp_path: Path) -> None:
+    shown = rendered(tmp_path, new_markdown_cell("# Songs & artists"), figure()).figure
+    assert shown.img["alt"] == "Songs & artists"
+    assert shown.figcaption.get_text() == "Figure 1. Songs & artists"
+
+
+def test_code_is_folded_and_its_outputs_are_not(tmp_path: Path) -> None:
+    cell = new_code_cell("print('hello')", outputs=[new_output("stream", name="stdout", text="hello <you>\n")])
+    soup = rendered(tmp_path, cell)
+    assert not soup.details.has_attr("open")
+    assert soup.details.summary.get_text() == "Code"
+    assert soup.details.select_one(".highlight").get_text().strip() == "print('hello')"
+    assert soup.select_one(".cells > pre.output").get_text() == "hello <you>\n"
+
+
+def test_injected_parameters_take_the_place_of_the_defaults(tmp_path: Path) -> None:
+    default, injected = tagged("seed = 0", "parameters"), tagged("seed = 42", "injected-parameters")
+    folded = rendered(tmp_path, default, injected)("details")
+    assert [(details.summary.get_text(), details.pre.get_text().strip()) for details in folded] == [
+        ("Parameters", "seed = 42")
+    ]
+
+
+def test_default_parameters_are_shown_if_none_were_injected(tmp_path: Path) -> None:
+    folded = rendered(tmp_path, tagged("seed = 0", "parameters")).details
+    assert folded.summary.get_text() == "Parameters"
+    assert "seed = 0" in folded.get_text()
+
+
+def test_hidden_cells_are_left_out(tmp_path: Path) -> None:
+    assert "secret" not in page(saved(tmp_path, tagged("secret = 1", "hide")), PAGES)
+
+
+def test_tables_scroll_and_align_their_numbers(tmp_path: Path) -> None:
+    songs = pd.DataFrame({"genre": ["rock", "jazz"], "songs": [40, 38], "share": [0.51, -1e-3]})
+    soup = rendered(tmp_path, displayed(songs))
+    assert soup.table.parent["class"] == ["scroll"]
+    assert soup.table.parent["tabindex"] == "0"
+    assert [head.get_text() for head in soup.select("thead th.number")] == ["songs", "share"]
+    assert len(soup.select("td.number")) == 4
+
+
+def test_messages_and_errors_are_told_apart(tmp_path: Path) -> None:
+    outputs = [
+        new_output("stream", name="stderr", text="a warning"),
+        new_output("error", ename="ValueError", evalue="<b>", traceback=["\x1b[31mValueError\x1b[0m: <b>"]),
+    ]
+    soup = rendered(tmp_path, new_code_cell("work()", outputs=outputs))
+    assert soup.select_one("aside.stderr pre").get_text() == "a warning"
+    assert soup.select_one("aside.error strong").get_text() == "ValueError"
+    assert soup.select_one("aside.error pre").get_text() == "ValueError: <b>"
+
+
+def test_hostile_text_is_shown_and_not_run(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>"
+    cells = [
+        new_markdown_cell(f"# Songs {hostile}\n\n## Part {hostile}\n\n<img src=x onerror=alert(1)>"),
+        new_code_cell("show()", outputs=[new_output("display_data", {"text/html": f"{hostile}<b>kept</b>"})]),
+        figure(alt=hostile, caption=hostile),
+    ]
+    soup = rendered(tmp_path, *cells)
+    assert not soup.select("main script")
+    assert [script.get("src") for script in soup("script")] == [RUNS, None]
+    assert "alert" not in soup("script")[1].get_text()
+    assert not [tag for tag in soup(True) if any(name.startswith("on") for name in tag.attrs)]
+    assert soup.title.get_text() == f"Songs {hostile}"
+    assert soup.select_one("nav.contents a").get_text() == f"Part {hostile}"
+    assert soup.select_one(".html b").get_text() == "kept"
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+    elsewhere = "<img src='https://example.org/x.png'><a href='https://example.org'>documentation</a>"
+    html = page(saved(tmp_path, new_markdown_cell(f"# Title\n\n{elsewhere}"), figure()), PAGES)
+    soup = BeautifulSoup(html, "html.parser")
+    loaded = [tag.get("src") or tag.get("href") or "" for tag in soup(["img", "script", "link", "iframe", "audio"])]
+    assert [address for address in loaded if not address.startswith("data:") and address] == [RUNS]
+    assert not re.search(r"@import|url\(", soup.style.get_text())
+    assert soup.find("a", href="https://example.org")
+
+
+def test_sound_inside_the_page_is_kept() -> None:
+    sound = '<audio controls="controls"><source src="data:audio/wav;base64,UklGRg==" type="audio/wav"/></audio>'
+    assert BeautifulSoup(sanitised(sound), "html.parser").source["src"] == "data:audio/wav;base64,UklGRg=="
+
+
+def test_attached_pictures_are_shown(tmp_path: Path) -> None:
+    cell = new_markdown_cell("![A wave](attachment:wave.png)", attachments={"wave.png": {"image/png": PIXEL}})
+    image = rendered(tmp_path, cell).select_one(".text img")
+    assert image["alt"] == "A wave"
+    assert image["src"] == f"data:image/png;base64,{PIXEL}"
+
+
+def test_a_story_has_title_question_and_sections(tmp_path: Path) -> None:
+    told = story(saved(tmp_path, new_markdown_cell("# Title\n\nWhich *songs*?\n\nMore.\n\n## Part"), figure()))
+    assert (told.title, told.question) == ("Title", "Which songs?")
+    assert [section.title for section in told.sections] == ["Part"]
+
+
+def test_reports_are_named_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    for name in reversed(PAGES):
+        saved(project.notebooks, new_markdown_cell("# Title"), name=name)
+    assert names(project) == PAGES
+
+
+def test_a_missing_notebook_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"04_features\.ipynb.*dvc repro"):
+        page(tmp_path / "04_features.ipynb", PAGES)
+
+
+@pytest.mark.parametrize("content", ["", "not a notebook", "[]", "{}", '{"nbformat": 4}', "\ufeff\x00"])
+def test_a_broken_notebook_says_where(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "04_features.ipynb"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"(?s)04_features\.ipynb.*\bgit\b.*dvc repro"):
+        page(path, PAGES)

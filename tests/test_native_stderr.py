@@ -1,0 +1,50 @@
+import os
+import sys
+
+import pytest
+
+from songgenre.native_stderr import quiet_libraries
+
+
+def test_what_c_code_writes_to_the_standard_error_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet_libraries():
+        os.write(2, b"a note")
+        os.write(1, b"an answer")
+    assert capfd.readouterr() == ("an answer", "")
+
+
+def test_standard_error_is_back_afterwards(capfd: pytest.CaptureFixture[str]) -> None:
+    print("before", file=sys.stderr, flush=False)
+    with quiet_libraries():
+        os.write(2, b"hidden")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "before\nafter\n"
+
+
+def test_errors_pass_and_standard_error_is_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ZeroDivisionError), quiet_libraries():
+        raise ZeroDivisionError
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
+
+
+def test_no_file_stays_open() -> None:
+    def next_descriptor() -> int:
+        descriptor = os.dup(0)
+        os.close(descriptor)
+        return descriptor
+
+    before = next_descriptor()
+    for _ in range(3):
+        with quiet_libraries():
+            pass
+    assert next_descriptor() == before
+
+
+def test_may_be_nested(capfd: pytest.CaptureFixture[str]) -> None:
+    with quiet_libraries():
+        with quiet_libraries():
+            pass
+        os.write(2, b"hidden")
+    os.write(2, b"after")
+    assert capfd.readouterr().err == "after"
