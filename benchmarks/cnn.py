@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from songgenre.models import cnn, determinism
-from songgenre.models.crops import Augmentation, Sampling, Songs
+from songgenre.models.crops import Augmentation, MelDataset, Sampling
 
 N_MELS, N_FRAMES, N_GENRES = 128, 1292, 8
 N_CROPS, EPOCHS = 1536, 2
@@ -40,8 +40,8 @@ def ours(mel: np.ndarray, cache: Path) -> int:
     """Train on songs from all over the file, and validate on others."""
     rows = np.linspace(0, len(mel) - 1, 300).astype(int)
     labels = np.arange(300) % N_GENRES
-    train, validation = Songs(mel, rows[:256], labels[:256]), Songs(mel, rows[256:], labels[256:])
-    plan = cnn.Plan(
+    train, validation = MelDataset(mel, rows[:256], labels[:256]), MelDataset(mel, rows[256:], labels[256:])
+    plan = cnn.TrainConfig(
         NETWORK,
         Sampling(CROP_FRAMES, N_CROPS // 256, BATCH_SIZE, 0.0, 0.0, SEED),
         Augmentation(mixup=0.3, mask=0.17, shift_bands=0, equaliser=0.0),
@@ -55,8 +55,8 @@ def ours(mel: np.ndarray, cache: Path) -> int:
 def all_songs(mel: np.ndarray, cache: Path) -> int:
     """Train and validate on every song of the file, for one epoch."""
     labels = np.arange(len(mel)) % N_GENRES
-    songs = Songs(mel, np.arange(len(mel)), labels)
-    plan = cnn.Plan(
+    songs = MelDataset(mel, np.arange(len(mel)), labels)
+    plan = cnn.TrainConfig(
         NETWORK._replace(widths=[4, 4]),
         Sampling(CROP_FRAMES, 1, BATCH_SIZE, 0.0, 0.0, SEED),
         Augmentation(mixup=0.3, mask=0.17, shift_bands=0, equaliser=0.0),
@@ -71,7 +71,7 @@ def keras_in_memory(mel: np.ndarray, cache: Path) -> int:
     rows = np.arange(N_CROPS) % len(mel)
     crops = mel[rows, :, :CROP_FRAMES, np.newaxis].astype(np.float32)
     labels = rows % N_GENRES
-    model = cnn.build(N_MELS, CROP_FRAMES, N_GENRES, NETWORK)
+    model = cnn.build_network(N_MELS, CROP_FRAMES, N_GENRES, NETWORK)
     model.compile("adamw", "sparse_categorical_crossentropy")
     model.fit(crops, labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
     return EPOCHS * N_CROPS

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import psutil
 
-from songgenre.sources.website import Task, Website
+from songgenre.sources.website import CrawlConfig, Website
 
 N_SONGS = 5000
 SONGS_PER_PAGE = 50
@@ -123,7 +123,7 @@ class Memory(threading.Thread):
 
 
 def crawl(url: str, folder: Path) -> Memory:
-    task = Task(
+    task = CrawlConfig(
         name="bench",
         listings={"rock": [f"{url}/rock?page=0"]},
         song_links="/song/",

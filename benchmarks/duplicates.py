@@ -18,7 +18,7 @@ import soxr
 
 from songgenre.audio import SUFFIXES
 from songgenre.compute import parallel_map
-from songgenre.paths import project
+from songgenre.paths import Project
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 from songgenre.wrangling.duplicates import SAMPLE_RATE, find_duplicates, fingerprint
@@ -66,8 +66,8 @@ def songs_to_measure() -> list[Path]:
     named = os.environ.get("SONGGENRE_REAL_MUSIC")
     if named:
         return sorted(path for path in Path(named).rglob("*") if path.suffix in SUFFIXES)
-    here = project()
-    return [here.audio / name for name in read_table(TRACKS, here.tracks)["audio_path"]]
+    project = Project.find()
+    return [project.audio / name for name in read_table(TRACKS, project.tracks)["audio_path"]]
 
 
 def measure_songs(paths: list[Path]) -> None:

@@ -23,11 +23,11 @@ from threadpoolctl import threadpool_limits
 from songgenre import audio
 from songgenre.cache import Cache
 from songgenre.features.descriptors import DEFINITIONS, FAMILIES, describe_spectra
-from songgenre.features.extract import CODE, Extracted, Recipe, extract, extract_corpus
+from songgenre.features.extract import ClipFeatures, FeatureConfig, extract, extract_corpus
 from songgenre.features.spectra import Spectra, mel_levels
-from songgenre.paths import Project, project
+from songgenre.paths import Project
 
-RECIPE = Recipe("fma", 22_050, 2048, 512, 20, 128, 80.0)
+RECIPE = FeatureConfig("fma", 22_050, 2048, 512, 20, 128, 80.0)
 SR = RECIPE.sample_rate
 N_CLIPS = 10
 N_CORPUS = int(os.environ.get("BENCHMARK_SONGS", "5000"))
@@ -35,7 +35,7 @@ N_CORPUS = int(os.environ.get("BENCHMARK_SONGS", "5000"))
 
 def find_clips() -> list[audio.Clip]:
     named = os.environ.get("SONGGENRE_REAL_MUSIC")
-    folder = Path(named) if named else project().audio
+    folder = Path(named) if named else Project.find().audio
     paths = sorted(path for path in folder.rglob("*") if path.suffix in audio.SUFFIXES)
     durations = [(path, soundfile.info(path).duration) for path in paths if path.stat().st_size > 100_000]
     return [audio.Clip(path, 0.0, min(30.0, duration)) for path, duration in durations if duration > 27]
@@ -43,7 +43,7 @@ def find_clips() -> list[audio.Clip]:
 
 def with_librosa_per_feature(clip: audio.Clip) -> None:
     """Each function called on the samples, as its documentation shows it."""
-    y, feature = audio.load(clip, SR), librosa.feature
+    y, feature = audio.load_clip(clip, SR), librosa.feature
     cens = feature.chroma_cens(y=y, sr=SR)
     frames = [
         feature.chroma_stft(y=y, sr=SR),
@@ -64,7 +64,7 @@ def with_librosa_per_feature(clip: audio.Clip) -> None:
 
 def with_the_recipe_of_fma(clip: audio.Clip) -> None:
     """One Fourier and one constant-Q transform, shared, as Defferrard et al. 2017 did; and the mel spectrogram."""
-    y, feature = audio.load(clip, SR), librosa.feature
+    y, feature = audio.load_clip(clip, SR), librosa.feature
     constant_q = np.abs(librosa.cqt(y, sr=SR, hop_length=512, bins_per_octave=12, n_bins=84, tuning=None))
     cens = feature.chroma_cens(C=constant_q, n_chroma=12, bins_per_octave=12)
     magnitude = np.abs(librosa.stft(y, n_fft=2048, hop_length=512))
@@ -126,7 +126,7 @@ def stage_table(clips: list[audio.Clip]) -> pd.Series:
     taken = pd.DataFrame(0.0, index=range(len(clips)), columns=["decoding", *steps, "statistics and the rest"])
     for row, clip in enumerate(clips):
         clock = [time.perf_counter()]
-        y = audio.load(clip, SR)
+        y = audio.load_clip(clip, SR)
         clock.append(time.perf_counter())
         spectra = Spectra(y, SR, RECIPE.n_fft, RECIPE.hop_length, RECIPE.n_mels)
         for step in steps.values():
@@ -141,17 +141,17 @@ def stage_table(clips: list[audio.Clip]) -> pd.Series:
 def measure_clips(clips: list[audio.Clip]) -> None:
     some = clips[:: max(1, len(clips) // N_CLIPS)][:N_CLIPS]
     with threadpool_limits(1):
-        per_feature, recipe, here = (
+        per_feature, recipe, project = (
             seconds(function, some) for function in (with_librosa_per_feature, with_the_recipe_of_fma, ours)
         )
-        for way, taken in {"librosa per feature": per_feature, "FMA's recipe": recipe, "ours": here}.items():
+        for way, taken in {"librosa per feature": per_feature, "FMA's recipe": recipe, "ours": project}.items():
             print(f"a clip on one core, {way}: {taken:.3f} s")
-        print(f"librosa per feature / ours: {per_feature / here:.1f}")
-        print(f"FMA's recipe / ours: {recipe / here:.1f}")
+        print(f"librosa per feature / ours: {per_feature / project:.1f}")
+        print(f"FMA's recipe / ours: {recipe / project:.1f}")
         print(stage_table(some).round(1).to_string(), "\n")
 
 
-def one_after_the_other(clips: list[audio.Clip], cache: Cache[Extracted]) -> float:
+def one_after_the_other(clips: list[audio.Clip], cache: Cache[ClipFeatures]) -> float:
     """Seconds for each of many different clips, kept in a cache as in a corpus, on one core."""
     with threadpool_limits(1):
         started = time.perf_counter()
@@ -185,7 +185,7 @@ def measure_corpus(clips: list[audio.Clip]) -> None:
         tracks = everything[:N_CORPUS]
         extract_corpus(tracks[:20], Project(Path(folder) / "warming up"), RECIPE)
         corpus = Project(Path(folder) / "corpus")
-        alone = Cache(Project(Path(folder) / "alone"), Extracted, RECIPE._asdict(), CODE)
+        alone = Cache(Project(Path(folder) / "alone"), ClipFeatures, RECIPE._asdict(), extract)
         alone_s = one_after_the_other(clips[: 10 * N_CLIPS], alone)
         watcher = threading.Thread(target=worker_memory, args=(samples, ended))
         watcher.start()

@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from songgenre import audio
-from songgenre.paths import project
+from songgenre.paths import Project
 
 N_SONGS = 40
 REPEATS = 5
@@ -24,7 +24,7 @@ REPEATS = 5
 def find_songs() -> list[Path]:
     """Songs of 29 to 60 s, whose one window is judged."""
     named = os.environ.get("SONGGENRE_REAL_MUSIC")
-    folder = Path(named) if named else project().audio
+    folder = Path(named) if named else Project.find().audio
     paths = sorted(
         path for path in folder.rglob("*") if path.suffix in audio.SUFFIXES and path.stat().st_size > 100_000
     )

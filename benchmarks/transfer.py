@@ -15,14 +15,14 @@ import soundfile
 
 from songgenre import audio
 from songgenre.models import determinism, embeddings, musicnn, musicnn_keras, musicnn_weights
-from songgenre.paths import project
+from songgenre.paths import Project
 
 N_CLIPS = 5
 
 
 def find_clips() -> list[audio.Clip]:
     named = os.environ.get("SONGGENRE_REAL_MUSIC")
-    folder = Path(named) if named else project().audio
+    folder = Path(named) if named else Project.find().audio
     paths = sorted(path for path in folder.rglob("*") if path.suffix in audio.SUFFIXES)
     long = [path for path in paths if path.stat().st_size > 100_000 and soundfile.info(path).duration >= 29]
     return [audio.Clip(path, 0.0, 29.0) for path in long[:: max(1, len(long) // N_CLIPS)][:N_CLIPS]]
@@ -46,16 +46,16 @@ def main() -> None:
     determinism.make_deterministic(seed=0, intra_op_threads=1)
     clips = find_clips()
     started = time.perf_counter()
-    spectrograms = [musicnn.log_mel(audio.load(clip, musicnn.SAMPLE_RATE)) for clip in clips]
+    spectrograms = [musicnn.log_mel(audio.load_clip(clip, musicnn.SAMPLE_RATE)) for clip in clips]
     print(f"decoding and spectrogram: {(time.perf_counter() - started) / len(clips):.3f} s a clip")
-    names_and_networks = zip(musicnn_weights.NETWORKS, embeddings.networks(project().pretrained), strict=True)
+    names_and_networks = zip(musicnn_weights.NETWORKS, embeddings.load_networks(Project.find().pretrained), strict=True)
     for name, variables in names_and_networks:
-        model = musicnn_keras.build(variables)
-        peer = seconds(lambda spectrogram, model=model: musicnn_keras.hear(model, spectrogram), spectrograms)
-        ours = seconds(lambda spectrogram, variables=variables: musicnn.hear(variables, spectrogram), spectrograms)
+        model = musicnn_keras.build_network(variables)
+        peer = seconds(lambda spectrogram, model=model: musicnn_keras.forward(model, spectrogram), spectrograms)
+        ours = seconds(lambda spectrogram, variables=variables: musicnn.forward(variables, spectrogram), spectrograms)
         print(f"{name}, a clip: Keras {peer:.3f} s, ours {ours:.3f} s")
         for spectrogram in spectrograms:
-            expected, heard = musicnn_keras.hear(model, spectrogram), musicnn.hear(variables, spectrogram)
+            expected, heard = musicnn_keras.forward(model, spectrogram), musicnn.forward(variables, spectrogram)
             np.testing.assert_allclose(heard.embedding, expected.embedding, rtol=1e-4, atol=1e-4)
             np.testing.assert_allclose(heard.tags, expected.tags, atol=1e-5)
 

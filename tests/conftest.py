@@ -103,7 +103,7 @@ class Clone:
         sums = {str(path.relative_to(self.root)): sha256(path) for path in paths}
         return sums | {"dvc.lock": YAML(typ="safe").load(self.root / "dvc.lock")}
 
-    def forget(self, stage: str) -> list[str]:
+    def cleanup(self, stage: str) -> list[str]:
         """Remove what a stage wrote, and what DVC would need to restore it without a run; say what that was."""
         yaml = YAML(typ="safe")
         lock = yaml.load(self.root / "dvc.lock")
@@ -224,7 +224,7 @@ def real_music() -> Path:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractContextManager[Server]]:
     """Start `songgenre serve`, which ends with the context."""
     try:
-        musicnn_weights.download(ROOT / "data" / "cache" / "wheels")
+        musicnn_weights.download_wheel(ROOT / "data" / "cache" / "wheels")
     except UserError as error:
         pytest.skip(f"No published weights: {error}")
 

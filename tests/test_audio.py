@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from songgenre.audio import BLOCK, SUFFIXES, Clip, blocks, clips, level_db, load, open_audio
+from songgenre.audio import BLOCK, SUFFIXES, Clip, blocks, clips, level_db, load_clip, open_audio
 from songgenre.errors import UserError
 
 Maker = Callable[..., np.ndarray]
@@ -23,7 +23,7 @@ def test_every_format_is_decoded_to_the_signal_that_was_written(
     tmp_path: Path, tone: Maker, write_audio: Writer, suffix: str
 ) -> None:
     y = tone(seconds=2, sample_rate=SR)
-    loaded = load(Clip(write_audio(tmp_path / f"song{suffix}", y, SR), 0, 2), SR)
+    loaded = load_clip(Clip(write_audio(tmp_path / f"song{suffix}", y, SR), 0, 2), SR)
     assert loaded.dtype == np.float32
     assert loaded.shape == y.shape
     np.testing.assert_allclose(loaded[2000:-2000], y[2000:-2000], atol=1e-4 if suffix in LOSSLESS else 0.06)
@@ -34,7 +34,7 @@ def test_clip_from_within_is_that_part_of_the_song(
     tmp_path: Path, melody: Maker, write_audio: Writer, suffix: str
 ) -> None:
     y = melody(seed=1, seconds=4, sample_rate=SR)
-    clip = load(Clip(write_audio(tmp_path / f"song{suffix}", y, SR), 1.5, 2), SR)
+    clip = load_clip(Clip(write_audio(tmp_path / f"song{suffix}", y, SR), 1.5, 2), SR)
     error = clip - y[round(1.5 * SR) : round(3.5 * SR)]
     assert np.sqrt(np.mean(error**2)) < (1e-4 if suffix in LOSSLESS else 0.2 * y.std())
 
@@ -42,7 +42,7 @@ def test_clip_from_within_is_that_part_of_the_song(
 def test_stereo_becomes_the_mean_of_its_channels(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
     left, right = tone(frequency=300), tone(frequency=700, level=0.1)
     path = write_audio(tmp_path / "stereo.wav", np.stack([left, right], axis=1), subtype="FLOAT")
-    np.testing.assert_allclose(load(Clip(path, 0, 2), 22_050), (left + right) / 2, atol=1e-6)
+    np.testing.assert_allclose(load_clip(Clip(path, 0, 2), 22_050), (left + right) / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize("native_rate", [8_000, 22_050, 44_100, 48_000, 192_000])
@@ -50,7 +50,7 @@ def test_resampling_keeps_frequency_and_level(
     tmp_path: Path, tone: Maker, write_audio: Writer, native_rate: int
 ) -> None:
     path = write_audio(tmp_path / "song.wav", tone(sample_rate=native_rate, frequency=1000), native_rate)
-    y = load(Clip(path, 0, 2), 22_050)
+    y = load_clip(Clip(path, 0, 2), 22_050)
     assert len(y) == 2 * 22_050
     assert np.abs(np.fft.rfft(y)).argmax() / 2 == 1000
     assert np.sqrt(np.mean(y**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.01)
@@ -58,7 +58,7 @@ def test_resampling_keeps_frequency_and_level(
 
 def test_resampling_removes_what_the_new_rate_cannot_hold(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
     path = write_audio(tmp_path / "high.wav", tone(sample_rate=44_100, frequency=15_000), 44_100)
-    assert np.abs(load(Clip(path, 0.5, 1), 22_050)[1000:-1000]).max() < 1e-3
+    assert np.abs(load_clip(Clip(path, 0.5, 1), 22_050)[1000:-1000]).max() < 1e-3
 
 
 @pytest.mark.parametrize("native_rate", [11_025, 22_050, 44_100, 44_056])
@@ -67,7 +67,7 @@ def test_clip_has_exactly_the_length_asked_for(
     tmp_path: Path, tone: Maker, write_audio: Writer, native_rate: int, start_s: float, duration_s: float
 ) -> None:
     path = write_audio(tmp_path / "song.wav", tone(seconds=3, sample_rate=native_rate), native_rate)
-    assert len(load(Clip(path, start_s, duration_s), 22_050)) == round(duration_s * 22_050)
+    assert len(load_clip(Clip(path, start_s, duration_s), 22_050)) == round(duration_s * 22_050)
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".mp3", ".ogg", ".flac"])
@@ -77,13 +77,13 @@ def test_clip_past_the_end_names_the_file_and_what_it_holds(
 ) -> None:
     path = write_audio(tmp_path / f"song{suffix}", tone(seconds=2))
     with pytest.raises(UserError, match=rf"(?<!\d){held_s} s") as error:
-        load(Clip(path, start_s, 3), 22_050)
+        load_clip(Clip(path, start_s, 3), 22_050)
     assert all(part in str(error.value) for part in (str(path), "3 s", f"{start_s:g}"))
 
 
 def problem(path: Path) -> str:
     messages = set()
-    for read in (lambda clip: load(clip, 22_050), level_db):
+    for read in (lambda clip: load_clip(clip, 22_050), level_db):
         with pytest.raises(UserError) as error:
             read(Clip(path, 0, 1))
         messages.add(str(error.value))
@@ -123,7 +123,7 @@ def test_what_is_no_file_is_named(tmp_path: Path, make: Callable[[Path], None]) 
 @pytest.mark.parametrize("name", ["x" * 251 + ".wav", "日本語.WAV", os.fsdecode(b"caf\xe9.wav"), "song", "song.xyz"])
 def test_any_name_will_do(tmp_path: Path, tone: Maker, write_audio: Writer, name: str) -> None:
     path = write_audio(tmp_path / "song.wav", tone()).rename(tmp_path / name)
-    assert len(load(Clip(path, 0, 1), 22_050)) == 22_050
+    assert len(load_clip(Clip(path, 0, 1), 22_050)) == 22_050
 
 
 @pytest.mark.parametrize("channels", [1, 2, 1024])
@@ -150,7 +150,7 @@ def test_decoder_prints_nothing(
     content = bytearray(path.read_bytes())
     content[2000:2600] = bytes(600)
     path.write_bytes(content)
-    load(Clip(path, 0, 1), 22_050)
+    load_clip(Clip(path, 0, 1), 22_050)
     assert capfd.readouterr() == ("", "")
 
 
@@ -171,7 +171,7 @@ def test_clips_may_lie_at_a_url(folder: str) -> None:
 def test_clip_at_a_url_is_that_of_the_file(tmp_path: Path, melody: Maker, write_audio: Writer, suffix: str) -> None:
     path = write_audio(tmp_path / f"song{suffix}", melody(seed=1, seconds=4, sample_rate=SR), SR)
     clip = Clip(path, 1.5, 2)
-    np.testing.assert_array_equal(load(clip._replace(path=path.as_uri()), SR), load(clip, SR))
+    np.testing.assert_array_equal(load_clip(clip._replace(path=path.as_uri()), SR), load_clip(clip, SR))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_clip_at_a_url_is_that_of_the_file(tmp_path: Path, melody: Maker, write_
 def test_what_is_no_audio_at_a_url_is_named(url: str, why: str) -> None:
     fsspec.filesystem("memory").pipe_file("noise.mp3", b"not a song")
     with pytest.raises(UserError, match=f"{url}.*{why}"):
-        load(Clip(url, 0, 1), SR)
+        load_clip(Clip(url, 0, 1), SR)
 
 
 @pytest.mark.parametrize("level", [1.0, 0.1, 0.001])

@@ -208,9 +208,9 @@ def on_a_terminal(*arguments: str, cwd: Path, **variables: str) -> str:
 @pytest.mark.integration
 @pytest.mark.parametrize("arguments", [("--help",), ("juggle",), ("pretrained", "fetch")], ids=str)
 def test_colours_are_for_a_terminal_that_wants_them(arguments: tuple[str, ...], tmp_path: Path) -> None:
-    coloured = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|9[0-7])m")
-    assert coloured.search(on_a_terminal(*arguments, cwd=tmp_path))
-    assert not coloured.search(on_a_terminal(*arguments, cwd=tmp_path, NO_COLOR="1"))
+    colored = re.compile(r"\x1b\[[0-9;]*\b(3[0-7]|9[0-7])m")
+    assert colored.search(on_a_terminal(*arguments, cwd=tmp_path))
+    assert not colored.search(on_a_terminal(*arguments, cwd=tmp_path, NO_COLOR="1"))
 
 
 def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(

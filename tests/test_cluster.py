@@ -26,8 +26,8 @@ from ruamel.yaml import YAML
 import songgenre
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
-from songgenre.features.extract import Recipe, extract_corpus
-from songgenre.models.classical import tune
+from songgenre.features.extract import FeatureConfig, extract_corpus
+from songgenre.models.classical import grid_search
 from songgenre.params import load
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
@@ -37,7 +37,7 @@ from songgenre.tables.mel_index import MEL_INDEX
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[1]
 DASK = Path(sys.executable).with_name("dask")
-RECIPE = Recipe(**load(ROOT / "params.yaml").section("features"))
+RECIPE = FeatureConfig(**load(ROOT / "params.yaml").section("features"))
 NOBODY = "tcp://127.0.0.1:1"
 PATIENCE_S = 120
 N_SONGS = 24
@@ -131,7 +131,7 @@ def two_workers(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("songgenre.compute.PATIENCE_S", PATIENCE_S)
+    monkeypatch.setattr("songgenre.compute.TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_same_bytes_are_written_when_a_worker_is_killed(
                 killed.wait()
             yield result
 
-    monkeypatch.setattr("songgenre.compute.track", held)
+    monkeypatch.setattr("songgenre.compute.progress_bar", held)
     storage = fsspec.filesystem("s3", use_listings_cache=False)
     with workers(1, two_workers.address, tmp_path) as [third], ThreadPoolExecutor() as threads:
         project = work_in(scheduler=two_workers.address, audio=f"{bucket}/audio", cache=f"{bucket}/killed")
@@ -266,7 +266,7 @@ def test_error_of_a_task_arrives_as_it_is(
 def test_scheduler_that_does_not_answer_is_named(
     work_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("songgenre.compute.PATIENCE_S", 0.5)
+    monkeypatch.setattr("songgenre.compute.TIMEOUT_S", 0.5)
     work_in(scheduler=NOBODY)
     with pytest.raises(UserError, match=rf"{NOBODY}.*`dask scheduler`"):
         list(parallel_map(len, ["a"], "measuring"))
@@ -320,7 +320,7 @@ def test_grid_search_on_the_cluster_chooses_the_same_parameters(
         work_in(scheduler=scheduler)
         return [
             (search.best_params_, search.cv_results_["mean_test_score"].tolist(), search.predict_proba(X).tolist())
-            for _, search in tune(grids, X, genres, artists, folds=3, seed=0)
+            for _, search in grid_search(grids, X, genres, artists, folds=3, seed=0)
         ]
 
     assert searched(two_workers.address) == searched(None)

@@ -3,11 +3,11 @@ import sys
 
 import pytest
 
-from songgenre.native_stderr import quiet_libraries
+from songgenre.native_stderr import suppress_native_stderr
 
 
 def test_what_c_code_writes_to_the_standard_error_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet_libraries():
+    with suppress_native_stderr():
         os.write(2, b"a note")
         os.write(1, b"an answer")
     assert capfd.readouterr() == ("an answer", "")
@@ -15,14 +15,14 @@ def test_what_c_code_writes_to_the_standard_error_is_dropped(capfd: pytest.Captu
 
 def test_standard_error_is_back_afterwards(capfd: pytest.CaptureFixture[str]) -> None:
     print("before", file=sys.stderr, flush=False)
-    with quiet_libraries():
+    with suppress_native_stderr():
         os.write(2, b"hidden")
     os.write(2, b"after\n")
     assert capfd.readouterr().err == "before\nafter\n"
 
 
 def test_errors_pass_and_standard_error_is_back(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ZeroDivisionError), quiet_libraries():
+    with pytest.raises(ZeroDivisionError), suppress_native_stderr():
         raise ZeroDivisionError
     os.write(2, b"after")
     assert capfd.readouterr().err == "after"
@@ -36,14 +36,14 @@ def test_no_file_stays_open() -> None:
 
     before = next_descriptor()
     for _ in range(3):
-        with quiet_libraries():
+        with suppress_native_stderr():
             pass
     assert next_descriptor() == before
 
 
 def test_may_be_nested(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet_libraries():
-        with quiet_libraries():
+    with suppress_native_stderr():
+        with suppress_native_stderr():
             pass
         os.write(2, b"hidden")
     os.write(2, b"after")

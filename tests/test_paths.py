@@ -7,7 +7,7 @@ import pytest
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.paths import project
+from songgenre.paths import Project
 
 
 def test_project_is_found_from_a_folder_within(tmp_path: Path) -> None:
@@ -15,7 +15,7 @@ def test_project_is_found_from_a_folder_within(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").touch()
     within = tmp_path / "notebooks" / "deeper"
     within.mkdir(parents=True)
-    assert project(within).root == tmp_path.resolve()
+    assert Project.find(within).root == tmp_path.resolve()
 
 
 def test_nearest_project_wins(tmp_path: Path) -> None:
@@ -24,13 +24,13 @@ def test_nearest_project_wins(tmp_path: Path) -> None:
     for folder in (tmp_path, inner):
         (folder / "params.yaml").touch()
         (folder / "dvc.yaml").touch()
-    assert project(inner).root == inner.resolve()
+    assert Project.find(inner).root == inner.resolve()
 
 
 def test_outside_a_project_the_error_says_where_and_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").touch()
     with pytest.raises(UserError, match=r"dvc\.yaml") as error:
-        project(tmp_path)
+        Project.find(tmp_path)
     assert str(tmp_path.resolve()) in str(error.value)
 
 

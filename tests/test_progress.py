@@ -11,13 +11,13 @@ from multiprocessing.connection import Client
 import pytest
 from rich.console import Console
 
-from songgenre.progress import ADDRESS, KEY, listening, say, track
+from songgenre.progress import ADDRESS, KEY, echo, listening, progress_bar
 
 REPORT = """
 import sys
-from songgenre.progress import track
-print(list(track("abc", "features", total=3)))
-for _ in track(range(int(sys.argv[1])), "training", total=int(sys.argv[1])):
+from songgenre.progress import progress_bar
+print(list(progress_bar("abc", "features", total=3)))
+for _ in progress_bar(range(int(sys.argv[1])), "training", total=int(sys.argv[1])):
     pass
 """
 
@@ -56,14 +56,14 @@ def test_start_and_end_of_each_step_are_printed_by_the_runner(runner: dict[str, 
 
 @pytest.mark.integration
 def test_what_a_process_says_is_printed_by_the_runner(runner: dict[str, str], screen: io.StringIO) -> None:
-    script = "from songgenre.progress import say; say('refused [bold]3[/] songs')"
+    script = "from songgenre.progress import echo; echo('refused [bold]3[/] songs')"
     ended = subprocess.run([sys.executable, "-c", script], env=os.environ | runner, capture_output=True, text=True)
     assert (ended.stdout, ended.stderr) == ("", "")
     assert soon(lambda: screen.getvalue() == "refused [bold]3[/] songs\n"), screen.getvalue()
 
 
 def test_what_is_said_without_a_runner_is_not_lost(capsys: pytest.CaptureFixture[str]) -> None:
-    say("refused 3 songs")
+    echo("refused 3 songs")
     assert capsys.readouterr().err == "refused 3 songs\n"
 
 
@@ -88,7 +88,7 @@ def test_without_a_runner_items_pass_unchanged_and_nothing_is_printed(
 ) -> None:
     monkeypatch.delenv(ADDRESS, raising=False)
     items = [object(), None, 0]
-    assert list(track(iter(items), "features", total=3)) == items
+    assert list(progress_bar(iter(items), "features", total=3)) == items
     assert capfd.readouterr() == ("", "")
 
 
@@ -100,7 +100,7 @@ def test_items_are_taken_one_at_a_time() -> None:
             taken.append(item)
             yield item
 
-    assert next(track(items(), "features", total=3)) == 0
+    assert next(progress_bar(items(), "features", total=3)) == 0
     assert taken == [0]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from songgenre.redaction import without_secrets
+from songgenre.redaction import redact
 
 SECRETS = {
     "https://anna:pa55w0rd@host/a": "https://***@host/a",
@@ -26,21 +26,21 @@ HARMLESS = [
 
 @pytest.mark.parametrize("text", SECRETS)
 def test_secrets_in_addresses_are_hidden(text: str) -> None:
-    assert without_secrets(text) == SECRETS[text]
+    assert redact(text) == SECRETS[text]
 
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_what_is_no_secret_stays(text: str) -> None:
-    assert without_secrets(text) == text
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize("name", ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "FSSPEC_FTP_PASSWORD", "SOME_API_KEY"])
 def test_what_secret_variables_hold_is_hidden(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "wJalr/XUtn+FEMI")
-    assert without_secrets("denied: wJalr/XUtn+FEMI, k=wJalr%2FXUtn%2BFEMI.") == "denied: ***, k=***."
+    assert redact("denied: wJalr/XUtn+FEMI, k=wJalr%2FXUtn%2BFEMI.") == "denied: ***, k=***."
 
 
 def test_what_other_variables_hold_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_FOLDER", "/path/to/music")
     monkeypatch.setenv("SHORT_TOKEN", "a")
-    assert without_secrets("a song in /path/to/music") == "a song in /path/to/music"
+    assert redact("a song in /path/to/music") == "a song in /path/to/music"

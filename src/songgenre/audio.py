@@ -16,7 +16,7 @@ import soundfile
 import soxr
 
 from songgenre.errors import UserError
-from songgenre.native_stderr import quiet_libraries
+from songgenre.native_stderr import suppress_native_stderr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,12 +57,12 @@ def clips(tracks: pd.DataFrame, folder: Path | str) -> list[Clip]:
         That of the collected audio, or the URL of a copy.
     """
     return [
-        Clip(_within(folder, track.audio_path), track.clip_start_s, track.clip_duration_s)
+        Clip(_join(folder, track.audio_path), track.clip_start_s, track.clip_duration_s)
         for track in tracks.itertuples()
     ]
 
 
-def _within(folder: Path | str, name: str) -> Path | str:
+def _join(folder: Path | str, name: str) -> Path | str:
     return f"{folder.rstrip('/')}/{name}" if isinstance(folder, str) else folder / name
 
 
@@ -98,15 +98,15 @@ def open_audio(path: Path | str) -> Iterator[soundfile.SoundFile]:
         If it cannot be decoded.
     """
     if isinstance(path, str):
-        source: io.BytesIO | bytes = io.BytesIO(_fetched(path))
+        source: io.BytesIO | bytes = io.BytesIO(_fetch(path))
     else:
         open_bytes(path).close()
         source = os.fsencode(path)
-    with quiet_libraries(), soundfile.SoundFile(source) as file:
+    with suppress_native_stderr(), soundfile.SoundFile(source) as file:
         yield file
 
 
-def _fetched(url: str) -> bytes:
+def _fetch(url: str) -> bytes:
     import fsspec
 
     try:
@@ -136,7 +136,7 @@ def blocks(file: soundfile.SoundFile, frames: int | None = None) -> Iterator[np.
         yield y
 
 
-def load(clip: Clip, sample_rate: int) -> np.ndarray:
+def load_clip(clip: Clip, sample_rate: int) -> np.ndarray:
     """Read a clip as mono at a given sample rate.
 
     Parameters
@@ -155,7 +155,7 @@ def load(clip: Clip, sample_rate: int) -> np.ndarray:
     UserError
         If the file cannot be decoded, or ends before the part that was asked for.
     """
-    y, native_rate = _native(clip)
+    y, native_rate = _load_native(clip)
     if native_rate != sample_rate:
         y = soxr.resample(y, native_rate, sample_rate)
     n = round(clip.duration_s * sample_rate)
@@ -175,7 +175,7 @@ def level_db(clip: Clip) -> float:
     UserError
         If the file cannot be decoded.
     """
-    y, _ = _native(clip)
+    y, _ = _load_native(clip)
     return float(10 * np.log10(np.mean(np.square(y, dtype=np.float64))))
 
 
@@ -191,7 +191,7 @@ def duration_s(path: Path | str) -> float:
         return file.frames / file.samplerate
 
 
-def _native(clip: Clip) -> tuple[np.ndarray, int]:
+def _load_native(clip: Clip) -> tuple[np.ndarray, int]:
     """What there is of a clip, in mono, and its sample rate."""
     with _decoding(clip.path) as file:
         file.seek(min(round(clip.start_s * file.samplerate), file.frames))

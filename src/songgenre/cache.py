@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry", bound=NamedTuple)
 
 
-class Missing(NamedTuple):
+class CacheMiss(NamedTuple):
     """A clip whose entry is to be computed, and the entry's name."""
 
     clip: audio.Clip
@@ -56,11 +56,11 @@ class Cache(Generic[Entry]):
     ) -> None:
         self.url = settings().cache or str(project.feature_cache)
         self.kind = kind
-        self.recipe = json.dumps([parameters, code_version(function)], sort_keys=True)
+        self.config = json.dumps([parameters, code_version(function)], sort_keys=True)
 
     def key(self, sha256: str, start_s: float, duration_s: float) -> str:
         """Name of an entry, given the hash of the audio file and the part of it."""
-        return hashlib.sha256(f"{sha256} {start_s!r} {duration_s!r} {self.recipe}".encode()).hexdigest()
+        return hashlib.sha256(f"{sha256} {start_s!r} {duration_s!r} {self.config}".encode()).hexdigest()
 
     def keys(self) -> set[str]:
         """Names of all entries."""
@@ -97,7 +97,7 @@ def cached_map(
     tracks: pd.DataFrame,
     folder: Path | str,
     cache: Cache[Entry],
-    over: Callable[[Callable[[Missing], Entry], Sequence[Missing]], Generator[Entry, None, None]],
+    map_fn: Callable[[Callable[[CacheMiss], Entry], Sequence[CacheMiss]], Generator[Entry, None, None]],
 ) -> Iterator[Entry]:
     """The entry of every track, from the cache, or computed and kept.
 
@@ -118,20 +118,20 @@ def cached_map(
     The entries, in the order of `tracks`.
     """
     wanted = [
-        Missing(clip, cache.key(sha256, clip.start_s, clip.duration_s))
+        CacheMiss(clip, cache.key(sha256, clip.start_s, clip.duration_s))
         for sha256, clip in zip(tracks["sha256"], audio.clips(tracks, folder), strict=True)
     ]
     compute = partial(_compute_and_keep, function=function, cache=cache)
     kept = cache.keys()
-    with closing(over(compute, [each for each in wanted if each.key not in kept])) as computed:
+    with closing(map_fn(compute, [each for each in wanted if each.key not in kept])) as computed:
         for each in wanted:
             if each.key not in kept:
                 yield next(computed)
             else:
-                yield cache.get(each.key) or next(over(compute, [each]))
+                yield cache.get(each.key) or next(map_fn(compute, [each]))
 
 
-def _compute_and_keep(missing: Missing, function: Callable[[audio.Clip], Entry], cache: Cache[Entry]) -> Entry:
+def _compute_and_keep(missing: CacheMiss, function: Callable[[audio.Clip], Entry], cache: Cache[Entry]) -> Entry:
     entry = function(missing.clip)
     cache.put(missing.key, entry)
     return entry

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from songgenre.errors import REMEDIES, UserError
-from songgenre.paths import project
-from songgenre.redaction import without_secrets
+from songgenre.errors import ERRNO_HINTS, UserError
+from songgenre.paths import Project
+from songgenre.redaction import redact
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
@@ -71,8 +71,8 @@ def predict(
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help="Write a page with player and picture over time, too."),
     ] = None,
-    trust_changed_model: Annotated[
-        bool, typer.Option("--trust-changed-model", help="Load a model that is not what its stage wrote.")
+    skip_hash_check: Annotated[
+        bool, typer.Option("--skip-hash-check", help="Load a model that is not what its stage wrote.")
     ] = False,
 ) -> None:
     """Say which genre songs are, how probable that is, and how it changes over time.
@@ -85,7 +85,7 @@ def predict(
     from songgenre.predict import command
 
     form: command.Form = "json" if as_json else "csv" if as_csv else "text"
-    if not command.run(sources, model, threshold, form, html, trust_changed_model):
+    if not command.run(sources, model, threshold, form, html, skip_hash_check):
         raise typer.Exit(1)
 
 
@@ -102,11 +102,11 @@ def similar(
     """
     from songgenre.predict import similar as corpus
 
-    found = corpus.nearest(project(), file, count)
+    found = corpus.find_similar(Project.find(), file, count)
     if as_json:
         typer.echo(found.to_json(orient="records", lines=True, force_ascii=False).rstrip())
     else:
-        Console().print(corpus.shown(found))
+        Console().print(corpus.render_matches(found))
 
 
 @app.command()
@@ -119,10 +119,10 @@ def serve(
         Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"], typer.Option(help="As of `songgenre predict`.")
     ] = "pretrained",
     threshold: Annotated[float, typer.Option(min=0, max=1, help="An answer less probable than this is unsure.")] = 0.5,
-    most_mb: Annotated[int, typer.Option("--max-mb", min=1, help="A larger file is refused.")] = 50,
-    most_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="A longer song is refused.")] = 20,
-    trust_changed_model: Annotated[
-        bool, typer.Option("--trust-changed-model", help="Load a model that is not what its stage wrote.")
+    max_mb: Annotated[int, typer.Option("--max-mb", min=1, help="A larger file is refused.")] = 50,
+    max_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="A longer song is refused.")] = 20,
+    skip_hash_check: Annotated[
+        bool, typer.Option("--skip-hash-check", help="Load a model that is not what its stage wrote.")
     ] = False,
 ) -> None:
     """Open a page on this machine to drop songs on: hear them, and see what the model says over time.
@@ -134,13 +134,13 @@ def serve(
 
     if not server.is_loopback(host):
         Console(stderr=True).print(f"Everybody who reaches {host} can use this page.", highlight=False)
-    settings = server.Settings(host, port, model, threshold, most_mb, most_minutes, trust_changed_model)
+    settings = server.Settings(host, port, model, threshold, max_mb, max_minutes, skip_hash_check)
     server.serve(settings, lambda url: typer.echo(f"Drop a song on {url}, until you press Ctrl-C."))
 
 
 def _notebooks() -> list[str]:
     try:
-        return sorted(path.stem for path in project().notebooks.glob("*.ipynb"))
+        return sorted(path.stem for path in Project.find().notebooks.glob("*.ipynb"))
     except UserError:
         return []
 
@@ -152,7 +152,7 @@ def notebook_run(
     """Execute a notebook with its section of params.yaml, as its DVC stage does."""
     from songgenre.notebook import runner
 
-    runner.run(project(), name, Console(stderr=True))
+    runner.run(Project.find(), name, Console(stderr=True))
 
 
 @notebook.command("clean")
@@ -163,7 +163,7 @@ def notebook_clean(
     """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
     from songgenre.notebook.normalise import clean_file
 
-    changed = [file for file in files or sorted(project().notebooks.glob("*.ipynb")) if clean_file(file, check)]
+    changed = [file for file in files or sorted(Project.find().notebooks.glob("*.ipynb")) if clean_file(file, check)]
     for file in changed:
         typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
     if check and changed:
@@ -175,7 +175,7 @@ def report_build() -> None:
     """Build the report site from the executed notebooks and the metrics."""
     from songgenre.report import site
 
-    typer.echo(site.build(project()))
+    typer.echo(site.build(Project.find()))
 
 
 @report.command("export")
@@ -189,9 +189,9 @@ def report_export(
     if to is None and pdf is None:
         raise UserError("Expected --to FOLDER, --to FILE.zip or --pdf FILE, but got neither.")
     if to is not None:
-        export.export(project(), to)
+        export.export(Project.find(), to)
     if pdf is not None:
-        export.print_pdf(project(), pdf)
+        export.print_pdf(Project.find(), pdf)
 
 
 @report.command("slides")
@@ -199,7 +199,7 @@ def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] =
     """Write the story as slides: one file that needs no network."""
     from songgenre.report import slides
 
-    slides.write_slides(project(), to)
+    slides.write_slides(Project.find(), to)
     typer.echo(to.resolve())
 
 
@@ -208,7 +208,7 @@ def report_cards() -> None:
     """Write the model card and the data card of the last run into docs."""
     from songgenre.report import cards
 
-    for path in cards.write(project()):
+    for path in cards.write_cards(Project.find()):
         typer.echo(path)
 
 
@@ -217,7 +217,7 @@ def report_results(name: Annotated[str, typer.Argument(help="Of the corpus, for 
     """Keep the results of the last run in docs/results, and show them in the README."""
     from songgenre.report import readme
 
-    typer.echo(readme.keep(project(), name))
+    typer.echo(readme.save_results(Project.find(), name))
 
 
 @demo.command("serve")
@@ -227,7 +227,7 @@ def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")
     from songgenre.demo.corpus import plan_corpus
     from songgenre.demo.server import serve
 
-    recordings = plan_corpus(**params.load(project().params).section("scraping")["demo"])
+    recordings = plan_corpus(**params.load(Project.find().params).section("scraping")["demo"])
     serve(recordings, port, lambda url: typer.echo(f"The shop is open at {url}/, until you press Ctrl-C."))
 
 
@@ -236,7 +236,7 @@ def pretrained_download() -> None:
     """Keep the published wheel of the networks in data/cache/wheels, so that the pipeline needs no network."""
     from songgenre.models import musicnn_weights
 
-    musicnn_weights.download(project().wheels)
+    musicnn_weights.download_wheel(Project.find().wheels)
 
 
 @pretrained.command("fetch")
@@ -244,8 +244,8 @@ def pretrained_fetch() -> None:
     """Write the weights of the networks and their licence to data/pretrained; downloads them if need be."""
     from songgenre.models import musicnn_weights
 
-    here = project()
-    musicnn_weights.fetch(here.wheels, here.pretrained)
+    project = Project.find()
+    musicnn_weights.extract_weights(project.wheels, project.pretrained)
 
 
 @pretrained.command("train-head")
@@ -254,9 +254,9 @@ def pretrained_train_head() -> None:
     from songgenre import params
     from songgenre.models.pretrained import train
 
-    here = project()
-    settings = params.load(here.params).transfer
-    typer.echo(train.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
+    project = Project.find()
+    settings = params.load(project.params).transfer
+    typer.echo(train.train_head(project, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
 
 
 @app.command()
@@ -269,7 +269,7 @@ def reproduce(
     """Rebuild what is committed from nothing, and explain every difference; an error if there is one."""
     from songgenre.reproduce import check as rebuilding
 
-    if not rebuilding.reproduce(project(), Console(), into, rebuilt):
+    if not rebuilding.reproduce(Project.find(), Console(), into, rebuilt):
         raise typer.Exit(1)
 
 
@@ -278,14 +278,14 @@ def main() -> None:
     try:
         app()
     except OSError as error:
-        if error.errno not in REMEDIES:
+        if error.errno not in ERRNO_HINTS:
             raise
-        _fail(f"{error}. {REMEDIES[error.errno]}")
+        _fail(f"{error}. {ERRNO_HINTS[error.errno]}")
     except UserError as error:
         _fail(str(error))
 
 
 def _fail(message: str) -> NoReturn:
-    text = f"[bold red]Error:[/] {escape(without_secrets(message))}"
+    text = f"[bold red]Error:[/] {escape(redact(message))}"
     Console(stderr=True).print(text, highlight=False, soft_wrap=True)
     raise SystemExit(1) from None

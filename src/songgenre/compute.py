@@ -22,8 +22,8 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from songgenre.errors import UserError
 from songgenre.params import Compute, load
-from songgenre.paths import project
-from songgenre.progress import track
+from songgenre.paths import Project
+from songgenre.progress import progress_bar
 
 if TYPE_CHECKING:
     from dask.distributed import Client, Future
@@ -32,7 +32,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 IDLE_S = 10
-PATIENCE_S = 10
+TIMEOUT_S = 10
 """How long a cluster may take to answer."""
 
 TASKS_PER_THREAD = 4
@@ -51,14 +51,14 @@ def settings() -> Compute:
         If the parameters are wrong.
     """
     try:
-        here = project()
+        project = Project.find()
     except UserError:
         return Compute(scheduler=None, audio="", cache="")
-    return load(here.params).compute
+    return load(project.params).compute
 
 
 def parallel_map(
-    function: Callable[[Item], Result], items: Sequence[Item], description: str, anywhere: bool = False
+    function: Callable[[Item], Result], items: Sequence[Item], description: str, remote_ok: bool = False
 ) -> Generator[Result, None, None]:
     """Apply a function to every item, one worker process per core, results in order.
 
@@ -69,7 +69,7 @@ def parallel_map(
     items : sequence
     description : str
         What is being done, for the progress display.
-    anywhere : bool
+    remote_ok : bool
         Whether the items say where a machine that does not share this folder finds what they need. Others stay here,
         unless the machines of the cluster share it.
 
@@ -83,17 +83,17 @@ def parallel_map(
         If a cluster is named but cannot do it.
     """
     compute = settings()
-    if compute.scheduler and (anywhere or not compute.audio):
+    if compute.scheduler and (remote_ok or not compute.audio):
         with _cluster(compute.scheduler) as client:
             if not compute.audio:
                 _check_that_folder_is_shared(client)
-            yield from track(_map_on_cluster(client, function, items), description, total=len(items))
+            yield from progress_bar(_map_on_cluster(client, function, items), description, total=len(items))
     else:
-        with _this_machine():
+        with _local_backend():
             results = joblib.Parallel(n_jobs=-1, return_as="generator")(
                 joblib.delayed(function)(item) for item in items
             )
-            yield from track(results, description, total=len(items))
+            yield from progress_bar(results, description, total=len(items))
 
 
 @contextmanager
@@ -107,7 +107,7 @@ def joblib_backend() -> Iterator[None]:
     """
     scheduler = settings().scheduler
     if scheduler is None:
-        with _this_machine():
+        with _local_backend():
             yield
     else:
         with _cluster(scheduler) as client, joblib.parallel_config(backend="dask", client=client):
@@ -118,18 +118,22 @@ def joblib_backend() -> Iterator[None]:
 def workers() -> Executor:
     """One worker process per core, for tasks that come one by one; they end when they have been idle for a while."""
     executor: Executor = ProcessPoolExecutor(
-        max_workers=joblib.cpu_count(), timeout=IDLE_S, env=ONE_THREAD, initializer=_end_with, initargs=(os.getpid(),)
+        max_workers=joblib.cpu_count(),
+        timeout=IDLE_S,
+        env=ONE_THREAD,
+        initializer=_exit_with_parent,
+        initargs=(os.getpid(),),
     )
     return executor
 
 
-def _this_machine() -> joblib.parallel_config:
+def _local_backend() -> joblib.parallel_config:
     return joblib.parallel_config(
-        backend="loky", inner_max_num_threads=1, initializer=_end_with, initargs=(os.getpid(),)
+        backend="loky", inner_max_num_threads=1, initializer=_exit_with_parent, initargs=(os.getpid(),)
     )
 
 
-def _end_with(parent: int) -> None:
+def _exit_with_parent(parent: int) -> None:
     """Have a worker end soon after the process that started it, also if that is killed."""
 
     def watch() -> None:
@@ -152,7 +156,7 @@ def _cluster(address: str) -> Iterator[Client]:
             "See docs/scaling.md for what to put there."
         )
     try:
-        client = Client(address, timeout=PATIENCE_S, set_as_default=False)
+        client = Client(address, timeout=TIMEOUT_S, set_as_default=False)
     except OSError as error:
         raise UserError(
             f"Expected a Dask scheduler at {address}, as compute.scheduler in params.yaml says, but it cannot be "
@@ -176,7 +180,7 @@ def _cluster(address: str) -> Iterator[Client]:
 
 def _check_workers(client: Client, address: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=PATIENCE_S)
+        client.wait_for_workers(1, timeout=TIMEOUT_S)
     except TimeoutError:
         raise UserError(
             f"Expected workers at the Dask scheduler {address}, but it has none. "
@@ -194,7 +198,7 @@ def _check_workers(client: Client, address: str) -> None:
 
 
 def _check_that_folder_is_shared(client: Client) -> None:
-    params = project().params
+    params = Project.find().params
     for worker, shares in client.run(os.path.isfile, params).items():
         if not shares:
             raise UserError(
@@ -236,7 +240,7 @@ def _check_environment(environment: Mapping[str, str], expected: Mapping[str, st
 
 
 def _map_on_cluster(client: Client, function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
-    batches = _submitted(client, partial(_on_worker, function, _expected_environment()), items)
+    batches = _submit(client, partial(_run_on_worker, function, _expected_environment()), items)
     waiting = deque(islice(batches, TASKS_PER_THREAD))
     while waiting:
         results = client.gather(waiting.popleft())
@@ -244,14 +248,14 @@ def _map_on_cluster(client: Client, function: Callable[[Item], Result], items: S
         yield from results
 
 
-def _submitted(client: Client, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[list[Future[Result]]]:
+def _submit(client: Client, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[list[Future[Result]]]:
     """A task for every item, in batches of one for each thread that the cluster has at the time."""
     left = iter(items)
     while batch := list(islice(left, max(1, sum(client.nthreads().values())))):
         yield client.map(task, batch, pure=False)
 
 
-def _on_worker(function: Callable[[Item], Result], expected: Mapping[str, str], item: Item) -> Result:
+def _run_on_worker(function: Callable[[Item], Result], expected: Mapping[str, str], item: Item) -> Result:
     """One item, on a worker, which may have joined the cluster only just now."""
     _check_environment(_environment(), expected, platform.node())
     return function(item)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import errno
 
-AGAIN = "Then run the same command again: what is finished is kept, and nothing half written is."
+HINT_RERUN = "Then run the same command again: what is finished is kept, and nothing half written is."
 
-FULL = f"The disk is full, or a file may not grow further: free some space, or raise the quota. {AGAIN}"
-CLOSED = f"Make the folder writable for you, or work in a clone that is. {AGAIN}"
-MEMORY = (
+HINT_DISK_FULL = f"The disk is full, or a file may not grow further: free some space, or raise the quota. {HINT_RERUN}"
+HINT_READ_ONLY = f"Make the folder writable for you, or work in a clone that is. {HINT_RERUN}"
+HINT_MEMORY = (
     "The system has most likely ended a process for want of memory: close other programs, or use fewer songs or "
-    f"smaller models. {AGAIN}"
+    f"smaller models. {HINT_RERUN}"
 )
 
-REMEDIES = {
-    errno.ENOSPC: FULL,
-    errno.EDQUOT: FULL,
-    errno.EFBIG: FULL,
-    errno.EROFS: CLOSED,
-    errno.EACCES: CLOSED,
-    errno.EPERM: CLOSED,
-    errno.ENOMEM: MEMORY,
+ERRNO_HINTS = {
+    errno.ENOSPC: HINT_DISK_FULL,
+    errno.EDQUOT: HINT_DISK_FULL,
+    errno.EFBIG: HINT_DISK_FULL,
+    errno.EROFS: HINT_READ_ONLY,
+    errno.EACCES: HINT_READ_ONLY,
+    errno.EPERM: HINT_READ_ONLY,
+    errno.ENOMEM: HINT_MEMORY,
 }
 """What to do about an error of the system, by its number."""
 

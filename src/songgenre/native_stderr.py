@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
+def suppress_native_stderr() -> Iterator[None]:
     """Send what C code writes to the standard error nowhere; Python's exceptions pass as ever.
 
     The mp3 decoder notes every odd frame, and TensorFlow which processor it found. What cannot be decoded is still an

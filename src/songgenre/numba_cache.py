@@ -54,7 +54,7 @@ _COMPILING, _SAVING = (FileLock(_FOLDER / f"songgenre-{doing}.lock") for doing i
 
 
 @contextmanager
-def _held(lock: FileLock) -> Iterator[None]:
+def _lock(lock: FileLock) -> Iterator[None]:
     """Hold a lock, or go on without where it cannot be written."""
     try:
         lock.acquire()
@@ -73,7 +73,7 @@ def _compile_librosa() -> None:
     compiled = _FOLDER / f"songgenre-{versions}.compiled"
     if compiled.exists():
         return
-    with _held(_COMPILING):
+    with _lock(_COMPILING):
         for module in COMPILED_AT_IMPORT:
             importlib.import_module(module)
         with suppress(OSError):
@@ -85,7 +85,7 @@ def _in_one_process(save: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(save)
     def locked(self: IndexDataCacheFile, key: Hashable, data: object) -> None:
-        with _held(_SAVING):
+        with _lock(_SAVING):
             save(self, key, data)
 
     return locked

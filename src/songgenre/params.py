@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from songgenre.errors import UserError
-from songgenre.redaction import without_secrets
+from songgenre.redaction import redact
 
 
 class Section(BaseModel):
@@ -235,9 +235,9 @@ def load(path: Path) -> Params:
     except FileNotFoundError:
         raise UserError(f"Expected the parameters in {path}, but there is no such file.") from None
     except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {without_secrets(str(error))}") from None
+        raise UserError(f"{path} is not valid YAML: {redact(str(error))}") from None
     for name, text in _texts(content):
-        if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) and without_secrets(text) != text:
+        if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) and redact(text) != text:
             raise UserError(
                 f"Expected no secrets in {path}, but {name} is an address with a password or a token in it. Git keeps "
                 "this file, and DVC, the notebooks and the reports repeat what it says. Remove it, and give it where "
@@ -248,7 +248,7 @@ def load(path: Path) -> Params:
     except ValidationError as error:
         problems = "\n".join(
             f"  {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}, "
-            f"got {without_secrets(repr(problem['input']))}"
+            f"got {redact(repr(problem['input']))}"
             for problem in error.errors()
         )
         raise UserError(f"{path} does not fit the pipeline:\n{problems}") from None

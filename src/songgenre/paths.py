@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from songgenre.errors import UserError
 
@@ -20,6 +21,34 @@ class Project:
     """
 
     root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Self:
+        """Find the project around a folder.
+
+        Parameters
+        ----------
+        start : Path, optional
+            Where to start looking; the working folder by default.
+
+        Returns
+        -------
+        Project
+            That of the nearest folder, upwards, which holds ``params.yaml`` and ``dvc.yaml``.
+
+        Raises
+        ------
+        UserError
+            If there is none.
+        """
+        start = (start or Path.cwd()).resolve()
+        for folder in (start, *start.parents):
+            if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
+                return cls(folder)
+        raise UserError(
+            f"Expected {start} to be inside the project, but neither it nor a folder above it holds "
+            "params.yaml and dvc.yaml. Change into your clone and try again."
+        )
 
     @property
     def params(self) -> Path:
@@ -116,37 +145,9 @@ class Project:
         return self.reports / "html"
 
 
-def project(start: Path | None = None) -> Project:
-    """Find the project around a folder.
-
-    Parameters
-    ----------
-    start : Path, optional
-        Where to start looking; the working folder by default.
-
-    Returns
-    -------
-    Project
-        That of the nearest folder, upwards, which holds ``params.yaml`` and ``dvc.yaml``.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    start = (start or Path.cwd()).resolve()
-    for folder in (start, *start.parents):
-        if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
-            return Project(folder)
-    raise UserError(
-        f"Expected {start} to be inside the project, but neither it nor a folder above it holds "
-        "params.yaml and dvc.yaml. Change into your clone and try again."
-    )
-
-
 def cache_folder() -> Path:
     """Where to keep what can be fetched again: in the project around the working folder, else in the user's cache."""
     try:
-        return project().wheels.parent
+        return Project.find().wheels.parent
     except UserError:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "songgenre"

@@ -31,7 +31,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from songgenre.redaction import without_secrets
+from songgenre.redaction import redact
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ ADDRESS = "SONGGENRE_PROGRESS"
 KEY = "SONGGENRE_PROGRESS_KEY"
 
 
-def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
+def progress_bar(items: Iterable[T], description: str, total: int) -> Iterator[T]:
     """Pass items on, showing how far they are.
 
     Parameters
@@ -65,7 +65,7 @@ def track(items: Iterable[T], description: str, total: int) -> Iterator[T]:
         yield item
 
 
-def say(text: str) -> None:
+def echo(text: str) -> None:
     """Tell a person who watches the terminal."""
     runner = _runner()
     if runner is None:
@@ -141,7 +141,7 @@ def _draw(connection: Connection, bars: Progress) -> None:
         except (EOFError, OSError):
             return
         if isinstance(message, str):
-            bars.console.print(escape(without_secrets(message)), highlight=False)
+            bars.console.print(escape(redact(message)), highlight=False)
             continue
         description, done, total = message
         if done == 0:

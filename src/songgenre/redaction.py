@@ -6,9 +6,9 @@ import os
 import re
 from urllib.parse import quote
 
-HIDDEN = "***"
+MASK = "***"
 
-SHORTEST = 8
+MIN_SECRET_LENGTH = 8
 """A shorter value of an environment variable may be any word."""
 
 _PASSWORD = re.compile(
@@ -22,7 +22,7 @@ _PARAMETER = re.compile(
 _VARIABLE = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_KEY|API_?KEY|_KEY$", re.IGNORECASE)
 
 
-def without_secrets(text: str) -> str:
+def redact(text: str) -> str:
     """A text with three asterisks in the place of each secret.
 
     Parameters
@@ -35,13 +35,15 @@ def without_secrets(text: str) -> str:
         Without users and passwords in addresses, without what parameters of addresses say whose name is that of a
         secret, such as ``token``, and without what environment variables hold whose name is.
     """
-    for secret in _of_the_environment():
-        text = text.replace(secret, HIDDEN)
-    text = _PASSWORD.sub(lambda found: f"{found[1] or found[2]}{HIDDEN}@", text)
-    return _PARAMETER.sub(rf"\1{HIDDEN}", text)
+    for secret in _environment_secrets():
+        text = text.replace(secret, MASK)
+    text = _PASSWORD.sub(lambda found: f"{found[1] or found[2]}{MASK}@", text)
+    return _PARAMETER.sub(rf"\1{MASK}", text)
 
 
-def _of_the_environment() -> list[str]:
+def _environment_secrets() -> list[str]:
     """Longest first, as one may be part of another."""
-    secrets = {value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= SHORTEST}
+    secrets = {
+        value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= MIN_SECRET_LENGTH
+    }
     return sorted(secrets | {quote(secret, safe="") for secret in secrets}, key=len, reverse=True)

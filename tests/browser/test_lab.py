@@ -108,7 +108,7 @@ def test_notebook_that_is_run_by_hand_gives_what_the_pipeline_gave(opened: Page,
 
 def test_editing_a_code_cell_makes_its_stage_stale_and_no_other(opened: Page, clone: Clone) -> None:
     before = nbformat.read(notebook(clone), as_version=4)
-    opened.locator(".jp-CodeCell .cm-content", has_text="tracks, excluded = wrangle(").click()
+    opened.locator(".jp-CodeCell .cm-content", has_text="tracks, excluded = clean_catalogue(").click()
     opened.keyboard.press("Control+End")
     opened.keyboard.press("Enter")
     opened.keyboard.type("len(tracks)")

@@ -213,8 +213,8 @@ def test_a_wide_table_scrolls_by_keyboard(page: Page, site: str) -> None:
 
 def test_dark_mode_turns_the_page_dark(page: Page, site: str) -> None:
     def brightness(of: str) -> float:
-        colour: str = page.evaluate(f"getComputedStyle(document.body).{of}")
-        return sum(map(int, colour.removeprefix("rgb(").removesuffix(")").split(","))) / (3 * 255)
+        color: str = page.evaluate(f"getComputedStyle(document.body).{of}")
+        return sum(map(int, color.removeprefix("rgb(").removesuffix(")").split(","))) / (3 * 255)
 
     page.goto(f"{site}/index.html")
     page.emulate_media(color_scheme="light")

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
-from songgenre.serve.app import MOST_SONGS
+from songgenre.serve.app import MAX_SONGS
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -72,7 +72,7 @@ def song(
 def said(server: Server, song: Path) -> dict:
     """What the server answers."""
     headers = {"Content-Type": "audio/flac"}
-    return httpx.post(f"{server.url}/judge", content=song.read_bytes(), headers=headers, timeout=120).json()
+    return httpx.post(f"{server.url}/predict", content=song.read_bytes(), headers=headers, timeout=120).json()
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_song_that_is_chosen_is_judged_and_nobody_else_is_asked(
         (genre, f"{share:.2f}") for genre, share in said["probabilities"].items()
     ]
     own = [url for url in requests if not url.startswith(("data:", f"blob:{server.url}"))]
-    assert own == [f"{server.url}/", f"{server.url}/page.css", f"{server.url}/page.js", f"{server.url}/judge"]
+    assert own == [f"{server.url}/", f"{server.url}/page.css", f"{server.url}/page.js", f"{server.url}/predict"]
     assert complaints == []
 
 
@@ -117,7 +117,7 @@ def test_bars_show_the_probabilities_of_each_window(judged: Page, said: dict) ->
     bars = judged.locator("#bars rect").evaluate_all(
         "all => all.map(bar => ['x', 'y', 'width', 'height'].map(name => Number(bar.getAttribute(name))))"
     )
-    genres = sorted(said["colours"])
+    genres = sorted(said["colors"])
     assert [(x, height) for x, _, _, height in bars] == [
         (window["start_s"], pytest.approx(window["probabilities"][genre]))
         for window in said["windows"]
@@ -223,10 +223,10 @@ def test_a_server_that_is_busy_says_so(
 ) -> None:
     page.goto(server.url)
     host, port = server.url.removeprefix("http://").split(":")
-    head = f"POST /judge HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: audio/wav\r\nContent-Length: 9\r\n\r\n"
+    head = f"POST /predict HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: audio/wav\r\nContent-Length: 9\r\n\r\n"
     large = write_audio(song.with_name("large.wav"), melody(5, 40, 22_050))
     with ExitStack() as waiting:
-        for _ in range(MOST_SONGS):
+        for _ in range(MAX_SONGS):
             waiting.enter_context(socket.create_connection((host, int(port)))).sendall(head.encode())
         page.get_by_label("Choose a song").set_input_files(large)
         expect(page.get_by_role("alert")).to_contain_text("songs are waiting already", timeout=ANSWERED)

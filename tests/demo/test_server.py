@@ -17,7 +17,7 @@ from protego import Protego
 from songgenre.demo import server
 from songgenre.demo.corpus import EXTRAS, Recording, plan_corpus
 from songgenre.demo.genres import GENRES
-from songgenre.demo.server import BUSY, MOVED, RETRY_AFTER_S, SLOW, opened, serve
+from songgenre.demo.server import BUSY, MOVED, RETRY_AFTER_S, SLOW, running_server, serve
 from songgenre.errors import UserError
 from songgenre.sources import schema_org
 
@@ -29,7 +29,10 @@ RECORDINGS = plan_corpus(SONGS, 4, seed=7)
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with opened(RECORDINGS, tmp_path_factory.mktemp("stock")) as url, httpx.Client(base_url=url, timeout=120) as client:
+    with (
+        running_server(RECORDINGS, tmp_path_factory.mktemp("stock")) as url,
+        httpx.Client(base_url=url, timeout=120) as client,
+    ):
         yield client
 
 
@@ -61,7 +64,7 @@ def test_song_page_tells_in_markup_what_it_shows(shop: httpx.Client) -> None:
     recording = next(each for each in RECORDINGS if len(each.genres) == 2 and each.artist)
     response = shop.get(f"/song/{recording.file.removesuffix('.mp3')}")
     document = html.fromstring(response.text)
-    found = schema_org.recording(document, str(response.url))
+    found = schema_org.parse_recording(document, str(response.url))
     assert found is not None
     assert (found.title, found.artist, found.genres) == (recording.title, recording.artist, recording.genres)
     assert found.audio_url == f"{address(shop)}/audio/{recording.file}"

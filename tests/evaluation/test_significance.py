@@ -66,7 +66,7 @@ def test_the_best_is_compared_with_every_other_on_the_same_songs() -> None:
         ).sample(frac=1, random_state=1)
         for model, is_right in right.items()
     )
-    table = significance.against("good", said, tracks, seed=1, samples=500)
+    table = significance.compare_with("good", said, tracks, seed=1, samples=500)
     assert table.index.tolist() == ["poor", "same"]
     assert table.loc["poor", "difference"] == pytest.approx(0.5)
     assert table.loc["poor", "p"] == pytest.approx(2 * binomtest(20, 20).pvalue)

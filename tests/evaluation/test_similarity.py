@@ -4,19 +4,19 @@ import pytest
 
 from songgenre.errors import UserError
 from songgenre.evaluation import similarity
-from songgenre.evaluation.similarity import similarities
+from songgenre.evaluation.similarity import cosine_similarities
 
 
 def test_similarity_is_the_cosine_after_standardising() -> None:
     X = np.array([[0.0, 10.0], [2.0, 10.0], [0.0, 30.0], [2.0, 30.0]])
-    found = similarities(X, np.array([2.0, 30.0]))
+    found = cosine_similarities(X, np.array([2.0, 30.0]))
     np.testing.assert_allclose(found, [-1, 0, 0, 1], atol=1e-12)
-    np.testing.assert_allclose(similarities(X, X)[3], found, atol=1e-12)
+    np.testing.assert_allclose(cosine_similarities(X, X)[3], found, atol=1e-12)
 
 
 def test_a_number_that_is_always_the_same_tells_nothing() -> None:
     X = np.array([[0.0, 7.0], [2.0, 7.000001]])
-    np.testing.assert_allclose(similarities(X, X), [[1, -1], [-1, 1]])
+    np.testing.assert_allclose(cosine_similarities(X, X), [[1, -1], [-1, 1]])
 
 
 def corpus(genres: str, artists: str, places: list[list[float]]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -53,15 +53,13 @@ def test_songs_of_the_same_artist_do_not_count() -> None:
 
 def test_chance_is_the_share_of_the_genre_among_other_artists() -> None:
     _, tracks = corpus("pppq", "aabc", [[0, 0]] * 4)
-    assert similarity.precision_by_chance(tracks) == pytest.approx((1 / 2 + 1 / 2 + 2 / 3 + 0) / 4)
+    assert similarity.chance_precision(tracks) == pytest.approx((1 / 2 + 1 / 2 + 2 / 3 + 0) / 4)
 
 
 def test_chance_is_what_random_features_reach() -> None:
     rng = np.random.default_rng(0)
     features, tracks = corpus("pqr" * 100, "abcdefghij" * 30, rng.standard_normal((300, 2)).tolist())
-    assert similarity.precision_at(10, features, tracks) == pytest.approx(
-        similarity.precision_by_chance(tracks), abs=0.03
-    )
+    assert similarity.precision_at(10, features, tracks) == pytest.approx(similarity.chance_precision(tracks), abs=0.03)
 
 
 def test_too_few_songs_by_others_are_told() -> None:

@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from songgenre.audio import Clip, load
+from songgenre.audio import Clip, load_clip
 from songgenre.cache import Cache
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.features import describe_and_mel
 from songgenre.features.descriptors import columns
-from songgenre.features.extract import Extracted, Recipe, extract, extract_corpus
-from songgenre.features.spectra import MOST_MFCC
+from songgenre.features.extract import ClipFeatures, FeatureConfig, extract, extract_corpus
+from songgenre.features.spectra import MAX_MFCC
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table, write_table
@@ -29,7 +29,7 @@ from songgenre.tables.mel_index import MEL_INDEX
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
 
-RECIPE = Recipe("study", sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=48, mel_db_range=60.0)
+RECIPE = FeatureConfig("study", sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=48, mel_db_range=60.0)
 
 TRACKS = pd.DataFrame(
     {
@@ -56,7 +56,7 @@ def extracted(project: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
     return extract_corpus(TRACKS, project, RECIPE)
 
 
-def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: str, anywhere: bool) -> Iterator[Any]:
+def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: str, remote_ok: bool) -> Iterator[Any]:
     with threadpool_limits(1):
         yield from map(function, items)
 
@@ -75,9 +75,9 @@ def clip(project: Project, row: int) -> Clip:
 
 def test_features_are_those_of_the_decoded_clip(project: Project) -> None:
     features = extract(clip(project, 0), RECIPE)
-    y = load(clip(project, 0), 22_050)
+    y = load_clip(clip(project, 0), 22_050)
     parameters = {"n_fft": 1024, "hop_length": 256, "n_mels": 48, "db_range": 60.0}
-    described, image = describe_and_mel(y, 22_050, family="study", n_mfcc=MOST_MFCC, **parameters)
+    described, image = describe_and_mel(y, 22_050, family="study", n_mfcc=MAX_MFCC, **parameters)
     np.testing.assert_array_equal(features.descriptors, described)
     np.testing.assert_array_equal(features.mel, image)
 
@@ -89,7 +89,7 @@ def test_rows_are_in_the_order_of_the_tracks(project: Project, extracted: tuple[
     assert mel_index["row"].tolist() == [0, 1, 2]
     for row in range(3):
         alone = extract(clip(project, row), RECIPE)
-        expected = pd.Series(alone.descriptors, columns("study", MOST_MFCC))[columns("study", 5)]
+        expected = pd.Series(alone.descriptors, columns("study", MAX_MFCC))[columns("study", 5)]
         values = descriptors.drop(columns="track_id").iloc[row]
         assert values.index.tolist() == expected.index.tolist()
         np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-7)
@@ -135,13 +135,13 @@ def copy(project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame], tmp_pat
     return Project(tmp_path / "copy")
 
 
-def same(project: Project, copy: Project, recipe: Recipe = RECIPE) -> None:
+def same(project: Project, copy: Project, config: FeatureConfig = RECIPE) -> None:
     """Features computed with what is in the cache of the copy are those computed from nothing."""
-    with_cache = extract_corpus(TRACKS, copy, recipe)
+    with_cache = extract_corpus(TRACKS, copy, config)
     images = copy.mel.read_bytes()
     shutil.rmtree(copy.feature_cache)
     shutil.copytree(project.audio, copy.audio, dirs_exist_ok=True)
-    without = extract_corpus(TRACKS, copy, recipe)
+    without = extract_corpus(TRACKS, copy, config)
     assert images == copy.mel.read_bytes()
     for before, after in zip(with_cache, without, strict=True):
         pd.testing.assert_frame_equal(before, after, check_exact=True)
@@ -230,8 +230,8 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     shutil.rmtree(copy.feature_cache)
     script = (
         "import sys; from pathlib import Path; import pandas as pd; from songgenre.paths import Project;"
-        "from songgenre.features.extract import Recipe, extract_corpus;"
-        "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), Recipe(*eval(sys.argv[3])))"
+        "from songgenre.features.extract import FeatureConfig, extract_corpus;"
+        "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), FeatureConfig(*eval(sys.argv[3])))"
     )
     tracks = copy.root / "tracks.pickle"
     many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(2000)])
@@ -247,7 +247,7 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     killed.wait()
     parameters = RECIPE._asdict()
     del parameters["n_mfcc"]
-    cache = Cache(copy, Extracted, parameters, extract)
+    cache = Cache(copy, ClipFeatures, parameters, extract)
     keys = [cache.key(*track) for track in many[["sha256", "clip_start_s", "clip_duration_s"]].itertuples(index=False)]
     kept = many[[cache.get(key) is not None for key in keys]]
     torn = len(cache.keys()) - len(kept)

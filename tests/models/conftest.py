@@ -16,18 +16,18 @@ from pathlib import Path
 import numpy as np
 
 from songgenre.models import cnn, determinism, storage
-from songgenre.models.crops import Augmentation, Sampling, Songs
-from songgenre.models.checkpoint import Backup
+from songgenre.models.crops import Augmentation, Sampling, MelDataset
+from songgenre.models.checkpoint import Checkpoint
 
 if sys.argv[2:] == ["killed"]:
-    save = Backup.save
+    save = Checkpoint.save
 
-    def save_first(backup, progress):
-        if len(progress.curve) > 1:
+    def save_first(backup, state):
+        if len(state.curve) > 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        save(backup, progress)
+        save(backup, state)
 
-    Backup.save = save_first
+    Checkpoint.save = save_first
 
 N_MELS, N_FRAMES, N_SONGS, N_GENRES = 32, 80, 72, 3
 
@@ -41,9 +41,9 @@ for song, genre in enumerate(labels):
         mel[song, first::6] += 120
     if genre == 1:
         mel[song, :, first::6] += 120
-songs = [Songs(mel, rows, labels[rows]) for rows in np.split(np.arange(N_SONGS), [48, 60])]
+songs = [MelDataset(mel, rows, labels[rows]) for rows in np.split(np.arange(N_SONGS), [48, 60])]
 folder = Path(sys.argv[1])
-plan = cnn.Plan(
+plan = cnn.TrainConfig(
     cnn.Network("residual", widths=[8, 16], dropout=0.1),
     Sampling(crop_frames=32, crops_per_song=2, batch_size=8, balance=0.5, label_smoothing=0.05, seed=1),
     Augmentation(mixup=0.2, mask=0.1, shift_bands=1, equaliser=4.0),
@@ -55,7 +55,7 @@ model, curve = cnn.train(songs[0], songs[1], N_GENRES, plan, folder / "cache")
 storage.save_keras(model, folder / "model.keras")
 curve.to_csv(folder / "curve.csv", index=False)
 np.savez(folder / "test.npz", mel=mel, rows=songs[2].rows, labels=songs[2].labels,
-         validation_rows=songs[1].rows, probabilities=cnn.probabilities(model, songs[2]))
+         validation_rows=songs[1].rows, probabilities=cnn.predict_probabilities(model, songs[2]))
 """
 
 

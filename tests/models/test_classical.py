@@ -10,7 +10,15 @@ import pytest
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
 from songgenre.models import classical
-from songgenre.models.classical import PIPELINES, SOFT_VOTING, best_parameters, fitted, nested, probabilities, tune
+from songgenre.models.classical import (
+    PIPELINES,
+    SOFT_VOTING,
+    format_best_parameters,
+    grid_search,
+    nested_cross_validate,
+    predict_probabilities,
+    refit_best,
+)
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
 
@@ -44,12 +52,12 @@ def separable() -> Corpus:
 @pytest.fixture(scope="module")
 def searches(separable: Corpus) -> dict[str, Any]:
     small = {"random_forest": {"n_estimators": [20]}, "gradient_boosting": {"max_iter": [20]}}
-    return dict(tune({name: {} for name in PIPELINES} | small, *separable, folds=4, seed=1))
+    return dict(grid_search({name: {} for name in PIPELINES} | small, *separable, folds=4, seed=1))
 
 
 def problem(grids: dict[str, Any], data: Corpus, folds: int = 4) -> str:
     with pytest.raises(UserError) as error:
-        next(tune(grids, *data, folds=folds, seed=1))
+        next(grid_search(grids, *data, folds=folds, seed=1))
     return str(error.value)
 
 
@@ -93,7 +101,7 @@ def test_too_few_songs_to_learn_from_are_named_with_the_genre(separable: Corpus)
 
 def test_as_many_artists_as_folds_are_enough() -> None:
     data = corpus(artists_per_genre=3, genre_matters=3, artist_matters=0)
-    (_, search), *_ = tune({"k_nearest_neighbours": {"n_neighbors": [1]}}, *data, folds=3, seed=1)
+    (_, search), *_ = grid_search({"k_nearest_neighbours": {"n_neighbors": [1]}}, *data, folds=3, seed=1)
     assert search.best_score_ == 1
 
 
@@ -101,9 +109,9 @@ def test_artists_are_kept_together_in_the_folds() -> None:
     """Songs give away the artist and nothing else, so that only an artist on both sides helps."""
     X, y, artists = corpus(artists_per_genre=20, genre_matters=0, artist_matters=3)
     grids = {"k_nearest_neighbours": {"n_neighbors": [1]}}
-    (_, search), *_ = tune(grids, X, y, artists, folds=4, seed=1)
+    (_, search), *_ = grid_search(grids, X, y, artists, folds=4, seed=1)
     assert search.best_score_ < 0.55
-    (_, leaking), *_ = tune(grids, X, y, pd.Series(range(len(y))), folds=4, seed=1)
+    (_, leaking), *_ = grid_search(grids, X, y, pd.Series(range(len(y))), folds=4, seed=1)
     assert leaking.best_score_ > 0.95
 
 
@@ -119,7 +127,7 @@ def test_probabilities_sum_to_one_and_have_a_column_per_genre(
 ) -> None:
     X, y, _ = separable
     model = searches[name].best_estimator_
-    shares = probabilities(model, X)
+    shares = predict_probabilities(model, X)
     assert shares.columns.tolist() == ["blues", "jazz", "rock"]
     assert shares.index.equals(X.index)
     np.testing.assert_allclose(shares.sum(axis=1), 1)
@@ -131,8 +139,8 @@ def test_probabilities_sum_to_one_and_have_a_column_per_genre(
 def test_grid_is_searched_and_the_best_is_chosen(separable: Corpus) -> None:
     X, y, artists = separable
     grids = {"k_nearest_neighbours": {"n_neighbors": [1, 80], "weights": ["uniform"]}, "svm": {"gamma": [1e4, 0.1]}}
-    searches = dict(tune(grids, X, y, artists, folds=4, seed=1))
-    assert best_parameters(searches["k_nearest_neighbours"]) == "n_neighbors=1, weights='uniform'"
+    searches = dict(grid_search(grids, X, y, artists, folds=4, seed=1))
+    assert format_best_parameters(searches["k_nearest_neighbours"]) == "n_neighbors=1, weights='uniform'"
     assert len(searches["k_nearest_neighbours"].cv_results_["params"]) == 2
     assert searches["svm"].best_estimator_[-1].estimator.gamma == 0.1
     assert list(searches) == list(grids)
@@ -141,40 +149,44 @@ def test_grid_is_searched_and_the_best_is_chosen(separable: Corpus) -> None:
 def test_same_seed_gives_the_same_model() -> None:
     X, y, artists = corpus(artists_per_genre=8, genre_matters=0.5, artist_matters=1)
     grids = {"random_forest": {"n_estimators": [5], "max_depth": [2, 5]}}
-    (_, first), (_, again), (_, other) = (next(tune(grids, X, y, artists, folds=4, seed=seed)) for seed in (1, 1, 2))
+    (_, first), (_, again), (_, other) = (
+        next(grid_search(grids, X, y, artists, folds=4, seed=seed)) for seed in (1, 1, 2)
+    )
     np.testing.assert_array_equal(first.cv_results_["mean_test_score"], again.cv_results_["mean_test_score"])
-    pd.testing.assert_frame_equal(probabilities(first.best_estimator_, X), probabilities(again.best_estimator_, X))
-    assert not probabilities(first.best_estimator_, X).equals(probabilities(other.best_estimator_, X))
+    pd.testing.assert_frame_equal(
+        predict_probabilities(first.best_estimator_, X), predict_probabilities(again.best_estimator_, X)
+    )
+    assert not predict_probabilities(first.best_estimator_, X).equals(predict_probabilities(other.best_estimator_, X))
 
 
 @pytest.mark.integration
 def test_other_processes_find_the_same(separable: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     grids = {"k_nearest_neighbours": {"n_neighbors": [1, 40, 80]}}
-    (_, here), *_ = tune(grids, *separable, folds=4, seed=1)
+    (_, here), *_ = grid_search(grids, *separable, folds=4, seed=1)
     monkeypatch.setattr(classical, "joblib_backend", joblib_backend)
-    (_, there), *_ = tune(grids, *separable, folds=4, seed=1)
+    (_, there), *_ = grid_search(grids, *separable, folds=4, seed=1)
     np.testing.assert_array_equal(here.cv_results_["mean_test_score"], there.cv_results_["mean_test_score"])
     assert here.best_params_ == there.best_params_
 
 
 def test_tuning_prints_nothing(separable: Corpus, capfd: pytest.CaptureFixture[str]) -> None:
-    list(tune({"baseline": {}}, *separable, folds=4, seed=1))
+    list(grid_search({"baseline": {}}, *separable, folds=4, seed=1))
     assert capfd.readouterr() == ("", "")
 
 
 def test_voting_is_the_mean_of_the_voters(searches: dict[str, Any], separable: Corpus) -> None:
     X, y, _ = separable
     voters = ["svm", "k_nearest_neighbours", "extra_trees"]
-    models = fitted(searches, voters, X, y)
+    models = refit_best(searches, voters, X, y)
     assert list(models) == [*PIPELINES, SOFT_VOTING]
-    expected = np.mean([probabilities(models[voter], X) for voter in voters], axis=0)
-    np.testing.assert_allclose(probabilities(models[SOFT_VOTING], X), expected, atol=1e-9)
-    assert SOFT_VOTING not in fitted(searches, [], X, y)
+    expected = np.mean([predict_probabilities(models[voter], X) for voter in voters], axis=0)
+    np.testing.assert_allclose(predict_probabilities(models[SOFT_VOTING], X), expected, atol=1e-9)
+    assert SOFT_VOTING not in refit_best(searches, [], X, y)
 
 
 def test_voter_that_was_not_tuned_is_named(searches: dict[str, Any], separable: Corpus) -> None:
     with pytest.raises(UserError, match=r"sklearn\.voters.*perceptron"):
-        fitted(searches, ["svm", "perceptron"], *separable[:2])
+        refit_best(searches, ["svm", "perceptron"], *separable[:2])
 
 
 def test_missing_values_are_filled_in(separable: Corpus) -> None:
@@ -182,7 +194,7 @@ def test_missing_values_are_filled_in(separable: Corpus) -> None:
     holes = X.mask(np.random.default_rng(0).random(X.shape) < 0.05)
     holes["nothing"] = np.nan
     for name in ("svm", "gradient_boosting", "extra_trees"):
-        (_, search), *_ = tune({name: {}}, holes, y, artists, folds=4, seed=1)
+        (_, search), *_ = grid_search({name: {}}, holes, y, artists, folds=4, seed=1)
         assert search.best_score_ > 0.8
 
 
@@ -191,7 +203,7 @@ def test_nested_folds_predict_every_song_once_without_its_artist() -> None:
     X, y, artists = corpus(artists_per_genre=20, genre_matters=0, artist_matters=3)
     tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(y))], "genre": y, "artist_group": artists})
     grids = {"baseline": {}, "k_nearest_neighbours": {"n_neighbors": [1]}}
-    said = nested(grids, [], X, tracks, folds=4, repeats=1, seed=1)
+    said = nested_cross_validate(grids, [], X, tracks, folds=4, repeats=1, seed=1)
     assert said.groupby("model")["track_id"].nunique().to_dict() == {
         "baseline": len(tracks),
         "k_nearest_neighbours": len(tracks),
@@ -206,11 +218,11 @@ def test_repeated_nested_folds_are_other_ones() -> None:
     X, y, artists = corpus(artists_per_genre=8, genre_matters=0.3, artist_matters=2)
     tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(y))], "genre": y, "artist_group": artists})
     grids = {"k_nearest_neighbours": {"n_neighbors": [5]}}
-    said = nested(grids, [], X, tracks, folds=4, repeats=2, seed=1)
+    said = nested_cross_validate(grids, [], X, tracks, folds=4, repeats=2, seed=1)
     first, second = said.iloc[: len(y)], said.iloc[len(y) :]
     assert sorted(first["track_id"]) == sorted(second["track_id"]) == sorted(tracks["track_id"])
     check_table(said, NESTED, "said")
-    pd.testing.assert_frame_equal(first, nested(grids, [], X, tracks, folds=4, repeats=1, seed=1))
+    pd.testing.assert_frame_equal(first, nested_cross_validate(grids, [], X, tracks, folds=4, repeats=1, seed=1))
     again = second.set_index("track_id").loc[first["track_id"], "p_jazz"].to_numpy()
     assert (first["p_jazz"].to_numpy() != again).any()
 

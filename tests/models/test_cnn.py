@@ -12,9 +12,9 @@ import pytest
 
 from songgenre.errors import UserError
 from songgenre.models import cnn
-from songgenre.models.checkpoint import Progress, training_hash
-from songgenre.models.cnn import Hardware, Network, Plan, Training
-from songgenre.models.crops import PLAIN, Augmentation, Sampling, Songs
+from songgenre.models.checkpoint import TrainingState, training_hash
+from songgenre.models.cnn import Hardware, Network, TrainConfig, Training
+from songgenre.models.crops import NO_AUGMENTATION, Augmentation, MelDataset, Sampling
 from songgenre.models.storage import load_keras
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
@@ -22,7 +22,7 @@ from songgenre.tables.predictions import NESTED
 pytestmark = pytest.mark.integration
 
 TINY = Network("plain", widths=[4], dropout=0.0)
-PLAN = Plan(
+PLAN = TrainConfig(
     TINY,
     Sampling(crop_frames=32, crops_per_song=1, batch_size=16, balance=0.0, label_smoothing=0.0, seed=1),
     Augmentation(mixup=0.3, mask=0.1, shift_bands=0, equaliser=0.0),
@@ -31,9 +31,9 @@ PLAN = Plan(
 )
 
 
-def noise(n_songs: int) -> Songs:
+def noise(n_songs: int) -> MelDataset:
     mel = np.random.default_rng(0).integers(256, size=(n_songs, 16, 40), dtype=np.uint8)
-    return Songs(mel, np.arange(n_songs), np.arange(n_songs) % 2)
+    return MelDataset(mel, np.arange(n_songs), np.arange(n_songs) % 2)
 
 
 def test_training_learns_what_holds_for_songs_never_seen(trained_twice: list[Path]) -> None:
@@ -79,29 +79,32 @@ def test_best_weights_are_kept_and_not_the_last(trained_twice: list[Path]) -> No
     test = np.load(trained_twice[0] / "test.npz")
     model = load_keras(trained_twice[0] / "model.keras")
     rows = test["validation_rows"]
-    loss, _ = cnn.assess(model, Songs(test["mel"], rows, rows % 3))
+    loss, _ = cnn.evaluate(model, MelDataset(test["mel"], rows, rows % 3))
     curve = pd.read_csv(trained_twice[0] / "curve.csv")
     assert loss == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
 
 
 def test_progress_keeps_the_best_weights_and_counts_epochs_since() -> None:
-    progress = Progress([], [])
+    progress = TrainingState([], [])
     for epoch, loss in enumerate([0.9, 0.5, 0.7, 0.6], start=1):
         progress = progress.after((epoch, 1.0, 0.5, loss, 0.5), [np.array(epoch)])
     assert progress.best_weights == [2]
-    assert progress.epochs_without_gain() == 2
+    assert progress.epochs_since_best() == 2
 
 
 def test_training_stops_when_validation_gains_no_more(tmp_path: Path) -> None:
     """Noise with random labels: what is learnt by heart does not hold for other noise."""
     songs = noise(40)
     rows = np.arange(40)
-    learning, validation = Songs(songs.mel, rows[:24], rows[:24] % 2), Songs(songs.mel, rows[24:], rows[24:] % 2)
+    learning, validation = (
+        MelDataset(songs.mel, rows[:24], rows[:24] % 2),
+        MelDataset(songs.mel, rows[24:], rows[24:] % 2),
+    )
     plan = PLAN._replace(training=Training(epochs=60, patience=2, learning_rate=0.05, weight_decay=0.0))
     model, curve = cnn.train(learning, validation, 2, plan, tmp_path)
     assert len(curve) < 60
     assert curve["validation_loss"].idxmin() == len(curve) - 3
-    assert cnn.assess(model, validation)[0] == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
+    assert cnn.evaluate(model, validation)[0] == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
 
 
 @pytest.mark.parametrize("change", ["code", "image", "label", "plan"])
@@ -125,7 +128,7 @@ def test_backup_is_of_the_same_training_only(change: str) -> None:
 def test_probabilities_are_the_mean_over_crops_that_cover_the_song(trained_twice: list[Path]) -> None:
     test = np.load(trained_twice[0] / "test.npz")
     model = load_keras(trained_twice[0] / "model.keras")
-    shares = cnn.probabilities(model, Songs(test["mel"], test["rows"], test["labels"]))
+    shares = cnn.predict_probabilities(model, MelDataset(test["mel"], test["rows"], test["labels"]))
     images = test["mel"][test["rows"]].astype(np.float32)[..., np.newaxis]
     expected = np.mean([model.predict(images[:, :, at : at + 32], verbose=0) for at in (0, 24, 48)], axis=0)
     np.testing.assert_allclose(shares, expected, atol=1e-5)
@@ -134,7 +137,7 @@ def test_probabilities_are_the_mean_over_crops_that_cover_the_song(trained_twice
 
 @pytest.mark.parametrize(("kind", "filters"), [("plain", [3, 5, 9]), ("residual", [3, 5, 5, 5, 9, 9, 9])])
 def test_network_is_of_the_size_asked_for(kind: str, filters: list[int]) -> None:
-    model = cnn.build(n_mels=40, crop_frames=64, n_genres=7, network=Network(kind, [3, 5, 9], 0.5))
+    model = cnn.build_network(n_mels=40, crop_frames=64, n_genres=7, network=Network(kind, [3, 5, 9], 0.5))
     assert model.input_shape == (None, 40, 64, 1)
     assert model.output_shape == (None, 7)
     assert sorted(layer.filters for layer in model.layers if hasattr(layer, "filters")) == filters
@@ -152,7 +155,7 @@ def test_mixed_precision_trains_and_answers_in_full_precision(precision: str, tm
     model, curve = cnn.train(noise(16), noise(4), 2, PLAN._replace(hardware=Hardware("one", precision, 2)), tmp_path)
     assert np.isfinite(curve).all(axis=None)
     assert next(layer for layer in model.layers if hasattr(layer, "filters")).compute_dtype == precision[6:]
-    assert cnn.probabilities(model, noise(4)).dtype == np.float32
+    assert cnn.predict_probabilities(model, noise(4)).dtype == np.float32
     assert keras.config.dtype_policy().name == "float32"
 
 
@@ -162,17 +165,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from songgenre.models import cnn, determinism
-from songgenre.models.crops import PLAIN, Sampling, Songs
+from songgenre.models.crops import NO_AUGMENTATION, Sampling, MelDataset
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 determinism.make_deterministic(1, 2)
 mel = np.random.default_rng(0).integers(256, size=(32, 16, 40), dtype=np.uint8)
-songs = Songs(mel, np.arange(32), np.arange(32) % 2)
+songs = MelDataset(mel, np.arange(32), np.arange(32) % 2)
 assert tf.distribute.MirroredStrategy().num_replicas_in_sync == 2
 for name in ("one", "mirrored"):
-    plan = cnn.Plan(
-        cnn.Network("plain", [4], 0.0), Sampling(32, 1, 32, 0.0, 0.0, 1), PLAIN,
+    plan = cnn.TrainConfig(
+        cnn.Network("plain", [4], 0.0), Sampling(32, 1, 32, 0.0, 0.0, 1), NO_AUGMENTATION,
         cnn.Training(2, 2, 0.01, 0.0), cnn.Hardware(name, "float32", 2),
     )
     model, curve = cnn.train(songs, songs, 2, plan, Path(sys.argv[1]))
@@ -202,10 +205,10 @@ def test_memory_mapped_images_are_never_in_memory_as_a_whole(tmp_path: Path) -> 
     n_songs = 2_000_000
     mel = np.lib.format.open_memmap(tmp_path / "mel.npy", "w+", dtype=np.uint8, shape=(n_songs, 32, 64))
     rows = np.linspace(0, n_songs - 1, 40).round().astype(int)
-    songs = Songs(np.load(tmp_path / "mel.npy", mmap_mode="r"), rows, np.arange(40) % 2)
+    songs = MelDataset(np.load(tmp_path / "mel.npy", mmap_mode="r"), rows, np.arange(40) % 2)
     before = private_memory()
     model, _ = cnn.train(songs, songs, 2, PLAN, tmp_path / "cache")
-    cnn.probabilities(model, songs)
+    cnn.predict_probabilities(model, songs)
     assert private_memory() - before < mel.nbytes / 8
 
 
@@ -222,7 +225,7 @@ def test_every_song_is_predicted_once_by_a_network_without_its_artist(tmp_path: 
         }
     )
     mel_index = pd.DataFrame({"track_id": tracks["track_id"], "row": np.arange(48)})
-    plan = PLAN._replace(training=PLAN.training._replace(epochs=6, patience=6), augmentation=PLAIN)
+    plan = PLAN._replace(training=PLAN.training._replace(epochs=6, patience=6), augmentation=NO_AUGMENTATION)
     said = cnn.cross_validate(tracks, mel, mel_index, plan, folds=2, cache=tmp_path)
     assert sorted(said["track_id"]) == sorted(tracks["track_id"])
     check_table(said, NESTED, "said")

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from songgenre.models import crops
-from songgenre.models.crops import PLAIN, Augmentation, Batch, Sampling, Songs
+from songgenre.models.crops import NO_AUGMENTATION, Augmentation, Batch, MelDataset, Sampling
 
 
 def sampling(crops_per_song: int = 1, balance: float = 0.0, label_smoothing: float = 0.0, seed: int = 1) -> Sampling:
@@ -16,7 +16,7 @@ def flat_images(n_songs: int = 100) -> np.ndarray:
 
 
 def batches(
-    songs: Songs, n_genres: int, how: Sampling, augmentation: Augmentation = PLAIN, epoch: int = 1
+    songs: MelDataset, n_genres: int, how: Sampling, augmentation: Augmentation = NO_AUGMENTATION, epoch: int = 1
 ) -> list[Batch]:
     return list(crops.augmented_batches(songs, n_genres, how, augmentation, epoch))
 
@@ -25,7 +25,7 @@ def batches(
 @pytest.mark.parametrize("crops_per_song", [1, 3])
 def test_crops_come_from_the_given_rows_only_with_their_labels(mixup: float, crops_per_song: int) -> None:
     rows = np.array([3, 50, 97, 8, 20])
-    songs = Songs(flat_images(), rows, np.arange(5))
+    songs = MelDataset(flat_images(), rows, np.arange(5))
     made = batches(songs, 5, sampling(crops_per_song), Augmentation(mixup, 0.2, 2, 0.0))
     images, targets = map(np.concatenate, zip(*made, strict=True))
     assert images.shape == (5 * crops_per_song, 16, 32, 1)
@@ -40,28 +40,28 @@ def test_crops_come_from_the_given_rows_only_with_their_labels(mixup: float, cro
 
 
 def test_last_batch_may_be_smaller() -> None:
-    songs = Songs(flat_images(), np.arange(10), np.zeros(10, dtype=int))
+    songs = MelDataset(flat_images(), np.arange(10), np.zeros(10, dtype=int))
     made = batches(songs, 2, sampling())
     assert [len(images) for images, _ in made] == [4, 4, 2]
     assert crops.n_batches(songs, sampling()) == 3
 
 
 def test_smoothed_labels_sum_to_one_and_keep_their_maximum() -> None:
-    songs = Songs(flat_images(), np.arange(8), np.arange(8) % 4)
+    songs = MelDataset(flat_images(), np.arange(8), np.arange(8) % 4)
     targets = np.concatenate([targets for _, targets in batches(songs, 4, sampling(label_smoothing=0.2))])
     np.testing.assert_allclose(np.sort(targets, axis=1), [[0.05, 0.05, 0.05, 0.85]] * 8, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("balance", "expected"), [(0.0, [24, 6]), (1.0, [15, 15])])
 def test_balance_brings_rare_genres_more_often(balance: float, expected: list[int]) -> None:
-    songs = Songs(flat_images(), np.arange(10), np.array([0] * 8 + [1] * 2))
+    songs = MelDataset(flat_images(), np.arange(10), np.array([0] * 8 + [1] * 2))
     targets = np.concatenate([targets for _, targets in batches(songs, 2, sampling(3, balance))])
     np.testing.assert_allclose(targets.sum(axis=0), expected, atol=1)
 
 
 def test_crops_are_those_of_the_seed_and_the_epoch() -> None:
     mel = np.random.default_rng(0).integers(256, size=(6, 16, 40), dtype=np.uint8)
-    songs = Songs(mel, np.arange(6), np.zeros(6, dtype=int))
+    songs = MelDataset(mel, np.arange(6), np.zeros(6, dtype=int))
     everything = Augmentation(0.3, 0.2, 2, 5.0)
     first, again, next_epoch, other_seed = (
         np.concatenate([images for images, _ in batches(songs, 2, sampling(seed=seed), everything, epoch)])
@@ -74,7 +74,7 @@ def test_crops_are_those_of_the_seed_and_the_epoch() -> None:
 
 def test_crops_begin_anywhere_and_are_of_the_song() -> None:
     mel = np.tile(np.arange(40, dtype=np.uint8), (1, 16, 1))
-    songs = Songs(mel, np.array([0]), np.array([0]))
+    songs = MelDataset(mel, np.array([0]), np.array([0]))
     images = np.concatenate([images for images, _ in batches(songs, 1, sampling(200))])
     assert set(images[:, 0, 0, 0]) == set(range(9))
     np.testing.assert_array_equal(np.diff(images[:, :, :, 0], axis=2), 1)
@@ -86,7 +86,7 @@ def test_masks_blank_one_band_and_one_span_at_most_as_large_as_asked() -> None:
     before = crop.copy()
     sizes = []
     for _ in range(200):
-        blank = crops._masked(crop, 0.2, rng) == crop.mean()
+        blank = crops._mask(crop, 0.2, rng) == crop.mean()
         bands, frames = np.flatnonzero(blank.all(axis=1)), np.flatnonzero(blank.all(axis=0))
         assert all(np.diff(bands) == 1)
         assert all(np.diff(frames) == 1)
@@ -100,12 +100,12 @@ def test_masks_blank_one_band_and_one_span_at_most_as_large_as_asked() -> None:
 @pytest.mark.parametrize(("bands", "expected"), [(0, [0, 1, 2, 3]), (1, [0, 0, 1, 2]), (-2, [2, 3, 3, 3])])
 def test_shift_moves_bands_and_repeats_the_edge(bands: int, expected: list[int]) -> None:
     crop = np.tile(np.arange(4.0)[:, np.newaxis], (1, 3))
-    np.testing.assert_array_equal(crops._shifted(crop, bands)[:, 0], expected)
+    np.testing.assert_array_equal(crops._shift_bands(crop, bands)[:, 0], expected)
 
 
 def test_equaliser_raises_bands_between_the_gains_and_stays_in_range() -> None:
     crop = np.full((9, 2), 100, dtype=np.float32)
-    raised = crops._equalised(crop, np.array([0.0, 10, 20, -200, 200]))
+    raised = crops._equalize(crop, np.array([0.0, 10, 20, -200, 200]))
     assert raised[:, 0].tolist() == [100, 105, 110, 115, 120, 10, 0, 100, 255]
 
 
@@ -119,7 +119,7 @@ def test_songs_of_a_split_are_found_by_name_not_by_order() -> None:
         index=[5, 6, 7, 8],
     )
     mel_index = pd.DataFrame({"track_id": ["d", "c", "b", "a"], "row": [0, 1, 2, 3]})
-    songs = crops.songs_per_split(tracks, flat_images(4), mel_index, ["jazz", "rock"])
+    songs = crops.split_dataset(tracks, flat_images(4), mel_index, ["jazz", "rock"])
     assert {split: (s.rows.tolist(), s.labels.tolist()) for split, s in songs.items()} == {
         "train": ([3, 1], [1, 0]),
         "validation": ([0], [1]),

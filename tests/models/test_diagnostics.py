@@ -9,7 +9,12 @@ from sklearn.preprocessing import StandardScaler
 
 from songgenre.models import diagnostics
 from songgenre.models.classical import PIPELINES
-from songgenre.models.diagnostics import descriptor_of, importance, learn_from_more, protocols
+from songgenre.models.diagnostics import (
+    descriptor_of,
+    evaluation_protocols,
+    grouped_permutation_importance,
+    learning_curve,
+)
 
 GENRES = ["blues", "jazz", "rock"]
 FOLDS = 4
@@ -39,18 +44,18 @@ def test_more_songs_help_where_the_genre_can_be_learned() -> None:
     centres = tracks["genre"].map({"blues": 0.0, "jazz": 1.0, "rock": 2.0}).to_numpy()[:, np.newaxis]
     X = pd.DataFrame(centres + 1.5 * rng.standard_normal((len(tracks), 12))).add_prefix("c")
     model = make_pipeline(StandardScaler(), LogisticRegression())
-    curve = learn_from_more(model, X, tracks["genre"], tracks["artist_group"], FOLDS, seed=1)
+    curve = learning_curve(model, X, tracks["genre"], tracks["artist_group"], FOLDS, seed=1)
     assert curve.groupby("songs").size().tolist() == [FOLDS] * 5
     assert sorted(curve["songs"].unique()) == [18, 36, 54, 72, 90]  # of 40 songs of each genre, 30 are in every fold
     means = curve.groupby("songs")["accuracy"].mean()
     assert means.iloc[-1] > means.iloc[0] + 0.05
-    assert curve.equals(learn_from_more(model, X, tracks["genre"], tracks["artist_group"], FOLDS, seed=1))
+    assert curve.equals(learning_curve(model, X, tracks["genre"], tracks["artist_group"], FOLDS, seed=1))
 
 
 def test_few_songs_are_enough_for_a_model_that_asks_for_some_of_each_genre() -> None:
     tracks = tracks_of(artists_per_genre=4, songs_per_artist=2)
     X = pd.DataFrame(np.random.default_rng(0).standard_normal((len(tracks), 12))).add_prefix("c")
-    curve = learn_from_more(PIPELINES["svm"](0), X, tracks["genre"], tracks["artist_group"], FOLDS, seed=1)
+    curve = learning_curve(PIPELINES["svm"](0), X, tracks["genre"], tracks["artist_group"], FOLDS, seed=1)
     assert sorted(curve["songs"].unique()) == [15, 18]
     assert curve["accuracy"].between(0, 1).all()
 
@@ -68,7 +73,7 @@ def test_only_the_descriptor_that_tells_the_genre_matters_however_many_columns_r
     X = pd.DataFrame({"mfcc_01_mean": telling, "mfcc_02_mean": telling, "rms_mean": rng.standard_normal(len(tracks))})
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, tracks["genre"])
     before = X.copy()
-    table = importance(model, X, tracks["genre"], repeats=20, seed=1)
+    table = grouped_permutation_importance(model, X, tracks["genre"], repeats=20, seed=1)
     assert table["descriptor"].unique().tolist() == ["mfcc", "rms"]
     loss = table.groupby("descriptor")["loss"].mean()
     assert loss["mfcc"] == pytest.approx(2 / 3, abs=0.08)
@@ -81,7 +86,7 @@ def test_a_random_split_flatters_a_model_that_knows_the_artists() -> None:
     rng = np.random.default_rng(0)
     voices = rng.standard_normal((60, 6))[tracks["artist_group"].astype(int)]
     X = pd.DataFrame(voices + 0.01 * rng.standard_normal(voices.shape)).add_prefix("c")
-    table = protocols(nearest(), X, tracks, FOLDS, seed=1)
+    table = evaluation_protocols(nearest(), X, tracks, FOLDS, seed=1)
     by_other_artists, any_songs = table["accuracy"]
     assert any_songs > 0.95
     assert by_other_artists < 0.6
@@ -95,7 +100,7 @@ def test_a_collection_is_left_out_where_the_others_have_its_genres() -> None:
     codec = {"tapes": 3.0, "discs": -3.0}
     genre = tracks["genre"].map({"blues": -1.0, "jazz": 1.0, "rock": 0.0}) * tracks["collection"].map(codec)
     X = pd.DataFrame({"a": genre, "b": tracks["collection"].map(codec)})
-    table = protocols(nearest(), X, tracks, FOLDS, seed=1)
+    table = evaluation_protocols(nearest(), X, tracks, FOLDS, seed=1)
     assert not table["test"].str.contains("discs").any()
     [tapes] = table[table["test"].str.contains("tapes")].to_dict("records")
     assert tapes["songs"] == 40

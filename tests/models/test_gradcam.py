@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from songgenre.models import gradcam
-from songgenre.models.crops import Songs
+from songgenre.models.crops import MelDataset
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_heat_is_zero_where_nothing_speaks_for_the_genre(loudness: keras.Model) 
 def test_surest_songs_come_first_right_and_wrong_apart(loudness: keras.Model) -> None:
     mel = np.zeros((8, 16, 30), dtype=np.uint8)
     mel[5, :, 3:27] = np.arange(24)
-    songs = Songs(mel, np.array([4, 5, 6, 7]), np.array([0, 1, 1, 0]))
+    songs = MelDataset(mel, np.array([4, 5, 6, 7]), np.array([0, 1, 1, 0]))
     shares = np.array([[0.6, 0.4], [0.1, 0.9], [0.8, 0.2], [0.7, 0.3]])
     right, wrong = gradcam.views(loudness, songs, shares, 2)
     assert [view.song for view in right] == [1, 3]

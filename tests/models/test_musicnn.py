@@ -24,7 +24,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
     kept = ROOT / "data" / "cache" / "wheels"
     try:
-        musicnn_weights.fetch(
+        musicnn_weights.extract_weights(
             kept if (kept / musicnn_weights.MUSICNN.file).is_file() else folder, folder / "pretrained"
         )
     except UserError as error:
@@ -77,9 +77,9 @@ def by_hand(patch: np.ndarray, variables: Variables) -> tuple[np.ndarray, np.nda
 def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
     variables = musicnn_weights.load(pretrained, name)
     spectrogram = musicnn.log_mel(melody(1, 6.1, 16_000).astype(np.float32))
-    heard = musicnn.hear(variables, spectrogram)
+    heard = musicnn.forward(variables, spectrogram)
     precise = {key: value.astype(float) for key, value in variables.items()}
-    of_patches = [by_hand(patch.astype(float), precise) for patch in musicnn.patches(spectrogram)]
+    of_patches = [by_hand(patch.astype(float), precise) for patch in musicnn.cut_patches(spectrogram)]
     found, tags = map(np.stack, zip(*of_patches, strict=True))
     assert len(found) == 2
     mean, deviation = found.mean(axis=0), np.abs(found[0] - found[1]) / 2
@@ -95,8 +95,8 @@ def test_keras_model_hears_the_same(pretrained: Path, name: str, melody: Callabl
     variables = musicnn_weights.load(pretrained, name)
     spectrogram = musicnn.log_mel(melody(3, 7, 16_000).astype(np.float32))
     heard, keras_heard = (
-        musicnn.hear(variables, spectrogram),
-        musicnn_keras.hear(musicnn_keras.build(variables), spectrogram),
+        musicnn.forward(variables, spectrogram),
+        musicnn_keras.forward(musicnn_keras.build_network(variables), spectrogram),
     )
     np.testing.assert_allclose(keras_heard.embedding, heard.embedding, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(keras_heard.tags, heard.tags, atol=1e-5)
@@ -104,7 +104,7 @@ def test_keras_model_hears_the_same(pretrained: Path, name: str, melody: Callabl
 
 def test_music_of_one_patch_does_not_change(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
     variables = musicnn_weights.load(pretrained, musicnn_weights.NETWORKS[0])
-    heard = musicnn.hear(variables, musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))
+    heard = musicnn.forward(variables, musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))
     mean, deviation = np.split(heard.embedding, 2)
     assert np.abs(mean).max() > 0
     assert (deviation == 0).all()
@@ -133,13 +133,13 @@ def test_spectrogram_is_the_same_with_any_number_of_threads() -> None:
 @pytest.mark.parametrize(("n_frames", "starts"), [(187, [0]), (373, [0]), (374, [0, 187]), (400, [0, 213])])
 def test_as_many_patches_as_fit_are_spread_evenly(n_frames: int, starts: list[int]) -> None:
     spectrogram = np.tile(np.arange(n_frames)[:, np.newaxis], 96)
-    cut = musicnn.patches(spectrogram)
+    cut = musicnn.cut_patches(spectrogram)
     assert cut[:, 0, 0].tolist() == starts
     assert (np.diff(cut, axis=1) == 1).all()
 
 
 def test_short_music_begins_anew_to_fill_a_patch() -> None:
-    [patch] = musicnn.patches(np.tile(np.arange(100)[:, np.newaxis], 96))
+    [patch] = musicnn.cut_patches(np.tile(np.arange(100)[:, np.newaxis], 96))
     assert patch[:, 0].tolist() == [*range(100), *range(87)]
 
 
@@ -150,7 +150,7 @@ def test_shared_products_are_those_of_every_place(n_taps: int, width: int, n_pla
     rng = np.random.default_rng(0)
     x, taps = rng.standard_normal((n_taps + n_places - 1, width, 4)), rng.standard_normal((n_taps, width, 3))
     expected = [np.einsum("kwc,kwn->nc", x[place : place + n_taps], taps) for place in range(n_places)]
-    np.testing.assert_allclose(list(musicnn._convolved(x, taps, n_places)), expected, atol=1e-10)
+    np.testing.assert_allclose(list(musicnn._convolve(x, taps, n_places)), expected, atol=1e-10)
 
 
 def test_same_bits_however_many_threads(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
@@ -159,13 +159,13 @@ def test_same_bits_however_many_threads(pretrained: Path, melody: Callable[..., 
     heard = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            heard.append(musicnn.hear(variables, spectrogram).embedding)
+            heard.append(musicnn.forward(variables, spectrogram).embedding)
     np.testing.assert_array_equal(*heard)
 
 
 @pytest.fixture(scope="module")
 def networks(pretrained: Path) -> list[embeddings.Network]:
-    return embeddings.networks(pretrained)
+    return embeddings.load_networks(pretrained)
 
 
 def mean_tags(real_music: Path, networks: list[embeddings.Network], genre: str) -> pd.Series:

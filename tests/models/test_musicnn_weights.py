@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from songgenre.errors import UserError
-from songgenre.models.musicnn_weights import NETWORKS, Wheel, download, fetch, load
+from songgenre.models.musicnn_weights import NETWORKS, Wheel, download_wheel, extract_weights, load
 
 VARIABLES = {
     "conv2d/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -83,7 +83,7 @@ def test_weights_and_licence_come_through_pip(
     wheel: Wheel, index: str, ask: Callable[[str], None], tmp_path: Path
 ) -> None:
     ask(index)
-    fetch(tmp_path / "wheels", tmp_path / "pretrained", wheel)
+    extract_weights(tmp_path / "wheels", tmp_path / "pretrained", wheel)
     assert sorted(path.name for path in (tmp_path / "pretrained").iterdir()) == [
         "LICENSE.md",
         "MSD_musicnn.npz",
@@ -105,7 +105,7 @@ def test_wheel_put_there_needs_no_network_and_gives_the_same_bytes(
     (tmp_path / "wheels" / wheel.file).write_bytes(published.read_bytes())
     written = []
     for _ in range(2):
-        fetch(tmp_path / "wheels", tmp_path / "pretrained", wheel)
+        extract_weights(tmp_path / "wheels", tmp_path / "pretrained", wheel)
         written.append({path.name: path.read_bytes() for path in (tmp_path / "pretrained").iterdir()})
     assert written[0] == written[1]
 
@@ -116,7 +116,7 @@ def test_without_a_network_the_message_says_what_to_do(
 ) -> None:
     ask(NOBODY)
     with pytest.raises(UserError) as error:
-        fetch(tmp_path / "wheels", tmp_path / "pretrained", wheel)
+        extract_weights(tmp_path / "wheels", tmp_path / "pretrained", wheel)
     assert "pip download --no-deps musicnn==0.1.0" in str(error.value)
     assert str(tmp_path / "wheels" / wheel.file) in str(error.value)
     assert "No matching distribution" in str(error.value)
@@ -129,14 +129,14 @@ def test_another_file_than_the_published_one_is_neither_opened_nor_kept(
 ) -> None:
     ask(index)
     with pytest.raises(UserError, match=f"{wheel.file}.*{'0' * 64}.*{wheel.sha256}"):
-        download(tmp_path, wheel._replace(sha256="0" * 64))
+        download_wheel(tmp_path, wheel._replace(sha256="0" * 64))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_another_file_put_there_is_named(wheel: Wheel, tmp_path: Path) -> None:
     (tmp_path / wheel.file).write_bytes(b"PK\x05\x06" + bytes(18))
     with pytest.raises(UserError, match=str(tmp_path / wheel.file)):
-        fetch(tmp_path, tmp_path / "pretrained", wheel)
+        extract_weights(tmp_path, tmp_path / "pretrained", wheel)
     assert not (tmp_path / "pretrained").exists()
 
 

@@ -30,10 +30,10 @@ def test_card_tells_what_was_measured(tracks: pd.DataFrame) -> None:
     said = tracks["genre"].mask(tracks.index % 4 == 0, "rock")
     for genre in genres:
         shares.loc[said == genre, genre] = 0.8
-    heard = tabulate_predictions(train.MODEL, tracks, shares)
-    there = heard["track_id"].isin(tracks["track_id"][tracks["collection"] == "there"])
-    elsewhere = heard[there].assign(predicted="jazz")
-    text = train.card(tracks, heard, elsewhere, folds=3, repeats=1, seed=1)
+    nested = tabulate_predictions(train.MODEL, tracks, shares)
+    there = nested["track_id"].isin(tracks["track_id"][tracks["collection"] == "there"])
+    unseen_collection = nested[there].assign(predicted="jazz")
+    text = train.model_card(tracks, nested, unseen_collection, folds=3, repeats=1, seed=1)
     accuracy = 1 - 16 / 96
     log_loss = -(80 * np.log(0.8) + 16 * np.log(0.1)) / 96
     assert f"**{accuracy:.3f}**" in text
@@ -49,11 +49,11 @@ def test_songs_of_a_collection_are_judged_by_a_model_that_has_not_heard_it(track
     """Every collection has its own number, which says the genre within it and something else in the other."""
     genre = tracks["genre"].map({"blues": 0, "jazz": 1, "rock": 2})
     X = pd.get_dummies((genre + (tracks["collection"] == "there")) % 3).astype(float)
-    said = train.without_each_collection(make_pipeline(KNeighborsClassifier(1)), X, tracks)
+    said = train.leave_one_collection_out(make_pipeline(KNeighborsClassifier(1)), X, tracks)
     assert set(said["track_id"]) == set(tracks["track_id"])
     assert (said["genre"] != said["predicted"]).all()
     in_both = tracks[(tracks["genre"] != "rock") | (tracks["collection"] == "there")]
-    said = train.without_each_collection(make_pipeline(KNeighborsClassifier(1)), X.loc[in_both.index], in_both)
+    said = train.leave_one_collection_out(make_pipeline(KNeighborsClassifier(1)), X.loc[in_both.index], in_both)
     assert set(said["track_id"]) == set(in_both["track_id"][in_both["collection"] == "here"])
 
 
@@ -76,7 +76,7 @@ def test_head_that_ships_is_small_and_fits_the_networks() -> None:
     shipped = head.load()
     assert set(shipped.genres) == {"electronic", "hip-hop", "classical", "country", "rock"}
     assert shipped.weights.shape == (len(embeddings.columns()), 5)
-    assert head.SHIPPED.stat().st_size < 200_000
+    assert head.BUNDLED.stat().st_size < 200_000
     shares = shipped.probabilities(np.zeros(len(shipped.weights)))
     assert shares.sum() == pytest.approx(1)
 

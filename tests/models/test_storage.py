@@ -159,7 +159,7 @@ def test_saving_a_loaded_network_gives_one_that_predicts_the_same(tmp_path: Path
     from songgenre.models import cnn
 
     rng = np.random.default_rng(0)
-    model = cnn.build(32, 32, 3, cnn.Network("residual", [8, 16], 0.1))
+    model = cnn.build_network(32, 32, 3, cnn.Network("residual", [8, 16], 0.1))
     model.set_weights([weights + 0.1 * rng.random(weights.shape) for weights in model.get_weights()])
     save_keras(model, tmp_path / "model.keras")
     model = load_keras(tmp_path / "model.keras")

@@ -80,7 +80,7 @@ def test_module_that_is_edited_is_reloaded_without_a_word_in_the_notebook(kernel
 STEPS = """
 import time
 from rich.progress import Progress
-from songgenre.progress import track
+from songgenre.progress import progress_bar
 
 drawn, draw = [], Progress.get_renderable
 
@@ -89,7 +89,7 @@ def noted(bars):
     return draw(bars)
 
 Progress.get_renderable = noted
-for done in track(range(4), "decoding", total=4):
+for done in progress_bar(range(4), "decoding", total=4):
     while drawn.count(done) < 2:
         time.sleep(0.01)
 """

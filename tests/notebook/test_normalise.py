@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from songgenre.notebook.normalise import clean, normalise
+from songgenre.notebook.normalise import clean, normalize
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,11 +68,11 @@ def test_clean_is_idempotent_and_leaves_its_argument(used: nbformat.NotebookNode
 
 
 def test_normalise_keeps_outputs_without_what_differs_between_runs(used: nbformat.NotebookNode) -> None:
-    text = nbformat.writes(normalise(used))
+    text = nbformat.writes(normalize(used))
     for trace in ("2026", "0x7f3a5c0b1d20", "somebody", "8f3b2a1c"):
         assert trace not in text
     assert "<object object" in text
-    nbformat.validate(normalise(used))
+    nbformat.validate(normalize(used))
 
 
 @pytest.fixture(scope="module")

@@ -166,7 +166,7 @@ def test_what_differs_from_run_to_run_is_in_nothing_that_is_hashed(history: Hist
 def test_what_the_stages_write_is_no_change_to_the_commit(project: Project) -> None:
     (project.root / "reports" / "metrics").mkdir(parents=True)
     (project.root / "reports" / "metrics" / "eda.json").write_text("{}")
-    known = provenance.circumstances(project)
+    known = provenance.run_environment(project)
     assert known["commit"] == git(project.root, "rev-parse", "--short=12", "HEAD")
 
 
@@ -175,7 +175,7 @@ def test_without_git_the_commit_is_not_recorded(project: Project) -> None:
     shutil.rmtree(project.root / ".git")
     log = {"finished": True, "started": "2026-02-03T04:05:06+00:00", "seconds": 7.2, "peak_anonymous_mib": 89}
     project.log("03_eda").parent.mkdir(parents=True)
-    project.log("03_eda").write_text(json.dumps(log | provenance.circumstances(project)))
+    project.log("03_eda").write_text(json.dumps(log | provenance.run_environment(project)))
     provenance.publish(project)
     assert "commit" not in runs(project)["03_eda"]
     assert "machine" in runs(project)["03_eda"]

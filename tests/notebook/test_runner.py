@@ -19,7 +19,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from rich.console import Console
 from ruamel.yaml import YAML
 
-from songgenre.errors import MEMORY, UserError
+from songgenre.errors import HINT_MEMORY, UserError
 from songgenre.notebook import runner
 from songgenre.paths import Project
 
@@ -40,8 +40,8 @@ OUT_OF_MEMORY = {
 
 LEAK = """
 import os
-from songgenre.progress import say
-say(f"opening s3://bucket with {os.environ['AWS_SECRET_ACCESS_KEY']}")
+from songgenre.progress import echo
+echo(f"opening s3://bucket with {os.environ['AWS_SECRET_ACCESS_KEY']}")
 print("https://anna:pa55w0rd@host/song.mp3?a=1&X-Amz-Signature=0a1b2c3d", os.environ["AWS_SECRET_ACCESS_KEY"])
 import pandas as pd
 pd.DataFrame({"url": ["ftp://anna:pa55w0rd@host?token=0a1b2c3d"]})
@@ -126,7 +126,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
     write_notebook(
         project,
         "print(songs_per_genre, compared_genres)",
-        "from songgenre.progress import track\nprint(sum(track(range(4), 'counting', total=4)))",
+        "from songgenre.progress import progress_bar\nprint(sum(progress_bar(range(4), 'counting', total=4)))",
         "import matplotlib.pyplot as plt; plt.plot([1, 2])",
         "object()",
         "print(hash('a'))",
@@ -135,7 +135,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
         f"import subprocess, sys; _ = subprocess.run([sys.executable, '-c', {ALLOCATE!r}, {str(seen)!r}], check=True)",
         LEAK,
     )
-    anonymous = runner._anonymous
+    anonymous = runner._anonymous_memory
 
     def watched(process: psutil.Process) -> int:
         if (size := anonymous(process)) > 2**28:
@@ -148,7 +148,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
             for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
                 patch.setenv(name, threads)
             patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-            patch.setattr(runner, "_anonymous", watched)
+            patch.setattr(runner, "_anonymous_memory", watched)
             seen.unlink(missing_ok=True)
             started = time.perf_counter()
             terminal = run(project)
@@ -224,7 +224,7 @@ def test_kernel_that_dies_is_said(project: Project, write: Write) -> None:
     write("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(UserError, match=r"kernel.*03_eda") as error:
         run(project)
-    assert MEMORY in str(error.value)
+    assert HINT_MEMORY in str(error.value)
     assert str(project.failed("03_eda")) in str(error.value)
     assert project.failed("03_eda").exists()
     assert not project.executed("03_eda").exists()
@@ -237,7 +237,7 @@ def test_want_of_memory_is_said_with_what_to_do(project: Project, write: Write, 
     write(code)
     with pytest.raises(UserError, match=r"03_eda.*\b3\b") as error:
         run(project)
-    assert MEMORY in str(error.value)
+    assert HINT_MEMORY in str(error.value)
     assert str(project.failed("03_eda")) in str(error.value)
 
 

@@ -67,11 +67,11 @@ def test_source_is_collected_and_cleaned(clone: "Clone") -> None:
     sources = clone.root / "src" / "songgenre" / "sources"
     (sources / "hum.py").write_text(module)
     insert(
-        sources / "choice.py",
+        sources / "registry.py",
         "from songgenre.sources.hum import Hum\n",
         "from songgenre.sources.folder import Folder\n",
     )
-    insert(sources / "choice.py", case, "    match source:\n")
+    insert(sources / "registry.py", case, "    match source:\n")
     params = clone.root / "src" / "songgenre" / "params.py"
     params.write_text(params.read_text().replace('source: Literal["demo"', 'source: Literal["hum", "demo"'))
     settings = clone.root / "params.yaml"
@@ -98,7 +98,9 @@ def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
         params.read_text().replace("class Evaluation(Section):", f"{typed}\n\nclass Evaluation(Section):")
     )
     insert(clone.root / "dvc.yaml", f"{stage}\n", "stages:\n")
-    repro(clone, "loudness")
+    earlier = "      - reports/metrics/evaluation.json\n"
+    insert(clone.root / "dvc.yaml", "      - reports/notebooks/09_loudness.ipynb\n", earlier)
+    repro(clone, "report")
     page = (clone.root / "reports" / "html" / "09_loudness.html").read_text()
     assert "Which genre is the loudest?" in page
     project = Project(clone.root)

@@ -44,4 +44,4 @@ def test_model_that_is_not_what_its_stage_wrote_is_refused_unless_it_is_trusted(
     refused = predict(changed, "--model", "transfer")
     assert refused.returncode == 1
     assert "models/transfer" in refused.stderr
-    assert json.loads(predict(changed, "--model", "transfer", "--trust-changed-model").stdout)["model"] == "transfer"
+    assert json.loads(predict(changed, "--model", "transfer", "--skip-hash-check").stdout)["model"] == "transfer"

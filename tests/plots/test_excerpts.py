@@ -11,7 +11,7 @@ import soundfile
 
 from songgenre.audio import Clip
 from songgenre.plots import excerpts
-from songgenre.report.notebook_page import sanitised
+from songgenre.report.notebook_page import sanitize
 
 WriteAudio = Callable[..., Path]
 
@@ -62,7 +62,7 @@ def test_table_names_and_plays_every_song_also_on_the_page(song: Path) -> None:
             "clip_duration_s": 12.0,
         }
     )
-    table = str(sanitised(excerpts.listen(songs, song.parent).data))
+    table = str(sanitize(excerpts.excerpt_table(songs, song.parent).data))
     assert "&lt;b&gt;Loud&lt;/b&gt; &amp; clear" in table
     players = re.findall(r'<audio ([^>]*)src="data:audio/mpeg;base64,([^"]*)"', table)
     labels = [re.search('aria-label="([^"]*)"', before)[1] for before, _ in players]

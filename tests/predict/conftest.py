@@ -26,7 +26,7 @@ def user_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with suppress(FileNotFoundError):
         shutil.copy2(ROOT / "data" / "cache" / "wheels" / musicnn_weights.MUSICNN.file, wheels)
     try:
-        musicnn_weights.download(wheels)
+        musicnn_weights.download_wheel(wheels)
     except UserError as error:
         pytest.skip(f"No published weights: {error}")
     return cache

@@ -11,62 +11,62 @@ from rich.console import Console
 
 from songgenre.plots.style import genre_colors
 from songgenre.predict import command, formatting
-from songgenre.predict.inference import Judgement
-from songgenre.predict.inputs import Song
+from songgenre.predict.inference import SongPrediction
+from songgenre.predict.inputs import AudioInput
 
 
 @pytest.fixture
-def judgement() -> Judgement:
+def prediction() -> SongPrediction:
     windows = pd.DataFrame(
         {"classical": [0.1, 0.1, 0.0], "country": [0.5, 0.7, 0.4], "rock": [0.4, 0.2, 0.6]}, index=[16.0, 46.0, 76.0]
     )
-    return Judgement(Song("a, b.mp3", Path("a, b.mp3")), "svm", windows, 30.0)
+    return SongPrediction(AudioInput("a, b.mp3", Path("a, b.mp3")), "svm", windows, 30.0)
 
 
-def printed(judgement: Judgement, threshold: float, **options: object) -> str:
+def printed(prediction: SongPrediction, threshold: float, **options: object) -> str:
     console = Console(file=io.StringIO(), width=100, **options)
-    console.print(formatting.shown(judgement, threshold))
+    console.print(formatting.render_song(prediction, threshold))
     return console.file.getvalue()
 
 
-def test_strip_can_be_read_without_colours(judgement: Judgement) -> None:
-    title, strip, legend = printed(judgement, 0.5).splitlines()
+def test_strip_can_be_read_without_colours(prediction: SongPrediction) -> None:
+    title, strip, legend = printed(prediction, 0.5).splitlines()
     assert re.search(r"a, b\.mp3.*country 0\.53", title)
     assert "unsure" not in title
     assert strip == "  0:16  O  O  R  1:46"
     assert legend.split() == ["O", "country", "0.53", "R", "rock", "0.40", "C", "classical", "0.07"]
 
 
-def test_unsure_songs_and_windows_are_marked(judgement: Judgement) -> None:
-    title, strip, _ = printed(judgement, 0.65).splitlines()
+def test_unsure_songs_and_windows_are_marked(prediction: SongPrediction) -> None:
+    title, strip, _ = printed(prediction, 0.65).splitlines()
     assert re.search(r"a, b\.mp3.*unsure.*country 0\.53.*rock 0\.40", title)
     assert strip == "  0:16  o  O  r  1:46"
 
 
-def test_blocks_have_the_colours_of_the_genres(judgement: Judgement, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_have_the_colours_of_the_genres(prediction: SongPrediction, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    coloured = printed(judgement, 0.5, force_terminal=True, color_system="truecolor")
-    assert "48;2;222;143;5m O " in coloured
-    assert "48;2;2;158;115m R " in coloured
+    colored = printed(prediction, 0.5, force_terminal=True, color_system="truecolor")
+    assert "48;2;222;143;5m O " in colored
+    assert "48;2;2;158;115m R " in colored
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "48;2" not in printed(judgement, 0.5, force_terminal=True, color_system="truecolor")
+    assert "48;2" not in printed(prediction, 0.5, force_terminal=True, color_system="truecolor")
 
 
 def test_colours_are_those_of_the_notebooks() -> None:
     genres = ["rock", "jazz", "country", "classical"]
-    hexadecimal = {genre: sns.color_palette([colour]).as_hex()[0] for genre, colour in genre_colors(genres).items()}
-    assert formatting.colours(genres) == hexadecimal
+    hexadecimal = {genre: sns.color_palette([color]).as_hex()[0] for genre, color in genre_colors(genres).items()}
+    assert formatting.genre_colors(genres) == hexadecimal
 
 
 def test_every_genre_has_a_letter_of_its_own() -> None:
     genres = ["rock", "r&b", "rap", "reggae", "r", "2-step", "country", "classical"]
-    chosen = formatting.letters(genres)
+    chosen = formatting.genre_letters(genres)
     assert len(set(chosen.values())) == len(genres)
     assert all(letter.isalpha() for letter in chosen.values())
 
 
-def test_json_is_one_object_a_line(judgement: Judgement) -> None:
-    line = formatting.as_json(judgement, 0.6)
+def test_json_is_one_object_a_line(prediction: SongPrediction) -> None:
+    line = formatting.as_json(prediction, 0.6)
     assert "\n" not in line
     assert json.loads(line) == {
         "file": "a, b.mp3",
@@ -78,17 +78,17 @@ def test_json_is_one_object_a_line(judgement: Judgement) -> None:
 
 
 def test_each_song_is_printed_on_a_line_of_its_own(
-    judgement: Judgement, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    prediction: SongPrediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "judge_all", lambda songs, name: iter([judgement] * len(songs)))
+    monkeypatch.setattr(command, "predict_songs", lambda songs, name: iter([prediction] * len(songs)))
     for name in ("a.mp3", "b.mp3"):
         (tmp_path / name).touch()
     assert command.run([str(tmp_path)], "pretrained", 0.5, "json", html=None)
     assert [json.loads(line)["genre"] for line in capsys.readouterr().out.splitlines()] == ["country"] * 2
 
 
-def test_csv_has_a_line_per_song(judgement: Judgement) -> None:
-    [row] = csv.DictReader(formatting.as_csv([judgement], 0.5))
+def test_csv_has_a_line_per_song(prediction: SongPrediction) -> None:
+    [row] = csv.DictReader(formatting.as_csv([prediction], 0.5))
     assert row["file"] == "a, b.mp3"
     assert row["genre"] == "country"
     assert row["unsure"] == "false"

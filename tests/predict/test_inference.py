@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 
 from songgenre.predict import inference
-from songgenre.predict.inputs import Song
-from songgenre.wrangling.cleaning import middle
+from songgenre.predict.inputs import AudioInput
+from songgenre.wrangling.cleaning import center_clip
 
 
 @pytest.mark.parametrize("duration_s", [12.0, 30.0, 33.43, 59.99])
 def test_one_window_is_the_clip_of_the_pipeline(duration_s: float) -> None:
-    assert inference.windows(duration_s, 30.0) == [middle(duration_s, 30.0)]
+    assert inference.windows(duration_s, 30.0) == [center_clip(duration_s, 30.0)]
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,11 @@ def test_long_song_has_windows_side_by_side_around_its_middle(duration_s: float,
 
 def test_song_is_the_mean_of_its_windows() -> None:
     windows = pd.DataFrame({"jazz": [0.9, 0.2, 0.2], "rock": [0.1, 0.8, 0.8]}, index=[0.0, 30.0, 60.0])
-    judgement = inference.Judgement(Song("a.mp3", Path("a.mp3")), "cnn", windows, 30.0)
-    assert judgement.probabilities.to_dict() == pytest.approx({"rock": 1.7 / 3, "jazz": 1.3 / 3})
-    assert judgement.genre == "rock"
-    assert judgement.is_unsure(0.6)
-    assert not judgement.is_unsure(0.5)
+    prediction = inference.SongPrediction(AudioInput("a.mp3", Path("a.mp3")), "cnn", windows, 30.0)
+    assert prediction.probabilities.to_dict() == pytest.approx({"rock": 1.7 / 3, "jazz": 1.3 / 3})
+    assert prediction.genre == "rock"
+    assert prediction.is_unsure(0.6)
+    assert not prediction.is_unsure(0.5)
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_what_is_no_song_is_told(
     y: np.ndarray | bytes | None,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(inference, "classifier_named", lambda name: None)
+    monkeypatch.setattr(inference, "load_classifier", lambda name: None)
     path = tmp_path / name
     if isinstance(y, np.ndarray):
         write_audio(path, y)
     else:
         path.write_bytes(b"Once upon a time" if y is None else y)
-    failure = inference.judge(Song(name, path), "pretrained")
-    assert isinstance(failure, inference.Failure)
+    failure = inference.predict_song(AudioInput(name, path), "pretrained")
+    assert isinstance(failure, inference.SkippedSong)
     assert reason in failure.reason

@@ -80,7 +80,7 @@ def address() -> Iterator[str]:
 
 @pytest.mark.parametrize("page", ["song", "moved"])
 def test_song_from_the_web_is_the_same_bytes(address: str, tmp_path: Path, page: str) -> None:
-    [song] = inputs.find(f"{address}/{page}", tmp_path)
+    [song] = inputs.resolve(f"{address}/{page}", tmp_path)
     assert song.name == f"{address}/{page}"
     assert song.path.read_bytes() == SONG
 
@@ -100,35 +100,35 @@ def test_song_from_the_web_is_the_same_bytes(address: str, tmp_path: Path, page:
 def test_what_cannot_be_downloaded_is_told(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, message: str
 ) -> None:
-    monkeypatch.setattr(inputs, "MOST_BYTES", 10_000_000)
-    monkeypatch.setattr(inputs, "DOWNLOAD_S", 0.2 if page == "slow" else 600.0)
-    monkeypatch.setattr(inputs, "SILENCE_S", 0.3 if page == "silent" else 600.0)
+    monkeypatch.setattr(inputs, "MAX_BYTES", 10_000_000)
+    monkeypatch.setattr(inputs, "DOWNLOAD_TIMEOUT_S", 0.2 if page == "slow" else 600.0)
+    monkeypatch.setattr(inputs, "READ_TIMEOUT_S", 0.3 if page == "silent" else 600.0)
     with pytest.raises(UserError, match=message) as error:
-        list(inputs.find(f"{address}/{page}", tmp_path))
+        list(inputs.resolve(f"{address}/{page}", tmp_path))
     assert f"{address}/{page}" in str(error.value)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1/song.mp3", "http://", "http://[::1"])
 def test_no_server_is_told(url: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(url)):
-        list(inputs.find(url, tmp_path))
+        list(inputs.resolve(url, tmp_path))
 
 
 def test_folder_gives_audio_at_any_depth_in_order(tmp_path: Path) -> None:
     for name in ("b.mp3", "a/deep/c.FLAC", "a/d.m4a", "cover.jpg", ".hidden.mp3", ".trash/e.mp3"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = [song.path.relative_to(tmp_path).as_posix() for song in inputs.find(str(tmp_path), tmp_path)]
+    found = [song.path.relative_to(tmp_path).as_posix() for song in inputs.resolve(str(tmp_path), tmp_path)]
     assert found == ["a/d.m4a", "a/deep/c.FLAC", "b.mp3"]
 
 
 def test_nothing_to_judge_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"\.flac, \.mp3") as error:
-        list(inputs.find(str(tmp_path), tmp_path))
+        list(inputs.resolve(str(tmp_path), tmp_path))
     assert str(tmp_path) in str(error.value)
     with pytest.raises(UserError, match=r"nowhere\.mp3"):
-        list(inputs.find(str(tmp_path / "nowhere.mp3"), tmp_path))
+        list(inputs.resolve(str(tmp_path / "nowhere.mp3"), tmp_path))
 
 
 def test_title_prints_whatever_the_name_holds() -> None:
-    assert inputs.Song("a\x1b[31m\udcff é.mp3", Path()).title == "a\ufffd[31m\ufffd é.mp3"
+    assert inputs.AudioInput("a\x1b[31m\udcff é.mp3", Path()).title == "a\ufffd[31m\ufffd é.mp3"

@@ -9,8 +9,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from songgenre.predict import page
-from songgenre.predict.inference import Judgement
-from songgenre.predict.inputs import Song
+from songgenre.predict.inference import SongPrediction
+from songgenre.predict.inputs import AudioInput
 
 Make = Callable[..., BeautifulSoup]
 
@@ -22,16 +22,16 @@ def song(tmp_path: Path, write_audio: Callable[..., Path], tone: Callable[..., n
 
 @pytest.fixture
 def made(tmp_path: Path) -> Make:
-    def make(song: Song) -> BeautifulSoup:
+    def make(song: AudioInput) -> BeautifulSoup:
         windows = pd.DataFrame({"jazz": [0.25, 0.4], "rock": [0.75, 0.6]}, index=[5.0, 35.0])
-        page.write([Judgement(song, "soft_voting", windows, 30.0)], 0.5, tmp_path / "page.html")
+        page.write([SongPrediction(song, "soft_voting", windows, 30.0)], 0.5, tmp_path / "page.html")
         return BeautifulSoup((tmp_path / "page.html").read_text(), "html.parser")
 
     return make
 
 
 def test_page_shows_verdict_player_and_picture(song: Path, made: Make) -> None:
-    soup = made(Song(str(song), song))
+    soup = made(AudioInput(str(song), song))
     assert soup.h2.get_text() == str(song)
     assert soup.strong.get_text() == "rock 0.68"
     assert base64.b64decode(soup.audio["src"].removeprefix("data:audio/wav;base64,")) == song.read_bytes()
@@ -44,7 +44,7 @@ def test_page_shows_verdict_player_and_picture(song: Path, made: Make) -> None:
 
 
 def test_page_asks_the_network_for_nothing(song: Path, made: Make) -> None:
-    soup = made(Song(str(song), song))
+    soup = made(AudioInput(str(song), song))
     loaded = [tag.get("src") or tag.get("href") for tag in soup(["audio", "img", "link", "script", "iframe", "source"])]
     assert loaded
     assert all(address.startswith("data:") for address in loaded)
@@ -52,10 +52,10 @@ def test_page_asks_the_network_for_nothing(song: Path, made: Make) -> None:
 
 
 def test_large_song_is_linked_not_embedded(song: Path, made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page, "MOST_EMBEDDED", 1000)
-    soup = made(Song(str(song), song))
+    monkeypatch.setattr(page, "MAX_EMBEDDED_BYTES", 1000)
+    soup = made(AudioInput(str(song), song))
     assert soup.audio["src"] == soup.a["href"] == song.as_uri()
-    soup = made(Song("http://127.0.0.1/song.wav", song))
+    soup = made(AudioInput("http://127.0.0.1/song.wav", song))
     assert soup.audio is None
     assert soup.a["href"] == "http://127.0.0.1/song.wav"
-    assert made(Song("-", song)).a is None
+    assert made(AudioInput("-", song)).a is None

@@ -9,7 +9,7 @@ import networkx
 import numpy as np
 import pytest
 
-from songgenre.report.dag import BELOW, BESIDE, Drawing, draw, steps
+from songgenre.report.dag import HORIZONTAL, VERTICAL, Drawing, draw, read_steps
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,9 +30,9 @@ def points(path: str) -> np.ndarray:
     return np.concatenate(found)
 
 
-@pytest.fixture(params=[BESIDE, BELOW])
+@pytest.fixture(params=[HORIZONTAL, VERTICAL])
 def drawing(request: pytest.FixtureRequest) -> Drawing:
-    return draw(steps(ROOT / "dvc.yaml"), request.param)
+    return draw(read_steps(ROOT / "dvc.yaml"), request.param)
 
 
 @pytest.mark.integration
@@ -42,7 +42,9 @@ def test_stages_hang_together_as_dvc_says_without_shortcuts() -> None:
     edges = re.findall(r'"(\w+)" -> "(\w+)"', said)
     assert edges
     shortest = networkx.transitive_reduction(networkx.DiGraph(edges))
-    assert {(before, step.name) for step in steps(ROOT / "dvc.yaml") for before in step.after} == set(shortest.edges)
+    assert {(before, step.name) for step in read_steps(ROOT / "dvc.yaml") for before in step.after} == set(
+        shortest.edges
+    )
 
 
 def test_boxes_are_inside_and_apart(drawing: Drawing) -> None:
@@ -69,11 +71,11 @@ def test_every_edge_leads_from_box_to_box_and_through_none(drawing: Drawing) -> 
 
 
 def test_alternatives_stand_side_by_side() -> None:
-    nodes = {node.step.name: node for node in draw(steps(ROOT / "dvc.yaml"), BESIDE).nodes}
+    nodes = {node.step.name: node for node in draw(read_steps(ROOT / "dvc.yaml"), HORIZONTAL).nodes}
     assert nodes["sklearn"].x == nodes["cnn"].x == nodes["transfer"].x
     assert nodes["scraping"].x < nodes["wrangling"].x < nodes["features"].x < nodes["cnn"].x < nodes["evaluation"].x
 
 
 def test_no_stages_are_no_drawing(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    assert draw(steps(tmp_path / "dvc.yaml"), BESIDE).nodes == []
+    assert draw(read_steps(tmp_path / "dvc.yaml"), HORIZONTAL).nodes == []

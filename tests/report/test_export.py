@@ -14,7 +14,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from songgenre.errors import UserError
 from songgenre.paths import Project
-from songgenre.report.export import BROWSERS, bound, export, print_pdf
+from songgenre.report.export import BROWSERS, bind_pages, export, print_pdf
 from songgenre.report.site import build
 
 
@@ -57,7 +57,7 @@ def test_copy_has_what_the_pages_read_from_the_logs_in_it(project: Project, tmp_
 
 
 def test_bound_pages_say_how_the_runs_went(project: Project) -> None:
-    soup = BeautifulSoup(bound(project), "html.parser")
+    soup = BeautifulSoup(bind_pages(project), "html.parser")
     facts = {place["data-fact"]: place.get_text() for place in soup("span", {"data-run": "03_eda"})}
     assert facts["machine"] == "<A> & B"
     assert all(part in facts["run"] for part in ("2026-02-03 04:05 UTC", "7 s", "89 MiB"))
@@ -87,7 +87,7 @@ def test_zip_unpacks_to_the_site_and_has_the_same_bytes_whenever_it_is_made(proj
 
 
 def test_bound_pages_lead_to_each_other(project: Project) -> None:
-    soup = BeautifulSoup(bound(project), "html.parser")
+    soup = BeautifulSoup(bind_pages(project), "html.parser")
     assert [main["id"] for main in soup("main")] == ["index", "03_eda", "map"]
     targets = [link["href"] for link in soup("a")]
     assert "https://librosa.org" in targets

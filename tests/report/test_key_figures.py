@@ -9,7 +9,7 @@ import pytest
 
 from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
-from songgenre.report.key_figures import figure
+from songgenre.report.key_figures import key_figure
 from songgenre.report.scores import Model
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import write_table
@@ -17,7 +17,7 @@ from songgenre.tables.files import write_table
 
 def counted(project: Project, name: str, *models: Model) -> list[str]:
     """The numbers in a figure."""
-    return re.findall(r"\d+", " ".join(figure(project, name, models)))
+    return re.findall(r"\d+", " ".join(key_figure(project, name, models)))
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def test_a_notebook_of_models_shows_its_best_and_the_last_the_best_of_all(
         Model("baseline", "transfer", "07_transfer", measured(0.2)),
     ]
     for name, number, model in (("05_sklearn", "70 %", "soft voting"), ("08_evaluation", "80 %", "cnn")):
-        shown = figure(project, name, models)
+        shown = key_figure(project, name, models)
         assert shown.number == number
         assert model in shown.words
-    assert figure(project, "07_transfer", models) is None
+    assert key_figure(project, "07_transfer", models) is None
 
 
 def test_what_is_not_there_is_not_counted(tmp_path: Path) -> None:
     names = ["01_scraping", "02_wrangling", "03_eda", "04_features", "05_sklearn", "08_evaluation"]
-    assert [figure(Project(tmp_path), name, []) for name in names] == [None] * len(names)
+    assert [key_figure(Project(tmp_path), name, []) for name in names] == [None] * len(names)

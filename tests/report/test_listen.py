@@ -19,11 +19,11 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from songgenre import audio
 from songgenre.evaluation.files import write_metrics
 from songgenre.evaluation.metrics import Metrics
-from songgenre.evaluation.similarity import alike
+from songgenre.evaluation.similarity import nearest_by_other_artists
 from songgenre.paths import Project
 from songgenre.plots.excerpts import encode_excerpt
-from songgenre.report.listen import HEIGHT, WIDTH, choose, layout, picture, write_map
-from songgenre.report.scores import best, models
+from songgenre.report.listen import HEIGHT, WIDTH, encode_picture, layout, sample_songs, write_map
+from songgenre.report.scores import best_model, load_scores
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def changeable(project: Project, tmp_path: Path) -> Project:
 
 def written(project: Project, folder: Path) -> BeautifulSoup:
     folder.mkdir()
-    write_map(project, best(models(project)), folder)
+    write_map(project, best_model(load_scores(project)), folder)
     return BeautifulSoup((folder / "map.html").read_text("utf-8"), "html.parser")
 
 
@@ -142,10 +142,10 @@ def test_without_answers_and_images_there_is_still_a_map(changeable: Project, tm
 def test_of_many_songs_as_many_of_each_genre_are_shown_the_judged_first() -> None:
     tracks = pd.DataFrame({"track_id": [f"{n:03}" for n in range(100)], "genre": ["rock"] * 70 + ["jazz"] * 30})
     said = pd.DataFrame({"track_id": ["069", "099"]})
-    chosen = choose(tracks, said, 20)
+    chosen = sample_songs(tracks, said, 20)
     assert chosen["genre"].value_counts().to_dict() == {"rock": 10, "jazz": 10}
     assert {"069", "099"} < set(chosen["track_id"])
-    assert choose(tracks, None, 100) is tracks
+    assert sample_songs(tracks, None, 100) is tracks
 
 
 def test_layout_fills_the_map_and_keeps_what_is_alike_together() -> None:
@@ -177,7 +177,7 @@ def test_songs_alike_are_the_nearest_by_cosine_and_by_others() -> None:
     embeddings = two_clouds()
     X = StandardScaler().fit_transform(embeddings)
     artists = [str(number % 10) for number in range(80)]
-    found = alike(embeddings, artists, 3)
+    found = nearest_by_other_artists(embeddings, artists, 3)
     for row, artist in enumerate(artists):
         others = [other for other in range(80) if artists[other] != artist]
         reference = NearestNeighbors(n_neighbors=3, metric="cosine").fit(X[others]).kneighbors(X[[row]])[1][0]
@@ -185,14 +185,14 @@ def test_songs_alike_are_the_nearest_by_cosine_and_by_others() -> None:
 
 
 def test_where_there_are_too_few_other_artists_fewer_songs_are_named() -> None:
-    found = alike(two_clouds()[:4], ["a", "a", "a", "b"], 3)
+    found = nearest_by_other_artists(two_clouds()[:4], ["a", "a", "a", "b"], 3)
     assert [(row >= 0).sum() for row in found] == [1, 1, 1, 3]
 
 
 def test_picture_has_low_notes_below() -> None:
     mel = np.zeros((16, 30), np.uint8)
     mel[:4] = 255
-    shown = matplotlib.image.imread(io.BytesIO(base64.b64decode(picture(mel))))
+    shown = matplotlib.image.imread(io.BytesIO(base64.b64decode(encode_picture(mel))))
     assert shown.shape[:2] == (16, 30)
     assert (shown[-4:, :, :3].sum(axis=2) > 2).all()
     assert (shown[:-4, :, :3].sum(axis=2) < 0.1).all()

@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from songgenre.errors import UserError
 from songgenre.paths import Project
-from songgenre.report.notebook_page import names, page, sanitised, story
+from songgenre.report.notebook_page import read_notebook, render_notebook, report_names, sanitize
 
 PAGES = ["01_scraping", "02_wrangling"]
 RUNS = "../logs/provenance.js"
@@ -31,7 +31,7 @@ def saved(folder: Path, *cells: nbformat.NotebookNode, name: str = "02_wrangling
 
 
 def rendered(folder: Path, *cells: nbformat.NotebookNode) -> BeautifulSoup:
-    return BeautifulSoup(page(saved(folder, *cells), PAGES), "html.parser")
+    return BeautifulSoup(render_notebook(saved(folder, *cells), PAGES), "html.parser")
 
 
 def figure(**about: str) -> nbformat.NotebookNode:
@@ -60,8 +60,8 @@ def test_a_notebook_without_heading_is_called_by_its_name(tmp_path: Path) -> Non
 def test_the_same_notebook_gives_the_same_bytes_wherever_it_lies(tmp_path: Path) -> None:
     cells = [new_markdown_cell("# Title\n\n## Part"), figure(), displayed(pd.DataFrame({"songs": [1, 2]}))]
     here, there = saved(tmp_path / "here", *cells), saved(tmp_path / "there", *cells)
-    assert page(here, PAGES) == page(there, PAGES)
-    assert str(tmp_path) not in page(here, PAGES)
+    assert render_notebook(here, PAGES) == render_notebook(there, PAGES)
+    assert str(tmp_path) not in render_notebook(here, PAGES)
 
 
 def test_navigation_lists_every_report_and_marks_the_current_one(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_default_parameters_are_shown_if_none_were_injected(tmp_path: Path) -> N
 
 
 def test_hidden_cells_are_left_out(tmp_path: Path) -> None:
-    assert "secret" not in page(saved(tmp_path, tagged("secret = 1", "hide")), PAGES)
+    assert "secret" not in render_notebook(saved(tmp_path, tagged("secret = 1", "hide")), PAGES)
 
 
 def test_tables_scroll_and_align_their_numbers(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_hostile_text_is_shown_and_not_run(tmp_path: Path) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
     elsewhere = "<img src='https://example.org/x.png'><a href='https://example.org'>documentation</a>"
-    html = page(saved(tmp_path, new_markdown_cell(f"# Title\n\n{elsewhere}"), figure()), PAGES)
+    html = render_notebook(saved(tmp_path, new_markdown_cell(f"# Title\n\n{elsewhere}"), figure()), PAGES)
     soup = BeautifulSoup(html, "html.parser")
     loaded = [tag.get("src") or tag.get("href") or "" for tag in soup(["img", "script", "link", "iframe", "audio"])]
     assert [address for address in loaded if not address.startswith("data:") and address] == [RUNS]
@@ -174,7 +174,7 @@ def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
 
 def test_sound_inside_the_page_is_kept() -> None:
     sound = '<audio controls="controls"><source src="data:audio/wav;base64,UklGRg==" type="audio/wav"/></audio>'
-    assert BeautifulSoup(sanitised(sound), "html.parser").source["src"] == "data:audio/wav;base64,UklGRg=="
+    assert BeautifulSoup(sanitize(sound), "html.parser").source["src"] == "data:audio/wav;base64,UklGRg=="
 
 
 def test_attached_pictures_are_shown(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_attached_pictures_are_shown(tmp_path: Path) -> None:
 
 
 def test_a_story_has_title_question_and_sections(tmp_path: Path) -> None:
-    told = story(saved(tmp_path, new_markdown_cell("# Title\n\nWhich *songs*?\n\nMore.\n\n## Part"), figure()))
+    told = read_notebook(saved(tmp_path, new_markdown_cell("# Title\n\nWhich *songs*?\n\nMore.\n\n## Part"), figure()))
     assert (told.title, told.question) == ("Title", "Which songs?")
     assert [section.title for section in told.sections] == ["Part"]
 
@@ -194,12 +194,12 @@ def test_reports_are_named_in_the_order_of_their_numbers(tmp_path: Path) -> None
     project = Project(tmp_path)
     for name in reversed(PAGES):
         saved(project.notebooks, new_markdown_cell("# Title"), name=name)
-    assert names(project) == PAGES
+    assert report_names(project) == PAGES
 
 
 def test_a_missing_notebook_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"04_features\.ipynb.*dvc repro"):
-        page(tmp_path / "04_features.ipynb", PAGES)
+        render_notebook(tmp_path / "04_features.ipynb", PAGES)
 
 
 @pytest.mark.parametrize("content", ["", "not a notebook", "[]", "{}", '{"nbformat": 4}', "\ufeff\x00"])
@@ -207,4 +207,4 @@ def test_a_broken_notebook_says_where(tmp_path: Path, content: str) -> None:
     path = tmp_path / "04_features.ipynb"
     path.write_text(content)
     with pytest.raises(UserError, match=r"(?s)04_features\.ipynb.*\bgit\b.*dvc repro"):
-        page(path, PAGES)
+        render_notebook(path, PAGES)

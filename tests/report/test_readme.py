@@ -45,8 +45,8 @@ def project(tmp_path: Path, measured: "Callable[[float], Metrics]") -> Project:
 
 
 def test_what_was_measured_is_kept_and_shown(project: Project) -> None:
-    readme.keep(project, "my_music")
-    kept = readme.kept(project)["my_music"]
+    readme.save_results(project, "my_music")
+    kept = readme.load_results(project)["my_music"]
     assert kept.songs == {"test": 2, "train": 2}
     assert (kept.artists, kept.genres) == (3, {"jazz": 2, "rock": 2})
     text = (project.root / "README.md").read_text()
@@ -65,46 +65,46 @@ def test_what_was_measured_is_kept_and_shown(project: Project) -> None:
 
 
 def test_another_corpus_stands_beside_it_and_the_same_one_is_replaced(project: Project) -> None:
-    readme.keep(project, "first")
-    readme.keep(project, "second")
+    readme.save_results(project, "first")
+    readme.save_results(project, "second")
     once = (project.root / "README.md").read_text()
-    readme.keep(project, "second")
+    readme.save_results(project, "second")
     assert (project.root / "README.md").read_text() == once
-    assert list(readme.kept(project)) == ["first", "second"]
+    assert list(readme.load_results(project)) == ["first", "second"]
     assert re.search(r"\| first.* \| first.* \| second.* \| second", once)
 
 
 @pytest.mark.parametrize("name", ["", "../up", "Über", "a b", "9lives"])
 def test_name_that_is_none_is_refused(project: Project, name: str) -> None:
     with pytest.raises(UserError, match=re.escape(repr(name))):
-        readme.keep(project, name)
+        readme.save_results(project, name)
 
 
 def test_readme_without_a_place_for_results_is_named(project: Project) -> None:
     (project.root / "README.md").write_text("# Title\n")
     with pytest.raises(UserError, match="<!-- results -->"):
-        readme.keep(project, "demo")
+        readme.save_results(project, "demo")
 
 
 def test_run_that_is_missing_says_what_to_do(project: Project) -> None:
     project.plot("nested").unlink()
     with pytest.raises(UserError, match="dvc repro"):
-        readme.keep(project, "demo")
+        readme.save_results(project, "demo")
 
 
 def test_damaged_results_are_named(project: Project) -> None:
-    readme.keep(project, "demo").write_text("{}")
+    readme.save_results(project, "demo").write_text("{}")
     with pytest.raises(UserError, match=r"demo\.json.*songgenre report results"):
-        readme.kept(project)
+        readme.load_results(project)
 
 
 def test_tables_of_the_readme_are_those_of_the_results() -> None:
     text = (ROOT / "README.md").read_text()
-    assert readme.with_results(text, readme.kept(Project(ROOT))) == text
+    assert readme.insert_results(text, readme.load_results(Project(ROOT))) == text
 
 
 def test_results_of_the_demonstration_are_those_of_the_committed_metrics() -> None:
-    kept = readme.kept(Project(ROOT))["demo"].test
+    kept = readme.load_results(Project(ROOT))["demo"].test
     metrics = read_metrics(Project(ROOT).metrics("evaluation"))
     assert {name: score.accuracy for name, score in kept.items()} == {
         name: score.accuracy for name, score in metrics.items()

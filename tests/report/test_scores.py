@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from songgenre.report.scores import Mistake, mistakes
+from songgenre.report.scores import Confusion, confusions
 
 
 def test_mistakes_are_counted_the_most_first_of_all_songs_of_the_genre() -> None:
@@ -12,13 +12,13 @@ def test_mistakes_are_counted_the_most_first_of_all_songs_of_the_genre() -> None
             "predicted": ["jazz", "jazz", "rock", "rock", "folk", "folk"],
         }
     )
-    assert mistakes(said) == [
-        Mistake("rock", "jazz", 2, 3),
-        Mistake("jazz", "folk", 1, 2),
-        Mistake("jazz", "rock", 1, 2),
+    assert confusions(said) == [
+        Confusion("rock", "jazz", 2, 3),
+        Confusion("jazz", "folk", 1, 2),
+        Confusion("jazz", "rock", 1, 2),
     ]
 
 
 def test_who_is_never_wrong_or_unknown_confuses_nothing() -> None:
-    assert mistakes(pd.DataFrame({"genre": ["rock"], "predicted": ["rock"]})) == []
-    assert mistakes(None) == []
+    assert confusions(pd.DataFrame({"genre": ["rock"], "predicted": ["rock"]})) == []
+    assert confusions(None) == []

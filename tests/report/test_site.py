@@ -14,7 +14,7 @@ from songgenre.errors import UserError
 from songgenre.evaluation.files import write_metrics
 from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
-from songgenre.report.scores import models
+from songgenre.report.scores import load_scores
 from songgenre.report.site import build
 
 PIPELINE = """
@@ -100,7 +100,7 @@ def test_numbers_of_the_evaluation_replace_those_of_the_stages(
 ) -> None:
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     write_metrics({"cnn": measured(0.6), "vote": measured(0.5)}, project.metrics("evaluation"))
-    assert [(model.name, model.score.accuracy, model.page) for model in models(project)] == [
+    assert [(model.name, model.score.accuracy, model.page) for model in load_scores(project)] == [
         ("cnn", 0.6, "06_cnn"),
         ("vote", 0.5, "08_evaluation"),
     ]

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from songgenre.models.storage import save_sklearn
-from songgenre.reproduce.diff import MOST_LINES, explain
+from songgenre.reproduce.diff import MAX_LINES, explain
 
 
 @pytest.fixture
@@ -236,5 +236,5 @@ def test_long_explanations_are_cut(versions: Versions) -> None:
     before.write_text(json.dumps(dict.fromkeys(map(str, range(30)), 1)))
     after.write_text(json.dumps(dict.fromkeys(map(str, range(30)), 2)))
     lines = explain(before, after)
-    assert len(lines) == MOST_LINES + 1
-    check(lines[-1:], f"{30 - MOST_LINES} more")
+    assert len(lines) == MAX_LINES + 1
+    check(lines[-1:], f"{30 - MAX_LINES} more")

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 
 from songgenre.cli import app
 from songgenre.errors import UserError
-from songgenre.serve.app import MOST_SONGS, is_loopback, own_names
+from songgenre.serve.app import MAX_SONGS, allowed_hosts, is_loopback
 
 if TYPE_CHECKING:
     from conftest import Server
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 AUDIO = {"Content-Type": "audio/flac"}
-MOST_MB = 2
+MAX_MB = 2
 
 
 @pytest.fixture(scope="module")
 def server(serving: Callable[..., AbstractContextManager["Server"]]) -> Iterator["Server"]:
-    with serving("--max-mb", str(MOST_MB), "--max-minutes", "1.1") as started:
+    with serving("--max-mb", str(MAX_MB), "--max-minutes", "1.1") as started:
         yield started
 
 
@@ -91,7 +91,7 @@ def connection(server: "Server", *lines: str) -> socket.socket:
     """A connection over which the beginning of a request has been sent."""
     host, port = server.url.removeprefix("http://").split(":")
     opened = socket.create_connection((host, int(port)), timeout=120)
-    opened.sendall("\r\n".join(["POST /judge HTTP/1.1", f"Host: {host}:{port}", *lines, "", ""]).encode())
+    opened.sendall("\r\n".join(["POST /predict HTTP/1.1", f"Host: {host}:{port}", *lines, "", ""]).encode())
     return opened
 
 
@@ -115,7 +115,7 @@ def has_ended(process: psutil.Process) -> bool:
 
 def test_answer_is_that_of_the_command(client: httpx.Client, song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    response = client.post("/judge", content=song.read_bytes(), headers=AUDIO)
+    response = client.post("/predict", content=song.read_bytes(), headers=AUDIO)
     said = json.loads(CliRunner().invoke(app, ["predict", "--json", str(song)]).stdout)
     answer = response.json()
     assert answer["probabilities"] == pytest.approx(said["probabilities"], abs=1e-9)
@@ -127,7 +127,7 @@ def test_answer_is_that_of_the_command(client: httpx.Client, song: Path, monkeyp
     assert answer["duration_s"] == pytest.approx(61)
     mean = pd.DataFrame([window["probabilities"] for window in answer["windows"]]).mean().to_dict()
     assert mean == pytest.approx(answer["probabilities"])
-    assert set(answer["colours"]) == set(mean)
+    assert set(answer["colors"]) == set(mean)
 
 
 def test_page_needs_nothing_but_its_own_style_and_script(client: httpx.Client) -> None:
@@ -140,7 +140,7 @@ def test_page_needs_nothing_but_its_own_style_and_script(client: httpx.Client) -
     assert not soup.find_all(lambda tag: any(name == "style" or name.startswith("on") for name in tag.attrs))
 
 
-@pytest.mark.parametrize("path", ["/", "/page.js", "/nothing", "/judge"])
+@pytest.mark.parametrize("path", ["/", "/page.js", "/nothing", "/predict"])
 def test_every_answer_tells_the_browser_to_trust_nothing_else(client: httpx.Client, path: str) -> None:
     headers = client.get(path).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
@@ -153,7 +153,7 @@ def test_every_answer_tells_the_browser_to_trust_nothing_else(client: httpx.Clie
     assert "Server" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/page.js", "/judge", "/nothing"])
+@pytest.mark.parametrize("path", ["/", "/page.js", "/predict", "/nothing"])
 @pytest.mark.parametrize(
     "headers",
     [
@@ -170,7 +170,7 @@ def test_every_answer_tells_the_browser_to_trust_nothing_else(client: httpx.Clie
 def test_requests_that_are_meant_for_or_come_from_others_are_refused(
     client: httpx.Client, short: bytes, path: str, headers: dict[str, str]
 ) -> None:
-    response = client.request("POST" if path == "/judge" else "GET", path, content=short, headers=AUDIO | headers)
+    response = client.request("POST" if path == "/predict" else "GET", path, content=short, headers=AUDIO | headers)
     assert response.status_code == 403
     assert set(response.json()) == {"error"}
 
@@ -178,7 +178,7 @@ def test_requests_that_are_meant_for_or_come_from_others_are_refused(
 def test_own_page_may_ask_under_each_name_of_this_machine(server: "Server", short: bytes) -> None:
     for url in (server.url, server.url.replace("127.0.0.1", "localhost")):
         headers = AUDIO | {"Origin": url, "Host": url.removeprefix("http://")}
-        assert httpx.post(f"{server.url}/judge", content=short, headers=headers, timeout=120).status_code == 200
+        assert httpx.post(f"{server.url}/predict", content=short, headers=headers, timeout=120).status_code == 200
 
 
 def test_only_this_machine_is_listened_to(server: "Server") -> None:
@@ -187,9 +187,9 @@ def test_only_this_machine_is_listened_to(server: "Server") -> None:
 
 
 def test_names_of_a_server_that_others_may_reach() -> None:
-    assert own_names("music.lan", 8000) == {"music.lan:8000"}
-    assert own_names("::1", 80) >= {"[::1]:80", "[::1]", "localhost", "127.0.0.1"}
-    everywhere = own_names("0.0.0.0", 8000)
+    assert allowed_hosts("music.lan", 8000) == {"music.lan:8000"}
+    assert allowed_hosts("::1", 80) >= {"[::1]:80", "[::1]", "localhost", "127.0.0.1"}
+    everywhere = allowed_hosts("0.0.0.0", 8000)
     assert everywhere >= {f"{socket.gethostname().lower()}:8000", "localhost:8000", "127.0.0.1:8000"}
     assert "songs.example:8000" not in everywhere
     assert [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost")] == [True] * 3
@@ -227,7 +227,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
 def test_what_is_no_song_is_refused_with_a_reason(client: httpx.Client, server: "Server", content: bytes) -> None:
-    response = client.post("/judge", content=content, headers=AUDIO)
+    response = client.post("/predict", content=content, headers=AUDIO)
     assert response.status_code == 422
     assert len(response.json()["error"]) > 20
     assert str(server.folder) not in response.text
@@ -237,17 +237,17 @@ def test_half_a_song_is_judged_or_refused_and_the_next_one_judged(
     client: httpx.Client, song: Path, short: bytes
 ) -> None:
     half = song.read_bytes()[: song.stat().st_size // 2]
-    assert client.post("/judge", content=half, headers=AUDIO).status_code in (200, 422)
-    assert client.post("/judge", content=short, headers=AUDIO).status_code == 200
+    assert client.post("/predict", content=half, headers=AUDIO).status_code in (200, 422)
+    assert client.post("/predict", content=short, headers=AUDIO).status_code == 200
 
 
 def test_silence_and_songs_that_last_too_long_are_refused(
     client: httpx.Client, tmp_path: Path, write_audio: Callable[..., Path], tone: Callable[..., np.ndarray]
 ) -> None:
     silent = write_audio(tmp_path / "silent.flac", np.zeros(44_100)).read_bytes()
-    assert "dB" in client.post("/judge", content=silent, headers=AUDIO).json()["error"]
+    assert "dB" in client.post("/predict", content=silent, headers=AUDIO).json()["error"]
     long = write_audio(tmp_path / "long.flac", tone(67, 8000), 8000).read_bytes()
-    refused = client.post("/judge", content=long, headers=AUDIO)
+    refused = client.post("/predict", content=long, headers=AUDIO)
     assert refused.status_code == 422
     assert "1.1 min" in refused.json()["error"]
 
@@ -256,20 +256,20 @@ def test_silence_and_songs_that_last_too_long_are_refused(
     "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "audio"]
 )
 def test_what_a_form_of_another_site_could_send_is_refused(client: httpx.Client, short: bytes, kind: str) -> None:
-    assert client.post("/judge", content=short, headers={"Content-Type": kind}).status_code == 415
+    assert client.post("/predict", content=short, headers={"Content-Type": kind}).status_code == 415
 
 
 def test_a_path_as_file_name_leads_nowhere(client: httpx.Client, server: "Server", short: bytes) -> None:
     evil = server.folder.parent / "evil.flac"
     for name in ("../../evil.flac", str(evil)):
         headers = AUDIO | {"Content-Disposition": f'attachment; filename="{name}"'}
-        assert client.post("/judge", content=short, headers=headers).status_code == 200
+        assert client.post("/predict", content=short, headers=headers).status_code == 200
     assert not list(server.folder.parent.rglob("evil.flac"))
     assert client.get("/..%2f..%2fparams.yaml").status_code == client.get("/%2e%2e/serve.py").status_code == 404
 
 
 def test_size_that_is_announced_is_refused_before_the_song_comes(server: "Server") -> None:
-    with connection(server, "Content-Type: audio/mpeg", f"Content-Length: {MOST_MB * 1_000_000 + 1}") as opened:
+    with connection(server, "Content-Type: audio/mpeg", f"Content-Length: {MAX_MB * 1_000_000 + 1}") as opened:
         assert opened.recv(1000).startswith(b"HTTP/1.1 413")
 
 
@@ -284,13 +284,13 @@ def test_size_that_is_not_announced_is_refused_while_it_comes(server: "Server") 
                 sent += opened.send(chunk[sent % len(chunk) :])
             except (BlockingIOError, ConnectionError):
                 time.sleep(0.001)
-            assert uploaded(server) <= MOST_MB * 1_000_000 + len(chunk)
+            assert uploaded(server) <= MAX_MB * 1_000_000 + len(chunk)
             try:
                 answer = opened.recv(1000)
             except BlockingIOError:
                 answer = b""
     assert answer.startswith(b"HTTP/1.1 413")
-    assert sent < 20 * MOST_MB * 1_000_000
+    assert sent < 20 * MAX_MB * 1_000_000
 
 
 def test_song_that_breaks_off_is_forgotten(client: httpx.Client, server: "Server", short: bytes) -> None:
@@ -298,7 +298,7 @@ def test_song_that_breaks_off_is_forgotten(client: httpx.Client, server: "Server
         opened.sendall(short)
         assert eventually(lambda: uploaded(server) > 0)
     assert eventually(lambda: uploaded(server) == 0)
-    assert client.post("/judge", content=short, headers=AUDIO).status_code == 200
+    assert client.post("/predict", content=short, headers=AUDIO).status_code == 200
 
 
 def test_song_for_which_there_is_no_room_is_refused_and_forgotten(
@@ -307,12 +307,12 @@ def test_song_for_which_there_is_no_room_is_refused_and_forgotten(
     before = resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1000, before[1]))
     try:
-        refused = client.post("/judge", content=short, headers=AUDIO)
+        refused = client.post("/predict", content=short, headers=AUDIO)
     finally:
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, before)
     assert refused.status_code == 507
     assert "File too large" in refused.json()["error"]
-    assert client.post("/judge", content=short, headers=AUDIO).status_code == 200
+    assert client.post("/predict", content=short, headers=AUDIO).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -327,54 +327,54 @@ def test_a_request_that_is_none_is_not_answered_and_does_no_harm(
     except ConnectionError:
         answer = b""
     assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
-    assert client.post("/judge", content=short, headers=AUDIO).status_code == 200
+    assert client.post("/predict", content=short, headers=AUDIO).status_code == 200
 
 
 def test_many_songs_at_once_are_judged_one_after_the_other(
     client: httpx.Client, server: "Server", short: bytes
 ) -> None:
     def judge(_: int) -> httpx.Response:
-        return httpx.post(f"{server.url}/judge", content=short, headers=AUDIO, timeout=120)
+        return httpx.post(f"{server.url}/predict", content=short, headers=AUDIO, timeout=120)
 
-    with ThreadPoolExecutor(MOST_SONGS) as threads:
-        responses = list(threads.map(judge, range(MOST_SONGS)))
-    assert [response.status_code for response in responses] == [200] * MOST_SONGS
+    with ThreadPoolExecutor(MAX_SONGS) as threads:
+        responses = list(threads.map(judge, range(MAX_SONGS)))
+    assert [response.status_code for response in responses] == [200] * MAX_SONGS
     assert len({response.text for response in responses}) == 1
 
 
 def test_one_song_too_many_is_told_to_come_again(client: httpx.Client, server: "Server", short: bytes) -> None:
     with ExitStack() as waiting:
-        for _ in range(MOST_SONGS):
+        for _ in range(MAX_SONGS):
             opened = waiting.enter_context(connection(server, "Content-Type: audio/mpeg", "Content-Length: 1000000"))
             opened.sendall(short)
-        assert eventually(lambda: uploaded(server) == MOST_SONGS * len(short))
-        refused = client.post("/judge", content=short, headers=AUDIO)
+        assert eventually(lambda: uploaded(server) == MAX_SONGS * len(short))
+        refused = client.post("/predict", content=short, headers=AUDIO)
         assert refused.status_code == 503
         assert int(refused.headers["Retry-After"]) > 0
         assert client.get("/").status_code == 200
-    assert eventually(lambda: client.post("/judge", content=short, headers=AUDIO).status_code == 200)
+    assert eventually(lambda: client.post("/predict", content=short, headers=AUDIO).status_code == 200)
 
 
 def test_worker_that_dies_is_replaced(client: httpx.Client, server: "Server", song: Path, short: bytes) -> None:
     def killed_while_it_judges() -> httpx.Response:
         """Unless it has finished before it is killed."""
-        assert eventually(lambda: client.post("/judge", content=short, headers=AUDIO).status_code == 200)
+        assert eventually(lambda: client.post("/predict", content=short, headers=AUDIO).status_code == 200)
         judging = worker(server)
         before = seconds_of(judging)
         with ThreadPoolExecutor(1) as thread:
-            judged = thread.submit(client.post, "/judge", content=song.read_bytes(), headers=AUDIO)
+            judged = thread.submit(client.post, "/predict", content=song.read_bytes(), headers=AUDIO)
             assert eventually(lambda: judged.done() or seconds_of(judging) > before + 0.1)
             judging.kill()
             return judged.result()
 
     first = worker(server)
     first.kill()
-    assert eventually(lambda: client.post("/judge", content=short, headers=AUDIO).status_code == 200)
+    assert eventually(lambda: client.post("/predict", content=short, headers=AUDIO).status_code == 200)
     assert worker(server) != first
     refused = next(response for _ in range(20) if (response := killed_while_it_judges()).is_error)
     assert refused.status_code == 422
     assert "process" in refused.json()["error"]
-    assert client.post("/judge", content=short, headers=AUDIO).status_code == 200
+    assert client.post("/predict", content=short, headers=AUDIO).status_code == 200
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
@@ -390,7 +390,7 @@ def test_ending_it_leaves_nothing_behind(
         judging.suspend()
         opened.sendall(short)
         for _ in range(2):
-            threads.submit(httpx.post, f"{server.url}/judge", content=song.read_bytes(), headers=AUDIO, timeout=120)
+            threads.submit(httpx.post, f"{server.url}/predict", content=song.read_bytes(), headers=AUDIO, timeout=120)
         assert eventually(lambda: uploaded(server) == len(short) + 2 * song.stat().st_size)
         judging.resume()
         processes = psutil.Process(server.process.pid).children(recursive=True)
@@ -433,5 +433,5 @@ def test_model_that_no_stage_wrote_is_refused_unless_it_is_trusted(
     (tmp_path / "models" / "transfer").mkdir(parents=True)
     (tmp_path / "models" / "transfer" / "transfer.skops").write_bytes(b"no model")
     monkeypatch.chdir(tmp_path)
-    assert "--trust-changed-model" in refused("--model", "transfer")
-    assert "--trust-changed-model" not in refused("--model", "transfer", "--trust-changed-model")
+    assert "--skip-hash-check" in refused("--model", "transfer")
+    assert "--skip-hash-check" not in refused("--model", "transfer", "--skip-hash-check")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from songgenre.sources.website import Task
+from songgenre.sources.website import CrawlConfig
 
 Answer = Callable[["Handler"], None]
 
@@ -155,10 +155,10 @@ def audio(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def task() -> Callable[..., Task]:
+def task() -> Callable[..., CrawlConfig]:
     """To crawl a site without mercy, unless said otherwise."""
 
-    def make(site: Site, folder: Path, **options: Any) -> Task:
+    def make(site: Site, folder: Path, **options: Any) -> CrawlConfig:
         usual = {
             "name": "shop",
             "listings": {"rock": [f"{site.url}/rock"]},
@@ -174,6 +174,6 @@ def task() -> Callable[..., Task]:
             "retries": 1,
             "folder": str(folder),
         }
-        return Task(**usual | options)
+        return CrawlConfig(**usual | options)
 
     return make

@@ -3,14 +3,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre.sources.base import Song
-from songgenre.sources.catalogue import changed, summarise, tabulate
+from songgenre.sources.base import Track
+from songgenre.sources.catalogue import find_changed_files, summarize, tabulate
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import read_table, write_table
 
 
-def song(source_id: str, file: str, **options: str) -> Song:
-    return Song("folder", source_id, file, ("rock",), **options)
+def song(source_id: str, file: str, **options: str) -> Track:
+    return Track("folder", source_id, file, ("rock",), **options)
 
 
 def test_catalogue_holds_what_the_files_hold(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_catalogue_holds_what_the_files_hold(tmp_path: Path) -> None:
 
 def test_catalogue_fits_its_schema_also_where_nothing_but_the_file_is_known(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"song")
-    table = tabulate([Song("folder", "a", "a.mp3", ())], tmp_path)
+    table = tabulate([Track("folder", "a", "a.mp3", ())], tmp_path)
     write_table(table, CATALOGUE, tmp_path / "catalogue.parquet")
     assert read_table(CATALOGUE, tmp_path / "catalogue.parquet")["title"].isna().all()
 
@@ -44,7 +44,7 @@ def test_catalogue_is_sorted_whatever_the_order_of_the_songs(tmp_path: Path) -> 
 def test_song_without_audio_is_in_the_catalogue_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_bytes(b"song")
     there = song("a", "a.mp3", primary_genre="rock", split="test")
-    missing = [Song("folder", name, None, (), reason="unreadable", detail="it is\nnot there") for name in "bc"]
+    missing = [Track("folder", name, None, (), reason="unreadable", detail="it is\nnot there") for name in "bc"]
     write_table(tabulate([there, *missing], tmp_path), CATALOGUE, tmp_path / "catalogue.parquet")
     table = read_table(CATALOGUE, tmp_path / "catalogue.parquet").set_index("source_id")
     assert table.loc["b", ["bytes", "reason", "detail"]].tolist() == [0, "unreadable", "it is not there"]
@@ -56,20 +56,20 @@ def test_changed_names_files_that_are_missing_not_listed_or_others(tmp_path: Pat
     for name in "abc":
         (tmp_path / name).write_text(name)
     table = tabulate([song(name, name) for name in "abc"], tmp_path)
-    assert changed(table, tmp_path) == []
+    assert find_changed_files(table, tmp_path) == []
     (tmp_path / "a").write_text("other")
     (tmp_path / "b").unlink()
     (tmp_path / "d").touch()
-    assert changed(table, tmp_path) == ["a", "b", "d"]
+    assert find_changed_files(table, tmp_path) == ["a", "b", "d"]
 
 
 def test_summary_counts(tmp_path: Path) -> None:
     for name, content in {"a": "1", "b": "1", "c": "2"}.items():
         (tmp_path / name).write_text(content * 1_000_000)
     songs = [
-        Song("folder", "a", "a", ("rock", "jazz"), artist="Anna"),
-        Song("folder", "b", "b", ("rock",), artist="Anna"),
-        Song("folder", "c", "c", ()),
-        Song("folder", "d", None, ("pop",), reason="empty", detail="nothing in it"),
+        Track("folder", "a", "a", ("rock", "jazz"), artist="Anna"),
+        Track("folder", "b", "b", ("rock",), artist="Anna"),
+        Track("folder", "c", "c", ()),
+        Track("folder", "d", None, ("pop",), reason="empty", detail="nothing in it"),
     ]
-    assert summarise(tabulate(songs, tmp_path)).tolist() == [4, 1, 3, 3, 1, 2, 1, 1]
+    assert summarize(tabulate(songs, tmp_path)).tolist() == [4, 1, 3, 3, 1, 2, 1, 1]

@@ -10,7 +10,7 @@ import pytest
 from songgenre.compute import parallel_map
 from songgenre.demo.corpus import EXTRAS, plan_corpus, record
 from songgenre.demo.genres import GENRES
-from songgenre.sources.base import Song, track_id
+from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.demo import Demo
 from songgenre.tables.catalogue import CATALOGUE
@@ -33,7 +33,7 @@ def composed(made_once: Callable[..., Path]) -> Path:
     )
 
 
-def collect(folder: Path, name: str, composed: Path, first: int) -> list[Song]:
+def collect(folder: Path, name: str, composed: Path, first: int) -> list[Track]:
     """Collect from a shop in which every eighth song is still to be composed."""
     shop = Demo(1, 1, seed=7, concurrency=4, timeout_s=120, retries=2, folder=folder / "kept")
     shutil.copytree(composed, shop.folder / "stock")
@@ -41,16 +41,16 @@ def collect(folder: Path, name: str, composed: Path, first: int) -> list[Song]:
         path.unlink()
     (folder / name).mkdir()
     songs = shop.collect(folder / name)
-    shop.forget()
+    shop.cleanup()
     return songs
 
 
 @pytest.fixture(scope="module")
-def songs(folder: Path, composed: Path) -> list[Song]:
+def songs(folder: Path, composed: Path) -> list[Track]:
     return collect(folder, "audio", composed, first=0)
 
 
-def test_all_that_the_shop_offers_is_collected_or_refused(songs: list[Song], folder: Path) -> None:
+def test_all_that_the_shop_offers_is_collected_or_refused(songs: list[Track], folder: Path) -> None:
     assert len(songs) == len(GENRES) + len(EXTRAS)
     [refused] = [song for song in songs if song.reason]
     assert (refused.reason, refused.file) == ("unreadable", None)
@@ -60,7 +60,7 @@ def test_all_that_the_shop_offers_is_collected_or_refused(songs: list[Song], fol
     check_table(tabulate(songs, folder / "audio"), CATALOGUE, "the catalogue")
 
 
-def test_songs_are_described_by_their_pages(songs: list[Song]) -> None:
+def test_songs_are_described_by_their_pages(songs: list[Track]) -> None:
     assert sum(len(song.genres) == 2 for song in songs) == EXTRAS.count("two genres")
     for song in songs:
         assert song.title
@@ -70,14 +70,14 @@ def test_songs_are_described_by_their_pages(songs: list[Song]) -> None:
         assert song.source_id.startswith(f"/song/{song.primary_genre}-")
 
 
-def test_nothing_tells_where_the_shop_was_open(songs: list[Song]) -> None:
+def test_nothing_tells_where_the_shop_was_open(songs: list[Track]) -> None:
     assert {song.url for song in songs} == {None}
     assert not any("127.0.0.1" in str(song) for song in songs)
     assert all(song.file in (None, track_id("demo", song.source_id) + ".mp3") for song in songs)
 
 
 def test_collecting_again_gives_the_same_bytes_and_leaves_nothing_behind(
-    songs: list[Song], folder: Path, composed: Path
+    songs: list[Track], folder: Path, composed: Path
 ) -> None:
     assert collect(folder, "again", composed, first=4) == songs
     assert {path.name: path.read_bytes() for path in (folder / "again").iterdir()} == {

@@ -13,9 +13,9 @@ import pytest
 
 from songgenre.errors import UserError
 from songgenre.sources import fma as fma_module
-from songgenre.sources.base import Song
+from songgenre.sources.base import Track
 from songgenre.sources.catalogue import tabulate
-from songgenre.sources.fma import ABOUT, Fma
+from songgenre.sources.fma import INFO, Fma
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import write_table
 
@@ -89,7 +89,7 @@ def fma(folder: Path, **options: Any) -> Fma:
     return Fma(**{"size": "small", "folder": folder, "max_file_mb": 0.1, "checksums": sums} | fixed | options)
 
 
-def collected(source: Fma, audio: Path) -> dict[str, Song]:
+def collected(source: Fma, audio: Path) -> dict[str, Track]:
     """What is collected, by its number; the catalogue takes it, and the audio is what it says."""
     songs = source.collect(audio)
     write_table(tabulate(songs, audio), CATALOGUE, audio.parent / "catalogue.parquet")
@@ -102,7 +102,7 @@ def collected(source: Fma, audio: Path) -> dict[str, Song]:
 
 def test_song_has_what_the_table_says(folder: Path, audio: Path) -> None:
     song = collected(fma(folder), audio)["2"]
-    assert song == Song(
+    assert song == Track(
         source="fma",
         source_id="2",
         file=f"{song.track_id}.mp3",
@@ -183,8 +183,8 @@ def test_missing_archive_says_what_to_do(folder: Path, audio: Path) -> None:
 @pytest.mark.parametrize("name", ["fma_metadata.zip", "fma_small.zip"])
 def test_archive_that_is_not_the_published_one_is_refused_with_both_sums(folder: Path, audio: Path, name: str) -> None:
     got = hashlib.sha1((folder / name).read_bytes()).hexdigest()
-    with pytest.raises(UserError, match=f"{name}.*{ABOUT.checksums[name]}.*{got}.*{name}"):
-        replace(fma(folder), checksums=fma(folder).checksums | {name: ABOUT.checksums[name]}).collect(audio)
+    with pytest.raises(UserError, match=f"{name}.*{INFO.checksums[name]}.*{got}.*{name}"):
+        replace(fma(folder), checksums=fma(folder).checksums | {name: INFO.checksums[name]}).collect(audio)
     assert (folder / name).exists()
     assert not list(audio.iterdir())
 
@@ -242,7 +242,7 @@ def with_second_clip(folder: Path, content: bytes, method: int = zipfile.ZIP_BZI
     return fma(folder)
 
 
-def assert_refused(songs: dict[str, Song], why: str) -> None:
+def assert_refused(songs: dict[str, Track], why: str) -> None:
     assert songs["2"].file
     assert (songs["5"].file, songs["5"].reason) == (None, "unreadable")
     assert "fma_small/000/000005.mp3" in str(songs["5"].detail)
@@ -351,4 +351,4 @@ def test_archives_are_downloaded_and_kept(folder: Path, audio: Path, tmp_path: P
 
 
 def test_the_published_checksums_are_the_rule(folder: Path) -> None:
-    assert Fma("small", folder, "", folder, 1, 1, 1).checksums == ABOUT.checksums
+    assert Fma("small", folder, "", folder, 1, 1, 1).checksums == INFO.checksums

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from songgenre.errors import UserError
-from songgenre.sources.base import Song, track_id
+from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.folder import UNDECODABLE, Folder
 from songgenre.tables.catalogue import CATALOGUE
@@ -26,7 +26,7 @@ def put(music: Path, *files: str) -> None:
         (music / file).write_text(f"the sound of {file}", "utf-8")
 
 
-def collect(music: Path, audio: Path) -> list[Song]:
+def collect(music: Path, audio: Path) -> list[Track]:
     """Collect a folder, and check that all of it fits into a catalogue."""
     songs = Folder(music).collect(audio)
     assert {song.file for song in songs if song.file} == {path.name for path in audio.iterdir()}
@@ -34,7 +34,7 @@ def collect(music: Path, audio: Path) -> list[Song]:
     return songs
 
 
-def listed(music: Path, audio: Path, text: str, *files: str) -> list[Song]:
+def listed(music: Path, audio: Path, text: str, *files: str) -> list[Track]:
     put(music, *files)
     (music / "tracks.csv").write_text(text, "utf-8")
     return collect(music, audio)

@@ -5,7 +5,7 @@ import pytest
 
 from songgenre.errors import UserError
 from songgenre.sources import gtzan
-from songgenre.sources.base import Song, track_id
+from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.folder import Folder
 from songgenre.tables.catalogue import CATALOGUE
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def collect(folder: Path, audio: Path) -> dict[str, Song]:
+def collect(folder: Path, audio: Path) -> dict[str, Track]:
     songs = Folder(folder).collect(audio)
     assert {song.file for song in songs if song.file} == {path.name for path in audio.iterdir()}
     check_table(tabulate(songs, audio), CATALOGUE, "the catalogue")
@@ -59,7 +59,7 @@ def test_gtzan_is_recognised_wherever_its_genres_are(tmp_path: Path, audio: Path
 
 def test_about_tells_whom_to_cite_and_what_to_heed(folder: Path) -> None:
     about = Folder(folder).about
-    assert about is gtzan.ABOUT
+    assert about is gtzan.INFO
     for work in ("Tzanetakis", "10(5), 2002", "arXiv:1306.1461", "Kereliuk", "17(11), 2015"):
         assert work in about.citation
     assert about.licence

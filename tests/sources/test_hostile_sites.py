@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from songgenre.sources.base import Song, track_id
+from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
-from songgenre.sources.spider import LARGEST_PAGE
-from songgenre.sources.website import Task, Website
+from songgenre.sources.spider import MAX_PAGE_BYTES
+from songgenre.sources.website import CrawlConfig, Website
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import write_table
 
@@ -30,7 +30,7 @@ ENDLESS_BYTES = Counter[str]()
 
 
 class Crawled(NamedTuple):
-    songs: dict[str, Song]
+    songs: dict[str, Track]
     site: Any
     elsewhere: Any
     root: Path
@@ -170,7 +170,7 @@ def lay_traps(site: Any, elsewhere: Any) -> None:
 def crawled(
     tmp_path_factory: pytest.TempPathFactory,
     open_site: Callable[[], AbstractContextManager[Any]],
-    task: Callable[..., Task],
+    task: Callable[..., CrawlConfig],
 ) -> Iterator[Crawled]:
     root = tmp_path_factory.mktemp("hostile")
     (root / "audio").mkdir()
@@ -217,7 +217,7 @@ def test_song_that_cannot_be_had_is_refused_with_the_reason(
 
 
 def test_song_that_stalls_is_given_up_after_the_retries(
-    site: Any, task: Callable[..., Task], tmp_path: Path, audio: Path
+    site: Any, task: Callable[..., CrawlConfig], tmp_path: Path, audio: Path
 ) -> None:
     site.song("good", content=b"la la")
     for name, answer in (("stalls", stall), ("stalls_half_way", stall_half_way)):
@@ -284,7 +284,7 @@ def test_no_other_host_is_asked_for_anything(crawled: Crawled) -> None:
 def test_endless_body_is_not_waited_for(crawled: Crawled) -> None:
     in_the_sockets = 20_000_000
     assert LARGEST < ENDLESS_BYTES["/audio/endless.mp3"] < LARGEST + in_the_sockets
-    assert LARGEST_PAGE < ENDLESS_BYTES["/song/endless%20page"] < LARGEST_PAGE + in_the_sockets
+    assert MAX_PAGE_BYTES < ENDLESS_BYTES["/song/endless%20page"] < MAX_PAGE_BYTES + in_the_sockets
 
 
 def test_failed_requests_are_repeated_as_often_as_allowed(crawled: Crawled) -> None:

@@ -19,19 +19,19 @@ from filelock import FileLock
 
 from songgenre.errors import UserError
 from songgenre.sources import spider
-from songgenre.sources.base import Song, track_id
+from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
-from songgenre.sources.website import Task, Website
+from songgenre.sources.website import CrawlConfig, Website
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import check_table
 
 pytestmark = pytest.mark.integration
 
-Tasks = Callable[..., Task]
+Tasks = Callable[..., CrawlConfig]
 SONGS = [f"song-{number:02d}" for number in range(20)]
 
 
-def by_name(songs: list[Song]) -> dict[str, Song]:
+def by_name(songs: list[Track]) -> dict[str, Track]:
     return {song.source_id.rpartition("/")[2]: song for song in songs}
 
 
@@ -63,7 +63,7 @@ def test_songs_come_in_the_order_of_the_listing_with_what_their_pages_say(
     site.song("bye", content=b"lo lo")
     site.listing("/rock", "hello", "bye")
     first, second = Website(task(site, tmp_path / "kept")).collect(audio)
-    assert first == Song(
+    assert first == Track(
         source="shop",
         source_id="/song/hello",
         file=track_id("shop", "/song/hello") + ".mp3",
@@ -238,11 +238,11 @@ def test_what_comes_after_the_total_is_surplus_whatever_answers_first(
     assert sum(path.startswith("/audio/") for path in site.counts()) < 12
 
 
-def collecting(task: Task, audio: Path) -> subprocess.Popen[bytes]:
+def collecting(task: CrawlConfig, audio: Path) -> subprocess.Popen[bytes]:
     """A process that collects, as a stage does."""
     script = (
-        "import json, sys; from pathlib import Path; from songgenre.sources.website import Task, Website;"
-        "Website(Task(**json.loads(sys.argv[1]))).collect(Path(sys.argv[2]))"
+        "import json, sys; from pathlib import Path; from songgenre.sources.website import CrawlConfig, Website;"
+        "Website(CrawlConfig(**json.loads(sys.argv[1]))).collect(Path(sys.argv[2]))"
     )
     return subprocess.Popen([sys.executable, "-c", script, json.dumps(asdict(task)), str(audio)])
 
@@ -306,7 +306,7 @@ def test_torn_journal_does_no_harm(site: Any, task: Tasks, tmp_path: Path, audio
     journal = website.task.journal
     journal.write_text(journal.read_text()[:-20], "utf-8")
     assert website.collect(audio) == songs
-    website.forget()
+    website.cleanup()
     assert list(tmp_path.iterdir()) == [audio]
 
 
@@ -314,8 +314,8 @@ def test_two_crawls_into_one_folder_do_not_meet(
     site: Any, task: Tasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fill(site, "one")
-    monkeypatch.setattr(spider, "PATIENCE_WITH_ANOTHER_CRAWLER_S", 0)
-    monkeypatch.setattr(spider, "_end_with_the_one_who_started", lambda: None)
+    monkeypatch.setattr(spider, "LOCK_TIMEOUT_S", 0)
+    monkeypatch.setattr(spider, "_exit_with_parent", lambda: None)
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(asdict(task(site, tmp_path))) + "\n"))
     with FileLock(tmp_path / ".lock"):
         spider.main()

@@ -7,18 +7,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from songgenre.audio import Clip, load
+from songgenre.audio import Clip, load_clip
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
-from songgenre.sources.base import Song
+from songgenre.sources.base import Track
 from songgenre.sources.catalogue import tabulate
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.excluded import EXCLUDED
 from songgenre.tables.files import read_table, write_table
 from songgenre.tables.tracks import TRACKS
 from songgenre.wrangling import cleaning
-from songgenre.wrangling.cleaning import middle, wrangle
-from songgenre.wrangling.split import uniform
+from songgenre.wrangling.cleaning import center_clip, clean_catalogue
+from songgenre.wrangling.split import hash_to_unit_interval
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
@@ -99,11 +99,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio:
 @pytest.fixture(scope="module")
 def collected(folder: Path) -> pd.DataFrame:
     songs = [
-        Song("folder", name, name, tuple(genres), artist=artist, primary_genre=PRIMARY.get(name))
+        Track("folder", name, name, tuple(genres), artist=artist, primary_genre=PRIMARY.get(name))
         for name, (genres, artist) in GENRES_AND_ARTISTS.items()
     ]
     refused = [
-        Song("folder", name, None, ("rock",), reason=reason, detail="as the source says")
+        Track("folder", name, None, ("rock",), reason=reason, detail="as the source says")
         for name, reason in REFUSED.items()
     ]
     table = tabulate([*songs, *refused], folder)
@@ -120,7 +120,7 @@ def one_process() -> Iterator[None]:
 
 def judge(collected: pd.DataFrame, folder: Path, two_genres: str, **options: object) -> Ledger:
     options = {"balance": False, "seed": 1} | options
-    return wrangle(collected, folder, 6, 5, -60, two_genres, **options)
+    return clean_catalogue(collected, folder, 6, 5, -60, two_genres, **options)
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +232,7 @@ def test_balanced_genres_have_as_many_songs_as_the_rarest(balanced: Ledger, firs
 def test_songs_with_the_lowest_hashes_stay(first: Ledger, collected: pd.DataFrame, folder: Path, seed: int) -> None:
     rock = first[0].loc[first[0]["genre"] == "rock", "track_id"]
     kept = judge(collected, folder, "first", balance=True, seed=seed)[0]
-    expected = min(rock, key=lambda track_id: uniform(track_id, seed))
+    expected = min(rock, key=lambda track_id: hash_to_unit_interval(track_id, seed))
     assert kept.loc[kept["genre"] == "rock", "track_id"].tolist() == [expected]
 
 
@@ -256,7 +256,7 @@ def test_detail_names_what_is_the_same_and_which_song_stays(dropping: Ledger, co
 def test_clip_is_from_the_middle(dropping: Ledger, folder: Path) -> None:
     for track in dropping[0].itertuples():
         assert (track.clip_start_s, track.clip_duration_s) == (1, 6)
-        assert len(load(Clip(folder / track.audio_path, 1, 6), SR)) == 6 * SR
+        assert len(load_clip(Clip(folder / track.audio_path, 1, 6), SR)) == 6 * SR
 
 
 def test_order_of_the_catalogue_does_not_matter(dropping: Ledger, collected: pd.DataFrame, folder: Path) -> None:
@@ -285,8 +285,8 @@ def test_no_song_left_is_an_error_that_says_where_to_look(collected: pd.DataFram
     ("duration_s", "clip"), [(40, (5, 30)), (30, (0, 30)), (29.5, (0, 29.5)), (30.015, (0, 30)), (33.333, (1.66, 30))]
 )
 def test_middle(duration_s: float, clip: tuple[float, float]) -> None:
-    assert middle(duration_s, 30) == pytest.approx(clip)
-    assert sum(middle(duration_s, 30)) <= duration_s
+    assert center_clip(duration_s, 30) == pytest.approx(clip)
+    assert sum(center_clip(duration_s, 30)) <= duration_s
 
 
 def test_catalogue_without_any_audio_is_an_error_that_says_where_to_look(collected: pd.DataFrame, folder: Path) -> None:

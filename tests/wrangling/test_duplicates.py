@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import soxr
 
-from songgenre.audio import Clip, load
+from songgenre.audio import Clip, load_clip
 from songgenre.wrangling.duplicates import SAMPLE_RATE, bit_error_rate, find_duplicates, fingerprint
 
 SR = 22_050
@@ -96,7 +96,7 @@ def test_an_encoding_is_found(
         sample_rate,
         compression_level=compression_level,
     )
-    copy = fingerprint(load(Clip(tmp_path / name, 0, DURATION_S - 0.1), SAMPLE_RATE), SAMPLE_RATE)
+    copy = fingerprint(load_clip(Clip(tmp_path / name, 0, DURATION_S - 0.1), SAMPLE_RATE), SAMPLE_RATE)
     assert find_duplicates([*corpus, copy])[-1] == 2
     assert find_duplicates([copy, *corpus]).tolist() == [0, 1, 2, 0, 4, 5, 6, 7, 8]
 

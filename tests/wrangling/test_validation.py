@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from songgenre.tables.columns import REASONS
-from songgenre.wrangling.validation import FIRST_BYTES, Decoded, decode
+from songgenre.wrangling.validation import FIRST_BYTES, AudioReport, validate_audio
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
@@ -20,8 +20,8 @@ Writer = Callable[..., Path]
 SR = 22_050
 
 
-def judge(path: Path) -> Decoded:
-    return decode(path, min_duration_s=3, silence_db=-60)
+def judge(path: Path) -> AudioReport:
+    return validate_audio(path, min_duration_s=3, silence_db=-60)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def wav_header(channels: int, sample_rate: int, frames: int) -> bytes:
 
 @pytest.mark.parametrize("suffix", [".wav", ".au", ".aiff", ".flac", ".ogg", ".mp3"])
 def test_whole_song_can_be_used(tmp_path: Path, song: np.ndarray, write_audio: Writer, suffix: str) -> None:
-    assert judge(write_audio(tmp_path / f"song{suffix}", song)) == Decoded("", "", 6, SR, 1)
+    assert judge(write_audio(tmp_path / f"song{suffix}", song)) == AudioReport("", "", 6, SR, 1)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_any_rate_and_number_of_channels_will_do(
     tmp_path: Path, tone: Maker, write_audio: Writer, sample_rate: int, channels: int
 ) -> None:
     y = np.stack([tone(4, sample_rate)] * channels, axis=1)
-    assert judge(write_audio(tmp_path / "song.wav", y, sample_rate)) == Decoded("", "", 4, sample_rate, channels)
+    assert judge(write_audio(tmp_path / "song.wav", y, sample_rate)) == AudioReport("", "", 4, sample_rate, channels)
 
 
 def test_song_longer_than_a_block_is_decoded_whole(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
@@ -89,7 +89,7 @@ def test_file_of_no_bytes_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
     path.touch()
     decoded = judge(path)
-    assert decoded == Decoded("empty", decoded.detail)
+    assert decoded == AudioReport("empty", decoded.detail)
     assert "0 bytes" in decoded.detail
 
 
@@ -155,7 +155,7 @@ def test_flac_that_is_damaged_in_the_middle_is_unreadable(
     content[middle : middle + 3000] = np.random.default_rng(0).bytes(3000)
     path.write_bytes(content)
     decoded = judge(path)
-    assert decoded == Decoded("unreadable", decoded.detail)
+    assert decoded == AudioReport("unreadable", decoded.detail)
     assert "flac" in decoded.detail
 
 
@@ -193,7 +193,7 @@ def test_cut_file_that_announces_its_length_is_truncated(
 
 def test_tag_before_an_mp3_does_not_hide_its_length(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
     path = with_id3(write_audio(tmp_path / "song.mp3", song))
-    assert judge(path) == Decoded("", "", 6, SR, 1)
+    assert judge(path) == AudioReport("", "", 6, SR, 1)
     assert judge(cut(path)).reason == "truncated"
 
 
@@ -218,7 +218,7 @@ def test_wav_written_into_a_pipe_is_whole(tmp_path: Path, song: np.ndarray, writ
     if size == 0:
         content[40:44] = (len(content) - 44).to_bytes(4, "little")
     path.write_bytes(content)
-    assert judge(path) == Decoded("", "", 6, SR, 1)
+    assert judge(path) == AudioReport("", "", 6, SR, 1)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -284,20 +284,20 @@ def test_what_is_no_file_is_unreadable(tmp_path: Path, make: Callable[[Path], No
     if make:
         make(path)
     decoded = judge(path)
-    assert decoded == Decoded("unreadable", decoded.detail)
+    assert decoded == AudioReport("unreadable", decoded.detail)
     assert detail in decoded.detail
 
 
 def test_name_that_is_too_long_is_unreadable(tmp_path: Path) -> None:
     decoded = judge(tmp_path / ("x" * 300))
-    assert decoded == Decoded("unreadable", decoded.detail)
+    assert decoded == AudioReport("unreadable", decoded.detail)
     assert "File name too long" in decoded.detail
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".wav", "日本語.WAV", os.fsdecode(b"caf\xe9.wav"), "song", "song.xyz"])
 def test_any_name_will_do(tmp_path: Path, song: np.ndarray, write_audio: Writer, name: str) -> None:
     path = write_audio(tmp_path / "song.wav", song).rename(tmp_path / name)
-    assert judge(path) == Decoded("", "", 6, SR, 1)
+    assert judge(path) == AudioReport("", "", 6, SR, 1)
 
 
 @pytest.mark.parametrize("channels", [0, 1025, 32767])
@@ -321,7 +321,7 @@ def test_wav_of_1024_channels_takes_little_memory(tmp_path: Path) -> None:
         file.truncate(44 + 2 * 1024 * 4 * SR)
     before = peak_mb()
     decoded = judge(path)
-    assert decoded == Decoded("silent", decoded.detail, 4, SR, 1024)
+    assert decoded == AudioReport("silent", decoded.detail, 4, SR, 1024)
     assert "-200 dB" in decoded.detail
     assert "-60 dB" in decoded.detail
     assert peak_mb() - before < 50

@@ -80,7 +80,7 @@ def invent_artist(genre: str, number: int, seed: int) -> Artist:
     rng = np.random.default_rng((seed, list(GENRES).index(genre), number))
     styles = GENRES[genre]
     first = styles[number % len(styles)]
-    second = pick(tuple(style for style in styles if style is not first), rng)
+    second = choose(tuple(style for style in styles if style is not first), rng)
     return Artist(genre, number, (_narrow(first, rng), _narrow(second, rng)))
 
 
@@ -98,19 +98,19 @@ def plan_song(artist: Artist, number: int, seed: int, crossover: float) -> SongP
     """
     song_seed = (seed, list(GENRES).index(artist.genre), artist.number, number)
     rng = np.random.default_rng(song_seed)
-    style = pick(artist.styles, rng)
+    style = choose(artist.styles, rng)
     borrows_from = None
     if rng.random() < crossover:
-        borrows_from = pick(NEIGHBOURS[artist.genre], rng)
-        style = _borrow(style, pick(GENRES[borrows_from], rng), rng)
+        borrows_from = choose(NEIGHBOURS[artist.genre], rng)
+        style = _borrow(style, choose(GENRES[borrows_from], rng), rng)
     style = replace(
         style,
-        modes=some(style.modes, 1, rng),
-        progressions=some(style.progressions, 2, rng),
-        grooves=some(style.grooves, 1, rng),
-        kits=some(style.kits, 1, rng),
+        modes=sample(style.modes, 1, rng),
+        progressions=sample(style.progressions, 2, rng),
+        grooves=sample(style.grooves, 1, rng),
+        kits=sample(style.kits, 1, rng),
         parts=tuple(
-            replace(part, programs=some(part.programs, 1, rng), figures=some(part.figures, 2, rng))
+            replace(part, programs=sample(part.programs, 1, rng), figures=sample(part.figures, 2, rng))
             for part in style.parts
         ),
     )
@@ -120,12 +120,12 @@ def plan_song(artist: Artist, number: int, seed: int, crossover: float) -> SongP
     return SongPlan(artist.genre, style, tempo, int(rng.integers(12)), bars, song_seed, borrows_from)
 
 
-def pick(choices: tuple[Choice, ...], rng: np.random.Generator) -> Choice:
+def choose(choices: tuple[Choice, ...], rng: np.random.Generator) -> Choice:
     """Choose one."""
     return choices[rng.integers(len(choices))]
 
 
-def some(choices: tuple[Choice, ...], count: int, rng: np.random.Generator) -> tuple[Choice, ...]:
+def sample(choices: tuple[Choice, ...], count: int, rng: np.random.Generator) -> tuple[Choice, ...]:
     """Choose up to `count`, in random order."""
     return tuple(choices[place] for place in rng.permutation(len(choices))[:count])
 
@@ -136,15 +136,16 @@ def _narrow(style: Style, rng: np.random.Generator) -> Style:
     middle = rng.uniform(slowest, fastest)
     reach = (fastest - slowest) / 8
     parts = tuple(
-        replace(part, programs=some(part.programs, 2, rng), figures=some(part.figures, 2, rng)) for part in style.parts
+        replace(part, programs=sample(part.programs, 2, rng), figures=sample(part.figures, 2, rng))
+        for part in style.parts
     )
     return replace(
         style,
         tempo=(max(slowest, middle - reach), min(fastest, middle + reach)),
-        modes=some(style.modes, 2, rng),
-        progressions=some(style.progressions, 3, rng),
-        grooves=some(style.grooves, 2, rng),
-        kits=some(style.kits, 1, rng),
+        modes=sample(style.modes, 2, rng),
+        progressions=sample(style.progressions, 3, rng),
+        grooves=sample(style.grooves, 2, rng),
+        kits=sample(style.kits, 1, rng),
         parts=parts,
         mix=_own_sound(style.mix, rng),
     )
@@ -166,7 +167,7 @@ def _own_sound(mix: Mix, rng: np.random.Generator) -> Mix:
 def _borrow(style: Style, other: Style, rng: np.random.Generator) -> Style:
     """Take one or two of: the other's drums, its tempo, its instruments, its way of recording."""
     ways = ("drums", "tempo", "instruments", "recording")
-    for way in some(ways, int(rng.integers(1, 3)), rng):
+    for way in sample(ways, int(rng.integers(1, 3)), rng):
         if way == "drums":
             style = replace(style, grooves=other.grooves, kits=other.kits, swing=other.swing)
         elif way == "tempo":

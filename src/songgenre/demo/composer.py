@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import symusic
 
-from songgenre.demo.artists import SongPlan, pick
+from songgenre.demo.artists import SongPlan, choose
 from songgenre.demo.styles import (
     CRASH,
     FILLS,
@@ -280,7 +280,7 @@ def _chord_tone(ladder: list[int], bar: Bar, step: int, plan: SongPlan, near: fl
 def _drums(bars: list[Bar], plan: SongPlan, rng: np.random.Generator) -> list[_Stroke]:
     """Play the groove; a fill leads to the next section, which a crash opens."""
     steps = plan.style.steps
-    fill = pick(FILLS, rng)
+    fill = choose(FILLS, rng)
     strokes = []
     for bar in bars:
         if "drums" in bar.section.rests:

@@ -11,7 +11,7 @@ from songgenre.atomic import replacing
 from songgenre.demo.artists import SongPlan, invent_artist, plan_song
 from songgenre.demo.composer import compose
 from songgenre.demo.genres import GENRES
-from songgenre.demo.names import MOST_ARTISTS, artist_names, song_titles
+from songgenre.demo.names import MAX_ARTISTS, artist_names, song_titles
 from songgenre.demo.studio import SAMPLE_RATE, encode_mp3, render
 from songgenre.errors import UserError
 
@@ -81,7 +81,7 @@ def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list
     UserError
         If there are more artists than songs, or more than there are names for.
     """
-    most = min(songs_per_genre, MOST_ARTISTS)
+    most = min(songs_per_genre, MAX_ARTISTS)
     if not 1 <= artists_per_genre <= most:
         raise UserError(
             f"Expected artists_per_genre to be 1 to {most} when songs_per_genre is {songs_per_genre}, "

@@ -30,7 +30,7 @@ ARTISTS = {
 }
 """Of each genre: words, and what the names are made of with them."""
 
-MOST_ARTISTS = min(len(words.split()) * len(patterns.split("|")) for words, patterns in ARTISTS.values())
+MAX_ARTISTS = min(len(words.split()) * len(patterns.split("|")) for words, patterns in ARTISTS.values())
 
 TITLES = {
     "electronic": (

@@ -78,12 +78,12 @@ class Shop:
         shop = {"shop": self}
         return Application(
             [
-                (r"/", Front, shop),
-                (r"/genre/([a-z-]+)", Genre, shop),
-                (r"/song/([a-z-]+-\d+)", Song, shop),
-                (r"/audio/moved/(.+)", Audio, {"path": str(self.folder), "moved": True} | shop),
-                (r"/audio/(.+)", Audio, {"path": str(self.folder), "moved": False} | shop),
-                (r"/robots\.txt", Robots),
+                (r"/", FrontPage, shop),
+                (r"/genre/([a-z-]+)", GenrePage, shop),
+                (r"/song/([a-z-]+-\d+)", SongPage, shop),
+                (r"/audio/moved/(.+)", AudioFile, {"path": str(self.folder), "moved": True} | shop),
+                (r"/audio/(.+)", AudioFile, {"path": str(self.folder), "moved": False} | shop),
+                (r"/robots\.txt", RobotsPage),
             ],
             log_function=lambda handler: None,
         )
@@ -96,14 +96,14 @@ class Page(RequestHandler):
         self.shop = shop
 
 
-class Front(Page):
+class FrontPage(Page):
     """The first page."""
 
     def get(self) -> None:  # noqa: D102
         self.finish(self.shop.render("front.html", songs=len(self.shop.recordings)))
 
 
-class Genre(Page):
+class GenrePage(Page):
     """A page of the songs of a genre."""
 
     def get(self, genre: str) -> Future[None] | None:  # noqa: D102
@@ -121,14 +121,14 @@ class Genre(Page):
                 genre=genre,
                 page=page,
                 pages=pages,
-                recordings=[_shown(recording) for recording in shown],
+                recordings=[_format_song(recording) for recording in shown],
                 previous=f"/genre/{genre}?page={page - 1}" if page > 1 else None,
                 next=f"/genre/{genre}?page={page + 1}" if page < pages else None,
             )
         )
 
 
-class Song(Page):
+class SongPage(Page):
     """The page of a song."""
 
     def get(self, name: str) -> Future[None] | None:  # noqa: D102
@@ -147,10 +147,10 @@ class Song(Page):
         }
         if recording.artist:
             markup["byArtist"] = {"@type": "MusicGroup", "name": recording.artist}
-        return self.finish(self.shop.render("song.html", recording=_shown(recording), markup=markup))
+        return self.finish(self.shop.render("song.html", recording=_format_song(recording), markup=markup))
 
 
-class Audio(StaticFileHandler):
+class AudioFile(StaticFileHandler):
     """The file of a song, whole or in part."""
 
     def initialize(self, path: str, shop: Shop, moved: bool) -> None:  # type: ignore[override]  # noqa: D102
@@ -177,7 +177,7 @@ class Audio(StaticFileHandler):
         await super().get(path, include_body)
 
 
-class Robots(RequestHandler):
+class RobotsPage(RequestHandler):
     """What crawlers are asked not to read."""
 
     def get(self) -> None:  # noqa: D102
@@ -186,7 +186,7 @@ class Robots(RequestHandler):
 
 
 @contextmanager
-def opened(recordings: list[Recording], folder: Path) -> Iterator[str]:
+def running_server(recordings: list[Recording], folder: Path) -> Iterator[str]:
     """Open the shop for as long as the context lasts, in a thread.
 
     Parameters
@@ -250,7 +250,7 @@ def _address(sockets: list[socket]) -> str:
     return f"http://{HOST}:{sockets[0].getsockname()[1]}"
 
 
-def _shown(recording: Recording) -> dict[str, Any]:
+def _format_song(recording: Recording) -> dict[str, Any]:
     return {
         "title": recording.title,
         "artist": recording.artist,

@@ -53,16 +53,16 @@ def render(score: symusic.Score, mix: Mix, seed: tuple[int, ...]) -> np.ndarray:
     if drums and mix.pump:
         band = [track for track in score.tracks if not track.is_drum]
         kicks = [note.time for track in drums for note in track.notes if note.pitch == KICK]
-        y = play(drums, n) + _pumped(play(band, n), kicks, mix.pump)
+        y = play(drums, n) + _duck(play(band, n), kicks, mix.pump)
     else:
         y = play(list(score.tracks), n)
-    y = _reverberated(y, mix, rng)
-    y = _filtered(y, mix)
+    y = _reverberate(y, mix, rng)
+    y = _filter_band(y, mix)
     if mix.sweep:
-        y = _swept(y)
+        y = _sweep(y)
     if mix.crackle:
         y = y + mix.crackle * _crackle(n, rng) * _loudness(y) / 0.1
-    return _mastered(y, mix)
+    return _master(y, mix)
 
 
 def play(tracks: list[symusic.Track], n: int) -> np.ndarray:
@@ -101,7 +101,7 @@ def _sound_font() -> bytes:
     return Path(package.origin).with_name("TimGM6mb.sf2").read_bytes()
 
 
-def _pumped(y: np.ndarray, kicks: list[float], depth: float) -> np.ndarray:
+def _duck(y: np.ndarray, kicks: list[float], depth: float) -> np.ndarray:
     """Duck under each kick drum and come back within a quarter of a second."""
     gain = np.ones(len(y), dtype=np.float32)
     recovery = 1 - depth * np.exp(-np.arange(round(0.4 * SAMPLE_RATE)) / (0.1 * SAMPLE_RATE))
@@ -112,7 +112,7 @@ def _pumped(y: np.ndarray, kicks: list[float], depth: float) -> np.ndarray:
     return y * gain
 
 
-def _reverberated(y: np.ndarray, mix: Mix, rng: np.random.Generator) -> np.ndarray:
+def _reverberate(y: np.ndarray, mix: Mix, rng: np.random.Generator) -> np.ndarray:
     """Add the sound of a room: noise that dies away."""
     length = round(mix.room * SAMPLE_RATE)
     decay = 10.0 ** (-3 * np.arange(length) / length)
@@ -124,7 +124,7 @@ def _reverberated(y: np.ndarray, mix: Mix, rng: np.random.Generator) -> np.ndarr
     return reverberated
 
 
-def _filtered(y: np.ndarray, mix: Mix) -> np.ndarray:
+def _filter_band(y: np.ndarray, mix: Mix) -> np.ndarray:
     """Turn bass and treble up or down and cut off above the ceiling."""
     bass = _filter(y, 200, "lowpass", order=1)
     treble = _filter(y, 3000, "highpass", order=1)
@@ -138,7 +138,7 @@ def _filter(y: np.ndarray, frequency: float, kind: str, order: int) -> np.ndarra
     return filtered
 
 
-def _swept(y: np.ndarray) -> np.ndarray:
+def _sweep(y: np.ndarray) -> np.ndarray:
     """Open a low-pass filter in the first eight seconds."""
     head = y[: 8 * SAMPLE_RATE]
     openness = np.linspace(0, 1, len(head), dtype=np.float32) ** 2
@@ -157,7 +157,7 @@ def _loudness(y: np.ndarray) -> float:
     return float(np.sqrt(np.mean(y**2)))
 
 
-def _mastered(y: np.ndarray, mix: Mix) -> np.ndarray:
+def _master(y: np.ndarray, mix: Mix) -> np.ndarray:
     """Compress, saturate, bring to the loudness, round the peaks off and fade out."""
     y = y * _compression(y, mix.compression) / _loudness(y)
     if mix.drive:

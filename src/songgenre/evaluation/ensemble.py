@@ -16,12 +16,12 @@ from songgenre.evaluation.metrics import (
 ENSEMBLE = "ensemble"
 
 
-def average_members(said: pd.DataFrame, members: Sequence[str]) -> pd.DataFrame:
+def average_members(predictions: pd.DataFrame, members: Sequence[str]) -> pd.DataFrame:
     """Let models speak with one voice: the mean of their probabilities (late fusion).
 
     Parameters
     ----------
-    said : pd.DataFrame
+    predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     members : sequence of str
         Models, all of which answered for the same songs.
@@ -31,7 +31,7 @@ def average_members(said: pd.DataFrame, members: Sequence[str]) -> pd.DataFrame:
     pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of the model `ENSEMBLE`.
     """
-    answers = [said[said["model"] == member].sort_values("track_id") for member in members]
-    songs, genres = answers[0][["track_id", "genre"]], genre_names(said)
+    answers = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
+    songs, genres = answers[0][["track_id", "genre"]], genre_names(predictions)
     mean = np.mean([genre_probabilities(answer) for answer in answers], axis=0)
     return tabulate_predictions(ENSEMBLE, songs, pd.DataFrame(mean, columns=genres))

@@ -109,7 +109,7 @@ def bootstrap_accuracy(
 
 
 def evaluate(
-    predicted: pd.DataFrame,
+    predictions: pd.DataFrame,
     artist_groups: pd.Series,
     data_hash: str,
     model_hash: str,
@@ -123,7 +123,7 @@ def evaluate(
     predicted : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
     artist_groups : pd.Series [shape=(n_tracks,)]
-        In the order of `predicted`.
+        In the order of `predictions`.
     data_hash, model_hash : str
         `file_hash` of the table of tracks and of the model.
     seed, samples : int
@@ -133,21 +133,21 @@ def evaluate(
     -------
     Metrics
     """
-    truth, said = predicted["genre"], predicted["predicted"]
-    genres = genre_names(predicted)
-    resampled = bootstrap_accuracy(truth == said, artist_groups, seed, samples)
+    truth, predicted = predictions["genre"], predictions["predicted"]
+    genres = genre_names(predictions)
+    resampled = bootstrap_accuracy(truth == predicted, artist_groups, seed, samples)
     low, high = np.quantile(resampled, [0.025, 0.975])
-    precision, recall, f1, _ = precision_recall_fscore_support(truth, said, labels=genres, zero_division=0)
-    shares = genre_probabilities(predicted)
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=genres, zero_division=0)
+    shares = genre_probabilities(predictions)
     of_truth = shares[np.arange(len(truth)), pd.Index(genres).get_indexer(truth)]
     return Metrics(
-        accuracy=float(accuracy_score(truth, said)),
+        accuracy=float(accuracy_score(truth, predicted)),
         macro_f1=float(np.mean(f1)),
         ci95=(float(low), float(high)),
         top2_accuracy=float(((shares > of_truth[:, np.newaxis]).sum(axis=1) < 2).mean()),
         log_loss=float(-np.log(of_truth.clip(PROBABILITY_FLOOR)).mean()),
-        calibration_error=expected_calibration_error(predicted),
-        n_test=len(predicted),
+        calibration_error=expected_calibration_error(predictions),
+        n_test=len(predictions),
         per_genre=dict(zip(genres, f1.tolist(), strict=True)),
         precision=dict(zip(genres, precision.tolist(), strict=True)),
         recall=dict(zip(genres, recall.tolist(), strict=True)),
@@ -157,7 +157,7 @@ def evaluate(
 
 
 def evaluate_all(
-    said: pd.DataFrame,
+    predicted: pd.DataFrame,
     tracks: pd.DataFrame,
     hashes: Mapping[str, tuple[str, str]],
     seed: int,
@@ -167,7 +167,7 @@ def evaluate_all(
 
     Parameters
     ----------
-    said : pd.DataFrame
+    predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, which knows the artists.
@@ -184,11 +184,11 @@ def evaluate_all(
     artists = tracks.set_index("track_id")["artist_group"]
     return {
         str(model): evaluate(rows, rows["track_id"].map(artists), *hashes[str(model)], seed, samples)
-        for model, rows in said.groupby("model", sort=False)
+        for model, rows in predicted.groupby("model", sort=False)
     }
 
 
-def reliability_curve(predicted: pd.DataFrame) -> pd.DataFrame:
+def reliability_curve(predictions: pd.DataFrame) -> pd.DataFrame:
     """How often a model is right, against how sure it says it is.
 
     Parameters
@@ -201,14 +201,14 @@ def reliability_curve(predicted: pd.DataFrame) -> pd.DataFrame:
     pd.DataFrame
         A row per tenth of confidence that occurs: mean ``confidence``, ``accuracy`` and number of ``songs``.
     """
-    confidence = genre_probabilities(predicted).max(axis=1)
+    confidence = genre_probabilities(predictions).max(axis=1)
     tenth = np.minimum((confidence * N_CONFIDENCE_BINS).astype(int), N_CONFIDENCE_BINS - 1)
-    right = (predicted["genre"] == predicted["predicted"]).to_numpy()
+    right = (predictions["genre"] == predictions["predicted"]).to_numpy()
     table = pd.DataFrame({"confidence": confidence, "accuracy": right.astype(float), "songs": 1})
     return table.groupby(tenth).agg({"confidence": "mean", "accuracy": "mean", "songs": "sum"})
 
 
-def expected_calibration_error(predicted: pd.DataFrame) -> float:
+def expected_calibration_error(predictions: pd.DataFrame) -> float:
     """Mean distance between confidence and accuracy over tenths of confidence (Guo et al. 2017).
 
     Parameters
@@ -216,11 +216,11 @@ def expected_calibration_error(predicted: pd.DataFrame) -> float:
     predicted : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
     """
-    table = reliability_curve(predicted)
+    table = reliability_curve(predictions)
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["songs"]))
 
 
-def accuracy_coverage_curve(predicted: pd.DataFrame) -> pd.DataFrame:
+def accuracy_coverage_curve(predictions: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of a model that answers only where it is most sure.
 
     Parameters
@@ -234,8 +234,8 @@ def accuracy_coverage_curve(predicted: pd.DataFrame) -> pd.DataFrame:
         A row per song, the surest first: the ``coverage`` when the model answers down to this ``confidence``, and
         its ``accuracy`` then.
     """
-    confidence = pd.Series(genre_probabilities(predicted).max(axis=1))
-    right = (predicted["genre"] == predicted["predicted"]).reset_index(drop=True)
+    confidence = pd.Series(genre_probabilities(predictions).max(axis=1))
+    right = (predictions["genre"] == predictions["predicted"]).reset_index(drop=True)
     order = confidence.sort_values(ascending=False, kind="stable").index
     answered = np.arange(1, len(order) + 1)
     return pd.DataFrame(
@@ -247,20 +247,20 @@ def accuracy_coverage_curve(predicted: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def genre_probabilities(predicted: pd.DataFrame) -> np.ndarray:
+def genre_probabilities(predictions: pd.DataFrame) -> np.ndarray:
     """Of every genre [shape=(n_tracks, n_genres)]."""
-    return predicted[[f"p_{genre}" for genre in genre_names(predicted)]].to_numpy()
+    return predictions[[f"p_{genre}" for genre in genre_names(predictions)]].to_numpy()
 
 
-def genre_names(predicted: pd.DataFrame) -> list[str]:
+def genre_names(predictions: pd.DataFrame) -> list[str]:
     """The genres a model tells apart, in the order of its columns."""
-    return [name.removeprefix("p_") for name in predicted.columns if name.startswith("p_")]
+    return [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]
 
 
-def confusion_table(predicted: pd.DataFrame) -> pd.DataFrame:
+def confusion_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """Confusion matrix of one model: rows are the true genres, columns the predicted ones."""
-    genres = genre_names(predicted)
-    matrix = confusion_matrix(predicted["genre"], predicted["predicted"], labels=genres)
+    genres = genre_names(predictions)
+    matrix = confusion_matrix(predictions["genre"], predictions["predicted"], labels=genres)
     return pd.DataFrame(matrix, index=pd.Index(genres, name="genre"), columns=pd.Index(genres, name="predicted"))
 
 

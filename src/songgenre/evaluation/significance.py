@@ -53,8 +53,8 @@ def holm(p_values: pd.Series) -> pd.Series:
     return corrected[p_values.index]
 
 
-def against(
-    best: str, said: pd.DataFrame, tracks: pd.DataFrame, seed: int, samples: int = BOOTSTRAP_SAMPLES
+def compare_with(
+    best: str, predictions: pd.DataFrame, tracks: pd.DataFrame, seed: int, samples: int = BOOTSTRAP_SAMPLES
 ) -> pd.DataFrame:
     """Compare one model with every other on the same songs.
 
@@ -62,7 +62,7 @@ def against(
     ----------
     best : str
         The one.
-    said : pd.DataFrame
+    predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, which knows the artists.
@@ -75,9 +75,14 @@ def against(
         A row per other model: ``difference`` in accuracy, its 95 % interval ``low`` to ``high``, and ``p`` of
         `mcnemar`, corrected by `holm`.
     """
-    right = (said["genre"] == said["predicted"]).groupby([said["track_id"], said["model"]]).first().unstack()
+    right = (
+        (predictions["genre"] == predictions["predicted"])
+        .groupby([predictions["track_id"], predictions["model"]])
+        .first()
+        .unstack()
+    )
     artists = tracks.set_index("track_id")["artist_group"][right.index]
-    others = [model for model in said["model"].unique() if model != best]
+    others = [model for model in predictions["model"].unique() if model != best]
     table = pd.DataFrame(
         {other: paired_difference(right[best], right[other], artists, seed, samples) for other in others},
         index=["low", "high"],

@@ -14,7 +14,7 @@ ROUNDING = 1e-4
 """A number whose standard deviation is less than this is always the same, but for how it was rounded."""
 
 
-def standardised(X: np.ndarray, corpus: np.ndarray) -> np.ndarray:
+def standardize(X: np.ndarray, corpus: np.ndarray) -> np.ndarray:
     """Numbers less their mean in a corpus, by their standard deviation there; 0 where they are always the same.
 
     Parameters
@@ -32,29 +32,29 @@ def standardised(X: np.ndarray, corpus: np.ndarray) -> np.ndarray:
     return np.asarray((X - mean) / spread)
 
 
-def similarities(corpus: np.ndarray, heard: np.ndarray) -> np.ndarray:
+def cosine_similarities(corpus: np.ndarray, embedding: np.ndarray) -> np.ndarray:
     """Cosine of the angle between a song and each of a corpus, all standardised as the corpus is.
 
     Parameters
     ----------
     corpus : np.ndarray [shape=(n_tracks, n_numbers)]
-    heard : np.ndarray [shape=(n_numbers,)] or [shape=(n_songs, n_numbers)]
+    embedding : np.ndarray [shape=(n_numbers,)] or [shape=(n_songs, n_numbers)]
 
     Returns
     -------
     np.ndarray [shape=(n_tracks,)] or [shape=(n_songs, n_tracks)]
         -1 to 1.
     """
-    return np.asarray(_directions(standardised(heard, corpus)) @ _directions(standardised(corpus, corpus)).T)
+    return np.asarray(_unit_norm(standardize(embedding, corpus)) @ _unit_norm(standardize(corpus, corpus)).T)
 
 
-def alike(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
+def nearest_by_other_artists(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
     """The nearest songs by other artists.
 
     Parameters
     ----------
     embeddings : np.ndarray [shape=(n_songs, n_numbers)]
-        How near they are, `similarities` says.
+        How near they are, `cosine_similarities` says.
     artists : sequence of str
         Of each song.
     n : int
@@ -65,7 +65,7 @@ def alike(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
         Rows of `embeddings`, the nearest first; -1 where there are no more other artists' songs.
     """
     names = np.asarray(artists)
-    likeness = np.where(names[:, np.newaxis] == names, -np.inf, similarities(embeddings, embeddings))
+    likeness = np.where(names[:, np.newaxis] == names, -np.inf, cosine_similarities(embeddings, embeddings))
     nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :n]
     return np.where(np.isinf(np.take_along_axis(likeness, nearest, axis=1)), -1, nearest)
 
@@ -79,7 +79,7 @@ def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
         How many nearest songs are looked at.
     features : pd.DataFrame
         `songgenre.tables.embeddings.EMBEDDINGS` or `songgenre.tables.descriptors.DESCRIPTORS`; nearness is that of
-        `similarities`.
+        `cosine_similarities`.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`; each song's ``artist_group`` is left out of what it is compared with.
 
@@ -95,12 +95,12 @@ def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
     """
     _check_others(tracks, n)
     X = features.set_index("track_id").loc[tracks["track_id"]].to_numpy(float)
-    order = alike(X, tracks["artist_group"].tolist(), n)
+    order = nearest_by_other_artists(X, tracks["artist_group"].tolist(), n)
     genres = tracks["genre"].to_numpy()
     return float((genres[order] == genres[:, np.newaxis]).mean())
 
 
-def precision_by_chance(tracks: pd.DataFrame) -> float:
+def chance_precision(tracks: pd.DataFrame) -> float:
     """What `precision_at` would be, on average, if the songs by other artists came in random order."""
     _check_others(tracks, 1)
     artists, genres = tracks["artist_group"].to_numpy(), tracks["genre"].to_numpy()
@@ -144,23 +144,23 @@ def measure_retrieval(
     Retrieval or None
         None where a song has fewer than `n` songs by other artists.
     """
-    if fewest_by_others(tracks) < n:
+    if min_songs_by_others(tracks) < n:
         return None
     return Retrieval(
-        precision_at(n, embeddings, tracks), precision_at(n, descriptors, tracks), precision_by_chance(tracks)
+        precision_at(n, embeddings, tracks), precision_at(n, descriptors, tracks), chance_precision(tracks)
     )
 
 
-def _directions(X: np.ndarray) -> np.ndarray:
+def _unit_norm(X: np.ndarray) -> np.ndarray:
     return np.asarray(X / np.maximum(np.linalg.norm(X, axis=-1, keepdims=True), np.finfo(float).tiny))
 
 
-def fewest_by_others(tracks: pd.DataFrame) -> int:
+def min_songs_by_others(tracks: pd.DataFrame) -> int:
     """How many songs by other artists every song of `songgenre.tables.tracks.TRACKS` has, at least."""
     return int(len(tracks) - tracks["artist_group"].value_counts().max())
 
 
 def _check_others(tracks: pd.DataFrame, n: int) -> None:
-    fewest = fewest_by_others(tracks)
+    fewest = min_songs_by_others(tracks)
     if fewest < n:
         raise UserError(f"Expected at least {n} songs by other artists for every song, got {fewest}. Add music.")

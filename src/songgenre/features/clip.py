@@ -10,7 +10,7 @@ import pandas as pd
 from songgenre import audio
 from songgenre.errors import UserError
 from songgenre.features.descriptors import FAMILIES, Family, columns, describe_spectra
-from songgenre.features.spectra import MOST_MFCC, Spectra, mel_levels
+from songgenre.features.spectra import MAX_MFCC, Spectra, mel_levels
 
 HOP_LENGTH_UNIT = 64
 """Halved six times, for the octaves of the constant-Q transform, a hop is still a whole number of samples."""
@@ -50,7 +50,7 @@ def describe(
         If a file cannot be decoded, the samples are not one-dimensional and finite, or a parameter is out of range.
     """
     _check(family, n_mfcc)
-    return _described(_spectra(y, sr, n_fft, hop_length, n_mels=128), family, n_mfcc)
+    return _describe(_spectra(y, sr, n_fft, hop_length, n_mels=128), family, n_mfcc)
 
 
 def mel_image(
@@ -111,14 +111,14 @@ def describe_and_mel(
         See `describe`.
     """
     _check(family, n_mfcc)
-    if n_mels < MOST_MFCC:
-        raise UserError(f"Expected n_mels to be {MOST_MFCC} or more, for the MFCC, got {n_mels}.")
+    if n_mels < MAX_MFCC:
+        raise UserError(f"Expected n_mels to be {MAX_MFCC} or more, for the MFCC, got {n_mels}.")
     spectra = _spectra(y, sr, n_fft, hop_length, n_mels)
-    return _described(spectra, family, n_mfcc), mel_levels(spectra.mel_power, db_range)[0]
+    return _describe(spectra, family, n_mfcc), mel_levels(spectra.mel_power, db_range)[0]
 
 
-def _described(spectra: Spectra, family: Family, n_mfcc: int) -> pd.Series:
-    values = pd.Series(describe_spectra(spectra, family), columns(family, MOST_MFCC), name=family)
+def _describe(spectra: Spectra, family: Family, n_mfcc: int) -> pd.Series:
+    values = pd.Series(describe_spectra(spectra, family), columns(family, MAX_MFCC), name=family)
     return values[columns(family, n_mfcc)]
 
 
@@ -135,11 +135,11 @@ def _spectra(y: np.ndarray | str | Path, sr: int, n_fft: int, hop_length: int, n
 
 
 def _whole_file(path: Path, sr: int) -> np.ndarray:
-    return audio.load(audio.Clip(path, 0, audio.duration_s(path)), sr)
+    return audio.load_clip(audio.Clip(path, 0, audio.duration_s(path)), sr)
 
 
 def _check(family: str, n_mfcc: int) -> None:
     if family not in FAMILIES:
         raise UserError(f"Expected a family of descriptors ({', '.join(FAMILIES)}), got {family!r}.")
-    if not 1 <= n_mfcc <= MOST_MFCC:
-        raise UserError(f"Expected n_mfcc to be 1 to {MOST_MFCC}, got {n_mfcc}.")
+    if not 1 <= n_mfcc <= MAX_MFCC:
+        raise UserError(f"Expected n_mfcc to be 1 to {MAX_MFCC}, got {n_mfcc}.")

@@ -37,7 +37,7 @@ class Filters(NamedTuple):
     """
 
     octave: np.ndarray
-    early_halvings: int
+    n_early_downsamples: int
 
 
 def constant_q(y: np.ndarray, sample_rate: int, hop_length: int, tuning: float) -> np.ndarray:
@@ -58,18 +58,18 @@ def constant_q(y: np.ndarray, sample_rate: int, hop_length: int, tuning: float) 
     np.ndarray [shape=(84, 1 + n // hop_length), dtype=float32]
     """
     filters = _filters(sample_rate, hop_length, round(tuning, 6))
-    for _ in range(filters.early_halvings):
-        y, hop_length = _halved(y), hop_length // 2
+    for _ in range(filters.n_early_downsamples):
+        y, hop_length = _downsample2(y), hop_length // 2
     octaves = []
     for octave in range(N_OCTAVES):
         if octave:
-            y, hop_length = _halved(y), hop_length // 2
+            y, hop_length = _downsample2(y), hop_length // 2
         octaves.append(_response(y, hop_length, filters.octave))
     n_frames = min(len(octave) for octave in octaves)
     return np.concatenate([octave[:n_frames] for octave in reversed(octaves)], axis=1).T
 
 
-def _halved(y: np.ndarray) -> np.ndarray:
+def _downsample2(y: np.ndarray) -> np.ndarray:
     return librosa.resample(y, orig_sr=2, target_sr=1, res_type="soxr_hq", scale=True)
 
 
@@ -90,10 +90,10 @@ def _filters(sample_rate: int, hop_length: int, tuning: float) -> Filters:
         n_bins, fmin=fmin, intervals="equal", bins_per_octave=BINS_PER_OCTAVE, sort=True
     )
     _, cutoff = librosa.filters.wavelet_lengths(freqs=frequencies, sr=sample_rate, window="hann", gamma=0)
-    early_halvings = _early_halvings(sample_rate / 2, cutoff, hop_length)
+    n_early_downsamples = _count_early_downsamples(sample_rate / 2, cutoff, hop_length)
     basis, lengths = librosa.filters.wavelet(
         freqs=frequencies[-BINS_PER_OCTAVE:],
-        sr=sample_rate / 2**early_halvings,
+        sr=sample_rate / 2**n_early_downsamples,
         window="hann",
         norm=1,
         pad_fft=True,
@@ -104,10 +104,10 @@ def _filters(sample_rate: int, hop_length: int, tuning: float) -> Filters:
     spectrum = librosa.util.sparsify_rows(spectrum, quantile=SPARSITY, dtype=np.complex64).toarray()
     impulse_response = np.fft.fft(spectrum, n=n_fft, axis=1) / np.sqrt(lengths)[:, np.newaxis]
     octave = np.concatenate([impulse_response.real, impulse_response.imag]).T
-    return Filters(np.ascontiguousarray(octave), early_halvings)
+    return Filters(np.ascontiguousarray(octave), n_early_downsamples)
 
 
-def _early_halvings(nyquist: float, cutoff: float, hop_length: int) -> int:
+def _count_early_downsamples(nyquist: float, cutoff: float, hop_length: int) -> int:
     by_frequency = int(np.ceil(np.log2(nyquist / cutoff))) - 2
     by_hop_length = (hop_length & -hop_length).bit_length() - 1 - N_OCTAVES + 1
     return max(0, min(by_frequency, by_hop_length))

@@ -14,7 +14,7 @@ import numpy as np
 
 from songgenre import numba_cache  # noqa: F401
 from songgenre.features import kernels, rhythm
-from songgenre.features.spectra import MOST_MFCC, N_CHROMA, Spectra
+from songgenre.features.spectra import MAX_MFCC, N_CHROMA, Spectra
 
 Family = Literal["study", "fma", "full"]
 
@@ -50,7 +50,7 @@ class Descriptor(NamedTuple):
 
 def _contrast(spectra: Spectra) -> np.ndarray:
     edges, counts = _contrast_bands(spectra.sample_rate, spectra.n_fft)
-    peaks, valleys = kernels.peaks_and_valleys(spectra.magnitude, edges, counts)
+    peaks, valleys = kernels.contrast_peaks_valleys(spectra.magnitude, edges, counts)
     return librosa.power_to_db(peaks) - librosa.power_to_db(valleys)
 
 
@@ -69,7 +69,7 @@ def _contrast_bands(sample_rate: int, n_fft: int) -> tuple[np.ndarray, np.ndarra
 
 
 def _zero_crossings(spectra: Spectra) -> np.ndarray:
-    return kernels.sign_changes(spectra.y, ZERO, spectra.n_fft, spectra.hop_length)[np.newaxis]
+    return kernels.zero_crossing_rate(spectra.y, ZERO, spectra.n_fft, spectra.hop_length)[np.newaxis]
 
 
 DEFINITIONS: dict[str, Descriptor] = {
@@ -102,7 +102,7 @@ DEFINITIONS: dict[str, Descriptor] = {
         lambda spectra: librosa.feature.tonnetz(chroma=spectra.chroma_cens),
     ),
     "mfcc": Descriptor(
-        MOST_MFCC,
+        MAX_MFCC,
         "dB",
         "timbre: shape of the mel spectrum on a cosine basis",
         "Davis and Mermelstein 1980",
@@ -155,7 +155,7 @@ DEFINITIONS: dict[str, Descriptor] = {
         lambda spectra: spectra.onset_strength[np.newaxis],
     ),
     "mfcc_delta": Descriptor(
-        MOST_MFCC,
+        MAX_MFCC,
         "dB per frame",
         "how the timbre changes",
         "Furui 1986",

@@ -13,14 +13,14 @@ import pandas as pd
 
 from songgenre import audio
 from songgenre.atomic import replacing
-from songgenre.cache import Cache, Missing, cached_map
+from songgenre.cache import Cache, CacheMiss, cached_map
 from songgenre.compute import parallel_map, settings
 from songgenre.features.descriptors import Family, columns, describe_spectra
-from songgenre.features.spectra import MOST_MFCC, Spectra, mel_levels
+from songgenre.features.spectra import MAX_MFCC, Spectra, mel_levels
 from songgenre.paths import Project
 
 
-class Recipe(NamedTuple):
+class FeatureConfig(NamedTuple):
     """The parameters of the features; see ``features`` in ``params.yaml``."""
 
     family: Family
@@ -32,7 +32,7 @@ class Recipe(NamedTuple):
     mel_db_range: float
 
 
-class Extracted(NamedTuple):
+class ClipFeatures(NamedTuple):
     """The features of one clip.
 
     Parameters
@@ -48,7 +48,7 @@ class Extracted(NamedTuple):
     mel_db_max: float
 
 
-def extract(clip: audio.Clip, recipe: Recipe) -> Extracted:
+def extract(clip: audio.Clip, config: FeatureConfig) -> ClipFeatures:
     """Decode a clip once and compute its descriptors and its mel image.
 
     Raises
@@ -56,12 +56,12 @@ def extract(clip: audio.Clip, recipe: Recipe) -> Extracted:
     UserError
         If the clip cannot be decoded.
     """
-    y = audio.load(clip, recipe.sample_rate)
-    spectra = Spectra(y, recipe.sample_rate, recipe.n_fft, recipe.hop_length, recipe.n_mels)
-    return Extracted(describe_spectra(spectra, recipe.family), *mel_levels(spectra.mel_power, recipe.mel_db_range))
+    y = audio.load_clip(clip, config.sample_rate)
+    spectra = Spectra(y, config.sample_rate, config.n_fft, config.hop_length, config.n_mels)
+    return ClipFeatures(describe_spectra(spectra, config.family), *mel_levels(spectra.mel_power, config.mel_db_range))
 
 
-def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tuple[pd.DataFrame, pd.DataFrame]:
+def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the features of every track that are not in the cache, in parallel; mel images stream to ``mel.npy``.
 
     All images have the width of the longest clip; a shorter one begins anew to fill its image.
@@ -71,7 +71,7 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     project : Project
-    recipe : Recipe
+    config : FeatureConfig
 
     Returns
     -------
@@ -79,20 +79,20 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
         `songgenre.tables.descriptors.DESCRIPTORS` and `songgenre.tables.mel_index.MEL_INDEX`, rows in the order of
         `tracks`.
     """
-    names = columns(recipe.family, recipe.n_mfcc)
-    wanted = pd.Index(columns(recipe.family, MOST_MFCC)).get_indexer(names)
-    influential = recipe._asdict()
+    names = columns(config.family, config.n_mfcc)
+    wanted = pd.Index(columns(config.family, MAX_MFCC)).get_indexer(names)
+    influential = config._asdict()
     del influential["n_mfcc"]
-    cache = Cache(project, Extracted, influential, extract)
-    n_frames = 1 + round(tracks["clip_duration_s"].max() * recipe.sample_rate) // recipe.hop_length
+    cache = Cache(project, ClipFeatures, influential, extract)
+    n_frames = 1 + round(tracks["clip_duration_s"].max() * config.sample_rate) // config.hop_length
     values = np.empty((len(tracks), len(names)))
     db_max = np.empty(len(tracks))
     with replacing(project.mel) as partial_path:
-        shape = (len(tracks), recipe.n_mels, n_frames)
+        shape = (len(tracks), config.n_mels, n_frames)
         mel = np.lib.format.open_memmap(partial_path, mode="w+", dtype=np.uint8, shape=shape)
-        _reserve(partial_path)
-        clip_features = partial(extract, recipe=recipe)
-        everywhere = partial(_compiled_and_parallel, recipe=recipe)
+        _reserve_space(partial_path)
+        clip_features = partial(extract, config=config)
+        everywhere = partial(_compile_and_map, config=config)
         folder = settings().audio or project.audio
         for row, extracted in enumerate(cached_map(clip_features, tracks, folder, cache, everywhere)):
             missing = n_frames - extracted.mel.shape[1]
@@ -103,10 +103,10 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
         {
             "track_id": tracks["track_id"],
             "row": np.arange(len(tracks)),
-            "sample_rate": recipe.sample_rate,
-            "hop_length": recipe.hop_length,
+            "sample_rate": config.sample_rate,
+            "hop_length": config.hop_length,
             "db_max": db_max,
-            "db_range": recipe.mel_db_range,
+            "db_range": config.mel_db_range,
         }
     )
     descriptors = pd.DataFrame(values, columns=names)
@@ -114,21 +114,21 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, recipe: Recipe) -> tu
     return descriptors, mel_index
 
 
-def _compiled_and_parallel(
-    function: Callable[[Missing], Extracted], missing: Sequence[Missing], recipe: Recipe
-) -> Generator[Extracted, None, None]:
+def _compile_and_map(
+    function: Callable[[CacheMiss], ClipFeatures], missing: Sequence[CacheMiss], config: FeatureConfig
+) -> Generator[ClipFeatures, None, None]:
     """Apply a function in parallel; before that, compile what workers would else compile all at the same time.
 
     In a new installation, workers that wrote and read numba's cache at the same time have been seen to crash.
     """
     if missing:
-        noise = np.random.default_rng(0).standard_normal(recipe.sample_rate)
-        spectra = Spectra(noise, recipe.sample_rate, recipe.n_fft, recipe.hop_length, recipe.n_mels)
-        describe_spectra(spectra, recipe.family)
-    return parallel_map(function, missing, "features", anywhere=True)
+        noise = np.random.default_rng(0).standard_normal(config.sample_rate)
+        spectra = Spectra(noise, config.sample_rate, config.n_fft, config.hop_length, config.n_mels)
+        describe_spectra(spectra, config.family)
+    return parallel_map(function, missing, "features", remote_ok=True)
 
 
-def _reserve(path: Path) -> None:
+def _reserve_space(path: Path) -> None:
     """Set aside the space of a sparse file; where it is lacking later, writing to a map of it ends the process."""
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:

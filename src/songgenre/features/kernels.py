@@ -12,7 +12,7 @@ from songgenre import numba_cache  # noqa: F401
 
 
 @numba.njit(cache=True)
-def moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percent: float) -> np.ndarray:
+def spectral_moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percent: float) -> np.ndarray:
     """Loudness, centroid, bandwidth and roll-off of every frame.
 
     Parameters
@@ -55,7 +55,7 @@ def moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percent: float)
 
 
 @numba.njit(cache=True)
-def peaks_and_valleys(magnitude: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def contrast_peaks_valleys(magnitude: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Mean of the largest and of the smallest magnitudes in each band of every frame.
 
     Parameters
@@ -119,18 +119,18 @@ def spectral_peaks(magnitude: np.ndarray, first: int, end: int, threshold: float
         frame = magnitude[t]
         reference = threshold * frame.max()
         for k in range(max(first, 1), min(end, len(frame) - 1)):
-            here, left, right = frame[k], frame[k - 1], frame[k + 1]
-            if here <= reference or here < right or (left > reference and here <= left):
+            project, left, right = frame[k], frame[k - 1], frame[k + 1]
+            if project <= reference or project < right or (left > reference and project <= left):
                 continue
-            curvature, slope = float(right) + float(left) - 2 * float(here), (float(right) - float(left)) / 2
+            curvature, slope = float(right) + float(left) - 2 * float(project), (float(right) - float(left)) / 2
             shift = 0.0 if abs(slope) >= abs(curvature) else -slope / curvature
             bins.append(k + shift)
-            heights.append(here + 0.5 * slope * shift)
+            heights.append(project + 0.5 * slope * shift)
     return np.array(bins), np.array(heights)
 
 
 @numba.njit(cache=True)
-def sign_changes(y: np.ndarray, threshold: float, frame_length: int, hop_length: int) -> np.ndarray:
+def zero_crossing_rate(y: np.ndarray, threshold: float, frame_length: int, hop_length: int) -> np.ndarray:
     """Share of the samples of each frame whose sign differs from that of the sample before.
 
     Parameters

@@ -13,7 +13,7 @@ from songgenre.features import kernels
 from songgenre.features.constant_q import constant_q
 
 N_CHROMA = 12
-MOST_MFCC = 40
+MAX_MFCC = 40
 """Always computed: a smaller number needs no new computation."""
 
 FRAMES_PER_BLOCK = 64
@@ -80,7 +80,7 @@ class Spectra:
     @cached_property
     def mfcc(self) -> np.ndarray:
         """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) [shape=(MOST_MFCC, n_frames)]."""
-        return librosa.feature.mfcc(S=self.mel_db, n_mfcc=MOST_MFCC)
+        return librosa.feature.mfcc(S=self.mel_db, n_mfcc=MAX_MFCC)
 
     @cached_property
     def chroma_stft(self) -> np.ndarray:
@@ -117,7 +117,7 @@ class Spectra:
     def moments(self) -> np.ndarray:
         """Root mean square, centroid, bandwidth and roll-off of every frame [shape=(4, n_frames)]."""
         frequencies = librosa.fft_frequencies(sr=self.sample_rate, n_fft=self.n_fft)
-        return kernels.moments(self.magnitude, frequencies, 0.85)
+        return kernels.spectral_moments(self.magnitude, frequencies, 0.85)
 
 
 def mel_levels(mel_power: np.ndarray, db_range: float) -> tuple[np.ndarray, float]:

@@ -6,32 +6,32 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre.models.cnn import Plan, train
-from songgenre.models.crops import PLAIN, Songs
+from songgenre.models.cnn import TrainConfig, train
+from songgenre.models.crops import NO_AUGMENTATION, MelDataset
 
 
-def variants(plan: Plan) -> dict[str, Plan]:
+def variants(plan: TrainConfig) -> dict[str, TrainConfig]:
     """The plan, and plans that differ from it in one choice."""
     crop = plan.sampling.crop_frames
     other = plan.network._replace(kind="plain" if plan.network.kind == "residual" else "residual")
     return {
         "as chosen": plan,
         f"{other.kind} network": plan._replace(network=other),
-        "no augmentation": plan._replace(augmentation=PLAIN),
+        "no augmentation": plan._replace(augmentation=NO_AUGMENTATION),
         f"crops of {crop // 2} frames": plan._replace(sampling=plan.sampling._replace(crop_frames=crop // 2)),
     }
 
 
-def compare(
-    train_songs: Songs, validation_songs: Songs, n_genres: int, plan: Plan, epochs: int, cache: Path
+def compare_variants(
+    train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, plan: TrainConfig, epochs: int, cache: Path
 ) -> pd.DataFrame:
     """Train every variant for a few epochs and look at the validation songs.
 
     Parameters
     ----------
-    train_songs, validation_songs : Songs
+    train_songs, validation_songs : MelDataset
     n_genres : int
-    plan : Plan
+    plan : TrainConfig
     epochs : int
     cache : Path
         See `songgenre.models.cnn.train`.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from songgenre.atomic import replacing
-from songgenre.models.crops import Songs
+from songgenre.models.crops import MelDataset
 
 if TYPE_CHECKING:
     import keras
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VALIDATION_LOSS = 3
 
 
-class Progress(NamedTuple):
+class TrainingState(NamedTuple):
     """How far a training is.
 
     Parameters
@@ -32,19 +32,19 @@ class Progress(NamedTuple):
     curve: list[tuple[float, ...]]
     best_weights: list[np.ndarray]
 
-    def after(self, row: tuple[float, ...], weights: list[np.ndarray]) -> Progress:
+    def after(self, row: tuple[float, ...], weights: list[np.ndarray]) -> TrainingState:
         """The progress after one more epoch."""
         losses = [earlier[VALIDATION_LOSS] for earlier in self.curve]
         better = row[VALIDATION_LOSS] < min(losses, default=np.inf)
-        return Progress([*self.curve, row], weights if better else self.best_weights)
+        return TrainingState([*self.curve, row], weights if better else self.best_weights)
 
-    def epochs_without_gain(self) -> int:
+    def epochs_since_best(self) -> int:
         """Epochs since the best one."""
         losses = [row[VALIDATION_LOSS] for row in self.curve]
         return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
 
 
-class Backup:
+class Checkpoint:
     """A file with the progress and every variable of a model: weights, moments, random states.
 
     Parameters
@@ -58,14 +58,14 @@ class Backup:
         self.path = path
         self.model = model
 
-    def save(self, progress: Progress) -> None:
+    def save(self, progress: TrainingState) -> None:
         """Replace what was kept."""
         kept: dict[str, Any] = {f"state_{at}": np.asarray(value) for at, value in enumerate(self._variables())}
         kept |= {f"best_{at}": weight for at, weight in enumerate(progress.best_weights)}
         with replacing(self.path) as partial, partial.open("wb") as file:
             np.savez(file, curve=np.array(progress.curve), **kept)
 
-    def restore(self) -> Progress | None:
+    def restore(self) -> TrainingState | None:
         """Bring the model to the state that was kept; None if there is none."""
         if not self.path.is_file():
             return None
@@ -74,7 +74,7 @@ class Backup:
                 variable.assign(kept[f"state_{at}"])
             best = [kept[f"best_{at}"] for at in range(len(self.model.weights))]
             curve = [(int(row[0]), *map(float, row[1:])) for row in kept["curve"]]
-        return Progress(curve, best)
+        return TrainingState(curve, best)
 
     def remove(self) -> None:
         """Forget what was kept."""
@@ -84,14 +84,14 @@ class Backup:
         return [*self.model.variables, *self.model.optimizer.variables]
 
 
-def training_hash(code: str, train_songs: Songs, validation_songs: Songs, *settings: Any) -> str:
+def training_hash(code: str, train_songs: MelDataset, validation_songs: MelDataset, *settings: Any) -> str:
     """Hash all that a training depends on.
 
     Parameters
     ----------
     code : str
         `songgenre.code_version.code_version` of the function that trains.
-    train_songs, validation_songs : Songs
+    train_songs, validation_songs : MelDataset
         Images and labels.
     settings
         Anything whose `repr` tells all of it.

@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
 from songgenre.evaluation.metrics import tabulate_predictions
-from songgenre.progress import track
+from songgenre.progress import progress_bar
 
 Grid = Mapping[str, Sequence[Any]]
 
@@ -46,17 +46,17 @@ CALIBRATION_FOLDS = 3
 """In which the temperature of the probabilities is learned."""
 
 
-def _filled() -> SimpleImputer:
+def _impute() -> SimpleImputer:
     """What replaces missing values."""
     return SimpleImputer(strategy="median", keep_empty_features=True)
 
 
-def _levelled() -> list[Any]:
+def _scale() -> list[Any]:
     """What brings descriptors of any unit and shape to one scale."""
-    return [_filled(), QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None), StandardScaler()]
+    return [_impute(), QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None), StandardScaler()]
 
 
-def _calibrated(model: SVC | LinearDiscriminantAnalysis) -> CalibratedClassifierCV:
+def _calibrate(model: SVC | LinearDiscriminantAnalysis) -> CalibratedClassifierCV:
     """Probabilities for the decisions of a model, by one temperature (Guo et al. 2017), which changes no decision."""
     return CalibratedClassifierCV(model, method="temperature", ensemble=False, cv=CALIBRATION_FOLDS)
 
@@ -64,20 +64,20 @@ def _calibrated(model: SVC | LinearDiscriminantAnalysis) -> CalibratedClassifier
 PIPELINES: dict[str, Callable[[int], Pipeline]] = {
     "baseline": lambda seed: make_pipeline(DummyClassifier(strategy="prior")),
     "logistic_regression": lambda seed: make_pipeline(
-        *_levelled(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
+        *_scale(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
     ),
     "linear": lambda seed: make_pipeline(
         VarianceThreshold(ROUNDING_VARIANCE),
         StandardScaler(),
         PCA(svd_solver="full"),
-        _calibrated(LinearDiscriminantAnalysis(solver="lsqr")),
+        _calibrate(LinearDiscriminantAnalysis(solver="lsqr")),
     ),
-    "k_nearest_neighbours": lambda seed: make_pipeline(*_levelled(), KNeighborsClassifier(metric="cosine")),
-    "svm": lambda seed: make_pipeline(*_levelled(), _calibrated(SVC())),
-    "random_forest": lambda seed: make_pipeline(_filled(), RandomForestClassifier(random_state=seed)),
-    "extra_trees": lambda seed: make_pipeline(_filled(), ExtraTreesClassifier(random_state=seed)),
+    "k_nearest_neighbours": lambda seed: make_pipeline(*_scale(), KNeighborsClassifier(metric="cosine")),
+    "svm": lambda seed: make_pipeline(*_scale(), _calibrate(SVC())),
+    "random_forest": lambda seed: make_pipeline(_impute(), RandomForestClassifier(random_state=seed)),
+    "extra_trees": lambda seed: make_pipeline(_impute(), ExtraTreesClassifier(random_state=seed)),
     "gradient_boosting": lambda seed: make_pipeline(
-        _filled(),
+        _impute(),
         VarianceThreshold(),
         SelectPercentile(f_classif, percentile=50),
         HistGradientBoostingClassifier(max_bins=32, random_state=seed),
@@ -99,11 +99,11 @@ class _WatchedGridSearch(GridSearchCV):
     def _run_search(self, evaluate_candidates: Callable[[list[dict[str, Any]]], Any]) -> None:
         candidates = list(ParameterGrid(self.param_grid))
         size = joblib.effective_n_jobs(self.n_jobs)
-        for start in track(range(0, len(candidates), size), self.description, -(-len(candidates) // size)):
+        for start in progress_bar(range(0, len(candidates), size), self.description, -(-len(candidates) // size)):
             evaluate_candidates(candidates[start : start + size])
 
 
-def tune(
+def grid_search(
     grids: Mapping[str, Grid], X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
 ) -> Iterator[tuple[str, GridSearchCV]]:
     """Tune each model by grid search, scored by accuracy in stratified folds that keep artists together.
@@ -150,7 +150,7 @@ def tune(
         searches[name] = _WatchedGridSearch(
             f"tuning {name.replace('_', ' ')}",
             pipeline,
-            _addressed(grid, pipeline),
+            _prefix_grid(grid, pipeline),
             cv=cv,
             n_jobs=-1,
             error_score="raise",
@@ -172,7 +172,7 @@ def _check_songs(learned_from: Sequence[pd.Series]) -> None:
             )
 
 
-def fitted(
+def refit_best(
     searches: Mapping[str, GridSearchCV], voters: Sequence[str], X: pd.DataFrame, y: pd.Series
 ) -> dict[str, Pipeline | VotingClassifier]:
     """The tuned models, and the one that they vote for with their probabilities.
@@ -180,11 +180,11 @@ def fitted(
     Parameters
     ----------
     searches : mapping
-        What `tune` yields.
+        What `grid_search` yields.
     voters : sequence of str
         Which of them vote; none for no voting.
     X, y
-        As for `tune`; each voter is fitted to them.
+        As for `grid_search`; each voter is fitted to them.
 
     Returns
     -------
@@ -210,7 +210,7 @@ def fitted(
     return models
 
 
-def nested(
+def nested_cross_validate(
     grids: Mapping[str, Grid],
     voters: Sequence[str],
     X: pd.DataFrame,
@@ -224,7 +224,7 @@ def nested(
     Parameters
     ----------
     grids, voters, X, folds, seed
-        As for `tune` and `fitted`; there are as many outer folds as inner ones.
+        As for `grid_search` and `refit_best`; there are as many outer folds as inner ones.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
     repeats : int
@@ -236,18 +236,20 @@ def nested(
         `songgenre.tables.predictions.NESTED` of all models, fold by fold, repeat by repeat.
     """
     y, artist_groups = tracks["genre"], tracks["artist_group"]
-    said = []
+    predictions = []
     for repeat in range(repeats):
         outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
         for learn, test in outer.split(X, y, artist_groups):
             inner = X.iloc[learn], y.iloc[learn]
-            searches = dict(tune(grids, *inner, artist_groups.iloc[learn], folds, seed))
-            models = fitted(searches, voters, *inner)
-            said.append(answers(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat))
-    return pd.concat(said, ignore_index=True)
+            searches = dict(grid_search(grids, *inner, artist_groups.iloc[learn], folds, seed))
+            models = refit_best(searches, voters, *inner)
+            predictions.append(predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat))
+    return pd.concat(predictions, ignore_index=True)
 
 
-def answers(models: Mapping[str, Pipeline | VotingClassifier], X: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+def predict_genres(
+    models: Mapping[str, Pipeline | VotingClassifier], X: pd.DataFrame, tracks: pd.DataFrame
+) -> pd.DataFrame:
     """Ask every model about the same songs.
 
     Parameters
@@ -263,11 +265,13 @@ def answers(models: Mapping[str, Pipeline | VotingClassifier], X: pd.DataFrame, 
     pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     """
-    said = [tabulate_predictions(name, tracks, probabilities(model, X)) for name, model in models.items()]
-    return pd.concat(said, ignore_index=True)
+    predictions = [
+        tabulate_predictions(name, tracks, predict_probabilities(model, X)) for name, model in models.items()
+    ]
+    return pd.concat(predictions, ignore_index=True)
 
 
-def _addressed(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
+def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     """The grid with each parameter's full name within the pipeline."""
     step, model = pipeline.steps[-1]
     prefix = f"{step}__estimator__" if isinstance(model, CalibratedClassifierCV) else f"{step}__"
@@ -282,22 +286,22 @@ def _addressed(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     return addressed
 
 
-def summary(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
+def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
     """What was ``chosen`` for each model, to read, and its ``accuracy in tuning folds``."""
     return pd.DataFrame(
         {
-            "chosen": {name: best_parameters(search) for name, search in searches.items()},
+            "chosen": {name: format_best_parameters(search) for name, search in searches.items()},
             "accuracy in tuning folds": {name: search.best_score_ for name, search in searches.items()},
         }
     ).rename_axis("model")
 
 
-def best_parameters(search: GridSearchCV) -> str:
+def format_best_parameters(search: GridSearchCV) -> str:
     """What the search chose, to read: ``C=1, gamma='scale'``."""
     chosen = search.best_params_.items()
     return ", ".join(f"{name.rsplit('__', 1)[-1]}={value!r}" for name, value in chosen)
 
 
-def probabilities(model: Pipeline | VotingClassifier, X: pd.DataFrame) -> pd.DataFrame:
+def predict_probabilities(model: Pipeline | VotingClassifier, X: pd.DataFrame) -> pd.DataFrame:
     """Probability of each genre [shape=(n_tracks, n_genres)]."""
     return pd.DataFrame(np.asarray(model.predict_proba(X)), index=X.index, columns=model.classes_)

@@ -15,21 +15,21 @@ from sklearn.model_selection import StratifiedGroupKFold
 from songgenre.code_version import code_version
 from songgenre.errors import UserError
 from songgenre.evaluation.metrics import tabulate_predictions
-from songgenre.models.checkpoint import Backup, Progress, training_hash
+from songgenre.models.checkpoint import Checkpoint, TrainingState, training_hash
 from songgenre.models.crops import (
     Augmentation,
     Batch,
+    MelDataset,
     Sampling,
-    Songs,
     augmented_batches,
     covering_crops,
     n_batches,
-    songs_per_split,
+    split_dataset,
 )
-from songgenre.native_stderr import quiet_libraries
-from songgenre.progress import track
+from songgenre.native_stderr import suppress_native_stderr
+from songgenre.progress import progress_bar
 
-with quiet_libraries():
+with suppress_native_stderr():
     import keras
     import tensorflow as tf
     from keras import layers
@@ -62,7 +62,7 @@ class Hardware(NamedTuple):
     intra_op_threads: int
 
 
-class Plan(NamedTuple):
+class TrainConfig(NamedTuple):
     """All that settles, with the songs, what a training results in."""
 
     network: Network
@@ -72,7 +72,7 @@ class Plan(NamedTuple):
     hardware: Hardware
 
 
-def build(n_mels: int, crop_frames: int, n_genres: int, network: Network) -> keras.Model:
+def build_network(n_mels: int, crop_frames: int, n_genres: int, network: Network) -> keras.Model:
     """Build the network: blocks of convolution and pooling, then mean and maximum over the image.
 
     Each mel band is standardised first. The first convolution, which is plain in every kind of network, takes every
@@ -118,7 +118,7 @@ def _convolution(x: keras.KerasTensor, width: int, strides: tuple[int, int] = (1
 
 
 def train(
-    train_songs: Songs, validation_songs: Songs, n_genres: int, plan: Plan, cache: Path
+    train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, plan: TrainConfig, cache: Path
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train on random crops, which are read from the memory-mapped images batch by batch.
 
@@ -127,9 +127,9 @@ def train(
 
     Parameters
     ----------
-    train_songs, validation_songs : Songs
+    train_songs, validation_songs : MelDataset
     n_genres : int
-    plan : Plan
+    plan : TrainConfig
     cache : Path
         Folder where the state after each epoch is kept until the end.
 
@@ -155,20 +155,20 @@ def train(
     steps = n_batches(train_songs, plan.sampling)
     keras.utils.set_random_seed(plan.sampling.seed)
     with _scope(plan.hardware):
-        model = build(n_mels, crop_frames, n_genres, plan.network)
+        model = build_network(n_mels, crop_frames, n_genres, plan.network)
         model.compile(_optimizer(plan.training, steps), loss="categorical_crossentropy", metrics=["accuracy"])
         model.optimizer.build(model.trainable_variables)
-    backup = Backup(
+    backup = Checkpoint(
         cache / f"{training_hash(code_version(train), train_songs, validation_songs, n_genres, plan)}.npz", model
     )
-    progress = backup.restore() or Progress([], model.get_weights())
-    for epoch in track(range(1, plan.training.epochs + 1), "training the CNN", total=plan.training.epochs):
-        if epoch <= len(progress.curve) or progress.epochs_without_gain() >= plan.training.patience:
+    progress = backup.restore() or TrainingState([], model.get_weights())
+    for epoch in progress_bar(range(1, plan.training.epochs + 1), "training the CNN", total=plan.training.epochs):
+        if epoch <= len(progress.curve) or progress.epochs_since_best() >= plan.training.patience:
             continue
         batches = partial(augmented_batches, train_songs, n_genres, plan.sampling, plan.augmentation, epoch)
         crops = _dataset(batches, model, n_genres)
         fitted = model.fit(crops, steps_per_epoch=steps, shuffle=False, verbose=0).history
-        row = (epoch, fitted["loss"][-1], fitted["accuracy"][-1], *assess(model, validation_songs))
+        row = (epoch, fitted["loss"][-1], fitted["accuracy"][-1], *evaluate(model, validation_songs))
         progress = progress.after(row, model.get_weights())
         backup.save(progress)
     model.set_weights(progress.best_weights)
@@ -176,13 +176,13 @@ def train(
     return model, pd.DataFrame(progress.curve, columns=CURVE)
 
 
-def probabilities(model: keras.Model, songs: Songs) -> np.ndarray:
+def predict_probabilities(model: keras.Model, songs: MelDataset) -> np.ndarray:
     """Probabilities of the genres of each song, the mean over crops that cover it.
 
     Parameters
     ----------
     model : keras.Model
-    songs : Songs
+    songs : MelDataset
 
     Returns
     -------
@@ -192,16 +192,16 @@ def probabilities(model: keras.Model, songs: Songs) -> np.ndarray:
     return np.array([model.predict_on_batch(of_song).mean(axis=0) for of_song in crops])
 
 
-def assess(model: keras.Model, songs: Songs) -> tuple[float, float]:
+def evaluate(model: keras.Model, songs: MelDataset) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on songs, by the mean over crops that cover each."""
-    predicted = probabilities(model, songs)
+    predicted = predict_probabilities(model, songs)
     truth = predicted[np.arange(len(songs.labels)), songs.labels]
     accuracy = (predicted.argmax(axis=1) == songs.labels).mean()
     return float(-np.log(truth.clip(1e-7)).mean()), float(accuracy)
 
 
 def cross_validate(
-    tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, plan: Plan, folds: int, cache: Path
+    tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, plan: TrainConfig, folds: int, cache: Path
 ) -> pd.DataFrame:
     """Predict every song by a network that was trained without its artist.
 
@@ -212,7 +212,7 @@ def cross_validate(
     tracks, mel_index : pd.DataFrame
         `songgenre.tables.tracks.TRACKS` and `songgenre.tables.mel_index.MEL_INDEX`.
     mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
-    plan : Plan
+    plan : TrainConfig
     folds : int
     cache : Path
         See `train`.
@@ -224,17 +224,17 @@ def cross_validate(
     """
     genres = sorted(tracks["genre"].unique())
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=plan.sampling.seed)
-    said = []
+    predictions = []
     for learn, test in splitter.split(tracks, tracks["genre"], tracks["artist_group"]):
         others = tracks.iloc[learn]
         _, validation = next(splitter.split(others, others["genre"], others["artist_group"]))
         split = np.full(len(tracks), "train", dtype=object)
         split[test], split[learn[validation]] = "test", "validation"
-        songs = songs_per_split(tracks.assign(split=split), mel, mel_index, genres)
+        songs = split_dataset(tracks.assign(split=split), mel, mel_index, genres)
         model, _ = train(songs["train"], songs["validation"], len(genres), plan, cache)
-        answers = pd.DataFrame(probabilities(model, songs["test"]), columns=genres)
-        said.append(tabulate_predictions("cnn", tracks.iloc[test], answers).assign(repeat=0))
-    return pd.concat(said, ignore_index=True)
+        answers = pd.DataFrame(predict_probabilities(model, songs["test"]), columns=genres)
+        predictions.append(tabulate_predictions("cnn", tracks.iloc[test], answers).assign(repeat=0))
+    return pd.concat(predictions, ignore_index=True)
 
 
 def _optimizer(training: Training, steps: int) -> keras.optimizers.Optimizer:

@@ -12,7 +12,7 @@ from songgenre.tables.columns import SPLITS
 
 Batch = tuple[np.ndarray, np.ndarray]
 
-EQUALISER_BANDS = 5
+EQ_BANDS = 5
 
 
 class Augmentation(NamedTuple):
@@ -36,7 +36,7 @@ class Augmentation(NamedTuple):
     equaliser: float
 
 
-PLAIN = Augmentation(mixup=0.0, mask=0.0, shift_bands=0, equaliser=0.0)
+NO_AUGMENTATION = Augmentation(mixup=0.0, mask=0.0, shift_bands=0, equaliser=0.0)
 
 
 class Sampling(NamedTuple):
@@ -50,7 +50,7 @@ class Sampling(NamedTuple):
     seed: int
 
 
-class Songs(NamedTuple):
+class MelDataset(NamedTuple):
     """The songs of one split.
 
     Parameters
@@ -68,9 +68,9 @@ class Songs(NamedTuple):
     labels: np.ndarray
 
 
-def songs_per_split(
+def split_dataset(
     tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, genres: Sequence[str]
-) -> dict[str, Songs]:
+) -> dict[str, MelDataset]:
     """The songs of each split, in the order of `tracks`.
 
     Parameters
@@ -84,22 +84,22 @@ def songs_per_split(
     rows = tracks["track_id"].map(mel_index.set_index("track_id")["row"]).to_numpy()
     labels = pd.Categorical(tracks["genre"], categories=list(genres)).codes.astype(int)
     chosen = {split: (tracks["split"] == split).to_numpy() for split in SPLITS}
-    return {split: Songs(mel, rows[mask], labels[mask]) for split, mask in chosen.items()}
+    return {split: MelDataset(mel, rows[mask], labels[mask]) for split, mask in chosen.items()}
 
 
-def n_batches(songs: Songs, sampling: Sampling) -> int:
+def n_batches(songs: MelDataset, sampling: Sampling) -> int:
     """How many batches an epoch has."""
     return -(-len(songs.rows) * sampling.crops_per_song // sampling.batch_size)
 
 
 def augmented_batches(
-    songs: Songs, n_genres: int, sampling: Sampling, augmentation: Augmentation, epoch: int
+    songs: MelDataset, n_genres: int, sampling: Sampling, augmentation: Augmentation, epoch: int
 ) -> Iterator[Batch]:
     """The batches of one epoch, read one after the other.
 
     Parameters
     ----------
-    songs : Songs
+    songs : MelDataset
     n_genres : int
     sampling : Sampling
     augmentation : Augmentation
@@ -116,19 +116,21 @@ def augmented_batches(
     rng = np.random.default_rng([sampling.seed, epoch])
     smoothing = sampling.label_smoothing
     targets = ((1 - smoothing) * np.eye(n_genres) + smoothing / n_genres).astype(np.float32)[songs.labels]
-    order = _drawn(songs.labels, sampling, rng)
+    order = _sample_order(songs.labels, sampling, rng)
     for start in range(0, len(order), sampling.batch_size):
         chosen = order[start : start + sampling.batch_size]
-        crops = np.stack([_varied(songs.mel[songs.rows[at]], sampling.crop_frames, augmentation, rng) for at in chosen])
-        yield _mixed(crops[..., np.newaxis], targets[chosen], augmentation.mixup, rng)
+        crops = np.stack(
+            [_augment(songs.mel[songs.rows[at]], sampling.crop_frames, augmentation, rng) for at in chosen]
+        )
+        yield _mixup(crops[..., np.newaxis], targets[chosen], augmentation.mixup, rng)
 
 
-def covering_crops(songs: Songs, crop_frames: int) -> Iterator[np.ndarray]:
+def covering_crops(songs: MelDataset, crop_frames: int) -> Iterator[np.ndarray]:
     """For each song, the fewest crops that cover it, evenly spread.
 
     Parameters
     ----------
-    songs : Songs
+    songs : MelDataset
     crop_frames : int
 
     Yields
@@ -147,7 +149,7 @@ def covering_starts(n_frames: int, crop_frames: int) -> np.ndarray:
     return np.linspace(0, n_frames - crop_frames, n_crops).round().astype(int)
 
 
-def _drawn(labels: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:
+def _sample_order(labels: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:
     """Songs in random order, each as often as its share demands (systematic sampling).
 
     Without balance each comes `crops_per_song` times; with a balance of one, each genre equally often.
@@ -160,30 +162,30 @@ def _drawn(labels: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> 
     return rng.permutation(shuffled[np.searchsorted(bounds, places * bounds[-1])])
 
 
-def _varied(image: np.ndarray, crop_frames: int, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+def _augment(image: np.ndarray, crop_frames: int, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """A crop from a random time, shifted along the frequencies, equalised and blanked in parts."""
     start = rng.integers(image.shape[1] - crop_frames + 1)
     crop = image[:, start : start + crop_frames].astype(np.float32)
     if augmentation.shift_bands:
-        crop = _shifted(crop, int(rng.integers(-augmentation.shift_bands, augmentation.shift_bands + 1)))
+        crop = _shift_bands(crop, int(rng.integers(-augmentation.shift_bands, augmentation.shift_bands + 1)))
     if augmentation.equaliser:
-        crop = _equalised(crop, rng.normal(0, augmentation.equaliser, EQUALISER_BANDS))
-    return _masked(crop, augmentation.mask, rng)
+        crop = _equalize(crop, rng.normal(0, augmentation.equaliser, EQ_BANDS))
+    return _mask(crop, augmentation.mask, rng)
 
 
-def _shifted(crop: np.ndarray, bands: int) -> np.ndarray:
+def _shift_bands(crop: np.ndarray, bands: int) -> np.ndarray:
     """The crop moved up by some bands, or down if negative; its edge fills the gap."""
     source = np.clip(np.arange(len(crop)) - bands, 0, len(crop) - 1)
     return crop[source]
 
 
-def _equalised(crop: np.ndarray, gains: np.ndarray) -> np.ndarray:
+def _equalize(crop: np.ndarray, gains: np.ndarray) -> np.ndarray:
     """The crop with gains between which each band's is interpolated, from the lowest to the highest."""
     bands = np.interp(np.linspace(0, 1, len(crop)), np.linspace(0, 1, len(gains)), gains)
     return np.clip(crop + bands[:, np.newaxis].astype(np.float32), 0, 255)
 
 
-def _masked(crop: np.ndarray, mask: float, rng: np.random.Generator) -> np.ndarray:
+def _mask(crop: np.ndarray, mask: float, rng: np.random.Generator) -> np.ndarray:
     """The crop with one band of frequencies and one span of time blanked (SpecAugment, Park et al. 2019)."""
     crop = crop.copy()
     blank = crop.mean()
@@ -194,7 +196,7 @@ def _masked(crop: np.ndarray, mask: float, rng: np.random.Generator) -> np.ndarr
     return crop
 
 
-def _mixed(crops: np.ndarray, targets: np.ndarray, mixup: float, rng: np.random.Generator) -> Batch:
+def _mixup(crops: np.ndarray, targets: np.ndarray, mixup: float, rng: np.random.Generator) -> Batch:
     """Each crop blended with another (mixup, Zhang et al. 2018)."""
     if mixup == 0:
         return crops, targets

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from songgenre.native_stderr import quiet_libraries
+from songgenre.native_stderr import suppress_native_stderr
 
-with quiet_libraries():
+with suppress_native_stderr():
     import keras
     import tensorflow as tf
 

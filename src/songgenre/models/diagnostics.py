@@ -12,16 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
 
-SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
+TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Of the songs of each genre to learn from, in a learning curve."""
 
-FEWEST = 5
+MIN_SONGS_PER_GENRE = 5
 """Songs of a genre in any part of a learning curve, if it has so many: with fewer, some models cannot be fitted."""
 
 _ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|change|\d+bpm)$"
 
 
-def learn_from_more(
+def learning_curve(
     model: Pipeline, X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
 ) -> pd.DataFrame:
     """Accuracy on other artists after learning from fewer or more songs, of each genre its share.
@@ -50,8 +50,8 @@ def learn_from_more(
     for learn, test in splits:
         shuffled = y[rng.permutation(learn)]
         place = shuffled.groupby(shuffled).cumcount()
-        for share in SHARES:
-            taken = (share * songs).round().clip(lower=songs.clip(upper=FEWEST))
+        for share in TRAIN_SHARES:
+            taken = (share * songs).round().clip(lower=songs.clip(upper=MIN_SONGS_PER_GENRE))
             growing.append((shuffled.index[place < shuffled.map(taken)], test))
     with joblib_backend():
         accuracy = cross_val_score(model, X, y.to_numpy(), cv=growing, n_jobs=-1, error_score="raise")
@@ -63,7 +63,9 @@ def descriptor_of(columns: pd.Index) -> pd.Index:
     return columns.str.replace(_ROW_AND_STATISTIC, "", regex=True)
 
 
-def importance(model: Pipeline, X: pd.DataFrame, y: pd.Series, repeats: int, seed: int) -> pd.DataFrame:
+def grouped_permutation_importance(
+    model: Pipeline, X: pd.DataFrame, y: pd.Series, repeats: int, seed: int
+) -> pd.DataFrame:
     """How much accuracy is lost when a descriptor tells of another song (permutation importance, Breiman 2001).
 
     All columns of a descriptor are exchanged between songs together, since one would give away the other.
@@ -97,7 +99,7 @@ def importance(model: Pipeline, X: pd.DataFrame, y: pd.Series, repeats: int, see
     return table.set_index("descriptor").loc[order].reset_index()
 
 
-def protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+def evaluation_protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
     """The same model, tested on songs by other artists, on any songs, and on collections that it never heard.
 
     A score on any songs is too good: it holds what a model learned of the artists. One on another collection shows

@@ -27,14 +27,14 @@ class Embedded(NamedTuple):
     ----------
     embedding, tags : np.ndarray [shape=(n,), dtype=float32]
         Of the networks in the order of `songgenre.models.musicnn_weights.NETWORKS`, see
-        `songgenre.models.musicnn.Heard`.
+        `songgenre.models.musicnn.MusicnnFeatures`.
     """
 
     embedding: np.ndarray
     tags: np.ndarray
 
 
-def networks(pretrained: Path) -> list[Network]:
+def load_networks(pretrained: Path) -> list[Network]:
     """The pretrained networks.
 
     Parameters
@@ -58,9 +58,9 @@ def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
     UserError
         If the clip cannot be decoded.
     """
-    spectrogram = musicnn.log_mel(audio.load(clip, musicnn.SAMPLE_RATE))
-    heard = [musicnn.hear(network, spectrogram) for network in networks]
-    return Embedded(*map(np.concatenate, zip(*heard, strict=True)))
+    spectrogram = musicnn.log_mel(audio.load_clip(clip, musicnn.SAMPLE_RATE))
+    features = [musicnn.forward(network, spectrogram) for network in networks]
+    return Embedded(*map(np.concatenate, zip(*features, strict=True)))
 
 
 def embed_corpus(
@@ -74,7 +74,7 @@ def embed_corpus(
         `songgenre.tables.tracks.TRACKS`.
     project : Project
     networks : sequence of mapping
-        Of the function `networks`.
+        Of the function `load_networks`.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def embed_corpus(
         Probability of each tag, the columns by network and tag, with the index of `tracks`.
     """
     cache = Cache(project, Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed)
-    everywhere = partial(parallel_map, description="embeddings", anywhere=True)
+    everywhere = partial(parallel_map, description="embeddings", remote_ok=True)
     folder = settings().audio or project.audio
     songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
     embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
@@ -98,7 +98,7 @@ def embed_corpus(
     return embeddings, tags
 
 
-def likeliest(tags: pd.DataFrame, n: int) -> pd.DataFrame:
+def top_tags(tags: pd.DataFrame, n: int) -> pd.DataFrame:
     """The likeliest tags of each song, to read: a column per network.
 
     Parameters
@@ -115,7 +115,7 @@ def likeliest(tags: pd.DataFrame, n: int) -> pd.DataFrame:
     return pd.DataFrame(names)
 
 
-def plane(X: pd.DataFrame) -> np.ndarray:
+def project_pca(X: pd.DataFrame) -> np.ndarray:
     """The first two principal components of standardised embeddings [shape=(n_tracks, 2)]."""
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from songgenre.models.crops import Songs
-from songgenre.native_stderr import quiet_libraries
+from songgenre.models.crops import MelDataset
+from songgenre.native_stderr import suppress_native_stderr
 
-with quiet_libraries():
+with suppress_native_stderr():
     import keras
     import tensorflow as tf
 
@@ -60,13 +60,15 @@ def heat_map(model: keras.Model, crop: np.ndarray, genre: int) -> np.ndarray:
     return heat / max(heat.max(), 1e-12)
 
 
-def views(model: keras.Model, songs: Songs, probabilities: np.ndarray, n_songs: int) -> tuple[list[View], list[View]]:
+def views(
+    model: keras.Model, songs: MelDataset, probabilities: np.ndarray, n_songs: int
+) -> tuple[list[View], list[View]]:
     """The middle of the songs of which the network is surest, among those it gets right and those it gets wrong.
 
     Parameters
     ----------
     model : keras.Model
-    songs : Songs
+    songs : MelDataset
     probabilities : np.ndarray [shape=(n_songs, n_genres)]
         What it says of them.
     n_songs : int
@@ -79,13 +81,13 @@ def views(model: keras.Model, songs: Songs, probabilities: np.ndarray, n_songs: 
     """
     crop_frames = model.input_shape[2]
     start = (songs.mel.shape[2] - crop_frames) // 2
-    said = probabilities.argmax(axis=1)
+    predicted = probabilities.argmax(axis=1)
     surest = np.argsort(-probabilities.max(axis=1), kind="stable")
 
     def view(song: int) -> View:
         image = np.asarray(songs.mel[songs.rows[song], :, start : start + crop_frames])
-        return View(song, image, heat_map(model, image, said[song]))
+        return View(song, image, heat_map(model, image, predicted[song]))
 
-    right = said[surest] == songs.labels[surest]
+    right = predicted[surest] == songs.labels[surest]
     chosen_right, chosen_wrong = surest[right][:n_songs], surest[~right][:n_songs]
     return [view(int(song)) for song in chosen_right], [view(int(song)) for song in chosen_wrong]

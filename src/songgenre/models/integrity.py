@@ -13,10 +13,10 @@ from ruamel.yaml.error import YAMLError
 from songgenre.errors import UserError
 from songgenre.paths import Project
 
-INSIST = "--trust-changed-model"
+SKIP_HASH_CHECK = "--skip-hash-check"
 
 
-def verified(project: Project, path: Path) -> Path:
+def verify_hash(project: Project, path: Path) -> Path:
     """Check that a model is, byte for byte, what its stage wrote, going by ``dvc.lock``.
 
     Parameters
@@ -53,7 +53,7 @@ def _refuse(path: Path, expectation: str) -> NoReturn:
     raise UserError(
         f"Expected {expectation}. So {path.name} may not be the model that this project trained, and is not loaded. "
         f"Run `dvc repro` to train it again, or `dvc checkout --force` to get it back; if you know where it comes "
-        f"from, insist with {INSIST}."
+        f"from, insist with {SKIP_HASH_CHECK}."
     )
 
 

@@ -45,9 +45,9 @@ MTT_TAGS = [
 TAGS = {"MSD_musicnn": MSD_TAGS, "MTT_musicnn": MTT_TAGS}
 """The tags of each network, in the order of its outputs: those of the Million Song Dataset and of MagnaTagATune."""
 
-COLUMNS = 256
+COLUMNS_PER_BLOCK = 256
 """Frames that are multiplied at once: their products stay in the processor's cache."""
-SHORT = 64
+MAX_SHORT_FILTER = 64
 """Numbers in the longest filter that is not halved."""
 EPSILON = 1e-3
 """Of the batch normalisation."""
@@ -56,7 +56,7 @@ PENULTIMATE = 200
 POOLED = 753
 
 
-class Heard(NamedTuple):
+class MusicnnFeatures(NamedTuple):
     """What a network makes of music.
 
     Parameters
@@ -91,7 +91,7 @@ def log_mel(y: np.ndarray) -> np.ndarray:
     return np.log10(1 + 10_000 * power.T).astype(np.float32)
 
 
-def patches(spectrogram: np.ndarray) -> np.ndarray:
+def cut_patches(spectrogram: np.ndarray) -> np.ndarray:
     """As many patches of 3 s as fit, spread evenly; what is shorter begins anew to fill one.
 
     Parameters
@@ -108,7 +108,7 @@ def patches(spectrogram: np.ndarray) -> np.ndarray:
     return np.stack([filled[start : start + PATCH_FRAMES] for start in starts])
 
 
-def hear(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Heard:
+def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> MusicnnFeatures:
     """What a network makes of the patches of a spectrogram.
 
     The same bits come out, however many cores there are.
@@ -121,16 +121,16 @@ def hear(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Heard:
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
     """
     with threadpool_limits(1):
-        found = _found(patches(spectrogram), variables)
+        found = _convolve_patches(cut_patches(spectrogram), variables)
         maximum, mean = found.max(axis=1), found.mean(axis=1)
         pooled = np.stack([maximum, mean], axis=-1).reshape(len(found), -1)
-        hidden = _dense(_normalised(pooled, variables, 9), variables, "dense")
-        penultimate = _normalised(np.maximum(hidden, 0), variables, 10)
+        hidden = _dense(_normalize(pooled, variables, 9), variables, "dense")
+        penultimate = _normalize(np.maximum(hidden, 0), variables, 10)
         tags = 1 / (1 + np.exp(-_dense(penultimate, variables, "dense_1")))
-        return summed_up(np.concatenate([penultimate, mean, maximum], axis=1), tags)
+        return pool_patches(np.concatenate([penultimate, mean, maximum], axis=1), tags)
 
 
-def summed_up(found: np.ndarray, tags: np.ndarray) -> Heard:
+def pool_patches(found: np.ndarray, tags: np.ndarray) -> MusicnnFeatures:
     """What a network makes of a clip, from what it makes of each patch.
 
     Parameters
@@ -138,22 +138,22 @@ def summed_up(found: np.ndarray, tags: np.ndarray) -> Heard:
     found : np.ndarray [shape=(n_patches, PENULTIMATE + 2 * POOLED)]
     tags : np.ndarray [shape=(n_patches, n_tags)]
     """
-    return Heard(np.concatenate([found.mean(axis=0), found.std(axis=0)]), tags.mean(axis=0))
+    return MusicnnFeatures(np.concatenate([found.mean(axis=0), found.std(axis=0)]), tags.mean(axis=0))
 
 
-def _found(patches: np.ndarray, variables: Mapping[str, np.ndarray]) -> np.ndarray:
+def _convolve_patches(patches: np.ndarray, variables: Mapping[str, np.ndarray]) -> np.ndarray:
     """What the convolutions find [shape=(n_patches, PATCH_FRAMES, POOLED)]."""
-    x = _normalised(patches, variables, 0)
-    timbre = [_filtered(x, variables, number, _highest_of_timbre) for number in (0, 1)]
-    rhythm = [_filtered(x, variables, number, _highest_of_rhythm) for number in (2, 3, 4)]
+    x = _normalize(patches, variables, 0)
+    timbre = [_filter_bank(x, variables, number, _timbral_frontend) for number in (0, 1)]
+    rhythm = [_filter_bank(x, variables, number, _temporal_frontend) for number in (2, 3, 4)]
     front = np.concatenate([*timbre, *rhythm], axis=2)
-    first = _over_time(front, variables, 5)
-    second = _over_time(first, variables, 6) + first
-    third = _over_time(second, variables, 7) + second
+    first = _midend(front, variables, 5)
+    second = _midend(first, variables, 6) + first
+    third = _midend(second, variables, 7) + second
     return np.concatenate([front, first, second, third], axis=2)
 
 
-def _filtered(
+def _filter_bank(
     x: np.ndarray,
     variables: Mapping[str, np.ndarray],
     number: int,
@@ -163,13 +163,13 @@ def _filtered(
 
     A negative scale turns the least value into the maximum; so the signs of such filters are changed first.
     """
-    scale, shift = _normalisation(variables, number + 1)
+    scale, shift = _batch_norm(variables, number + 1)
     sign = np.sign(scale)
-    peaks = highest(x, variables[f"{_numbered('conv2d', number)}/kernel"][:, :, 0] * sign) * sign
-    return np.maximum(peaks + variables[f"{_numbered('conv2d', number)}/bias"], 0) * scale + shift
+    peaks = highest(x, variables[f"{_variable_name('conv2d', number)}/kernel"][:, :, 0] * sign) * sign
+    return np.maximum(peaks + variables[f"{_variable_name('conv2d', number)}/bias"], 0) * scale + shift
 
 
-def _highest_of_timbre(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def _timbral_frontend(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Maximum over the frequencies of a convolution with kernels of some frames and many frequencies.
 
     Parameters
@@ -182,14 +182,14 @@ def _highest_of_timbre(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(padded, n_frames, axis=1)
     frames = windows.transpose(2, 3, 0, 1).reshape(N_MELS, n_frames, -1)
     highest = np.full((n, frames.shape[2]), -np.inf, dtype=np.float32)
-    for start in range(0, frames.shape[2], COLUMNS):
-        columns = slice(start, start + COLUMNS)
-        for values in _convolved(frames[:, :, columns], kernel.transpose(1, 0, 2), N_MELS - height + 1):
+    for start in range(0, frames.shape[2], COLUMNS_PER_BLOCK):
+        columns = slice(start, start + COLUMNS_PER_BLOCK)
+        for values in _convolve(frames[:, :, columns], kernel.transpose(1, 0, 2), N_MELS - height + 1):
             np.maximum(highest[:, columns], values, out=highest[:, columns])
     return highest.T.reshape(*x.shape[:2], n)
 
 
-def _highest_of_rhythm(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+def _temporal_frontend(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     """Maximum over the frequencies of a convolution with kernels of many frames and one frequency.
 
     Parameters
@@ -201,11 +201,11 @@ def _highest_of_rhythm(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     before = (length - 1) // 2
     padded = np.pad(x, ((0, 0), (before, length - 1 - before), (0, 0)))
     bands = padded.transpose(1, 0, 2).reshape(-1, 1, len(x) * N_MELS)
-    by_frame = [values.reshape(n, len(x), N_MELS).max(axis=2) for values in _convolved(bands, kernel, PATCH_FRAMES)]
+    by_frame = [values.reshape(n, len(x), N_MELS).max(axis=2) for values in _convolve(bands, kernel, PATCH_FRAMES)]
     return np.stack(by_frame).transpose(2, 0, 1)
 
 
-def _convolved(x: np.ndarray, taps: np.ndarray, n_places: int) -> Iterator[np.ndarray]:
+def _convolve(x: np.ndarray, taps: np.ndarray, n_places: int) -> Iterator[np.ndarray]:
     """Products of every column with filters, at one place after the other.
 
     Two neighbouring places share a product, so that three of half the length give both (fast FIR algorithm): with the
@@ -225,7 +225,7 @@ def _convolved(x: np.ndarray, taps: np.ndarray, n_places: int) -> Iterator[np.nd
     """
     length, width, n_columns = x.shape
     n_taps, _, n = taps.shape
-    if n_taps * width <= SHORT:
+    if n_taps * width <= MAX_SHORT_FILTER:
         x = np.ascontiguousarray(x)
         filters = taps.reshape(-1, n).T
         for place in range(n_places):
@@ -234,38 +234,38 @@ def _convolved(x: np.ndarray, taps: np.ndarray, n_places: int) -> Iterator[np.nd
     x = np.pad(x, ((0, 1 + length % 2), (0, 0), (0, 0)))
     taps = np.pad(taps, ((0, n_taps % 2), (0, 0), (0, 0)))
     first, middle, last = x[0:-1:2], x[1::2], x[2::2]
-    of_even = _convolved(first - middle, taps[0::2], (n_places + 1) // 2)
-    of_odd = _convolved(last - middle, taps[1::2], n_places // 2)
-    for shared in _convolved(middle, taps[0::2] + taps[1::2], (n_places + 1) // 2):
+    of_even = _convolve(first - middle, taps[0::2], (n_places + 1) // 2)
+    of_odd = _convolve(last - middle, taps[1::2], n_places // 2)
+    for shared in _convolve(middle, taps[0::2] + taps[1::2], (n_places + 1) // 2):
         for of_place in (of_even, of_odd):
             for values in islice(of_place, 1):
                 values += shared
                 yield values
 
 
-def _over_time(x: np.ndarray, variables: Mapping[str, np.ndarray], number: int) -> np.ndarray:
+def _midend(x: np.ndarray, variables: Mapping[str, np.ndarray], number: int) -> np.ndarray:
     kernel = variables[f"conv2d_{number}/kernel"][:, :, 0]
     n_frames = len(kernel)
     padded = np.pad(x, ((0, 0), (n_frames // 2, n_frames // 2), (0, 0)))
     convolved = sum(padded[:, k : k + PATCH_FRAMES] @ kernel[k] for k in range(n_frames))
-    return _normalised(np.maximum(convolved + variables[f"conv2d_{number}/bias"], 0), variables, number + 1)
+    return _normalize(np.maximum(convolved + variables[f"conv2d_{number}/bias"], 0), variables, number + 1)
 
 
 def _dense(x: np.ndarray, variables: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     return x @ variables[f"{name}/kernel"] + variables[f"{name}/bias"]
 
 
-def _normalised(x: np.ndarray, variables: Mapping[str, np.ndarray], number: int) -> np.ndarray:
-    scale, shift = _normalisation(variables, number)
+def _normalize(x: np.ndarray, variables: Mapping[str, np.ndarray], number: int) -> np.ndarray:
+    scale, shift = _batch_norm(variables, number)
     return x * scale + shift
 
 
-def _normalisation(variables: Mapping[str, np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
+def _batch_norm(variables: Mapping[str, np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
     """Scale and shift of a batch normalisation."""
-    name = _numbered("batch_normalization", number)
+    name = _variable_name("batch_normalization", number)
     scale = variables[f"{name}/gamma"] / np.sqrt(variables[f"{name}/moving_variance"] + np.float32(EPSILON))
     return scale, variables[f"{name}/beta"] - variables[f"{name}/moving_mean"] * scale
 
 
-def _numbered(name: str, number: int) -> str:
+def _variable_name(name: str, number: int) -> str:
     return f"{name}_{number}" if number else name

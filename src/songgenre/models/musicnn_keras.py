@@ -6,10 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from songgenre.models.musicnn import N_MELS, PATCH_FRAMES, PENULTIMATE, POOLED, Heard, patches, summed_up
-from songgenre.native_stderr import quiet_libraries
+from songgenre.models.musicnn import (
+    N_MELS,
+    PATCH_FRAMES,
+    PENULTIMATE,
+    POOLED,
+    MusicnnFeatures,
+    cut_patches,
+    pool_patches,
+)
+from songgenre.native_stderr import suppress_native_stderr
 
-with quiet_libraries():
+with suppress_native_stderr():
     import keras
     from keras import layers
 
@@ -17,7 +25,7 @@ TIMBRE_HEIGHTS = (38, 67)
 RHYTHM_LENGTHS = (128, 64, 32)
 
 
-def build(variables: Mapping[str, np.ndarray]) -> keras.Model:
+def build_network(variables: Mapping[str, np.ndarray]) -> keras.Model:
     """Build a network with its weights.
 
     Parameters
@@ -28,7 +36,7 @@ def build(variables: Mapping[str, np.ndarray]) -> keras.Model:
     Returns
     -------
     keras.Model
-        From patches [shape=(n_patches, PATCH_FRAMES, N_MELS)] to ``found`` and ``tags`` of each, see `Heard`.
+        From patches [shape=(n_patches, PATCH_FRAMES, N_MELS)] to ``found`` and ``tags`` of each, see `MusicnnFeatures`.
     """
     spectrogram = layers.Input((PATCH_FRAMES, N_MELS))
     x = layers.Reshape((PATCH_FRAMES, N_MELS, 1))(spectrogram)
@@ -37,9 +45,9 @@ def build(variables: Mapping[str, np.ndarray]) -> keras.Model:
     timbre = [_filters(padded, 204, (7, height), "valid", number) for number, height in enumerate(TIMBRE_HEIGHTS)]
     rhythm = [_filters(x, 51, (length, 1), "same", number) for number, length in enumerate(RHYTHM_LENGTHS, start=2)]
     front = layers.Concatenate()([*timbre, *rhythm])
-    first = _over_time(front, 5)
-    second = layers.Add()([_over_time(first, 6), first])
-    third = layers.Add()([_over_time(second, 7), second])
+    first = _midend(front, 5)
+    second = layers.Add()([_midend(first, 6), first])
+    third = layers.Add()([_midend(second, 7), second])
     filters = layers.Concatenate()([front, first, second, third])
     mean, maximum = layers.GlobalAveragePooling1D()(filters), layers.GlobalMaxPooling1D()(filters)
     columns = [layers.Reshape((POOLED, 1))(pooled) for pooled in (maximum, mean)]
@@ -58,29 +66,29 @@ def build(variables: Mapping[str, np.ndarray]) -> keras.Model:
 
 def _filters(x: keras.KerasTensor, n: int, size: tuple[int, int], padding: str, number: int) -> keras.KerasTensor:
     """Convolution, and its maximum over the frequencies [shape=(..., PATCH_FRAMES, n)]."""
-    x = layers.Conv2D(n, size, padding=padding, activation="relu", name=_numbered("conv2d", number))(x)
+    x = layers.Conv2D(n, size, padding=padding, activation="relu", name=_variable_name("conv2d", number))(x)
     x = layers.BatchNormalization(name=f"batch_normalization_{number + 1}")(x)
     x = layers.MaxPooling2D((1, x.shape[2]))(x)
     return layers.Reshape((PATCH_FRAMES, n))(x)
 
 
-def _over_time(x: keras.KerasTensor, number: int) -> keras.KerasTensor:
-    x = layers.Conv1D(64, 7, padding="same", activation="relu", name=_numbered("conv2d", number))(x)
+def _midend(x: keras.KerasTensor, number: int) -> keras.KerasTensor:
+    x = layers.Conv1D(64, 7, padding="same", activation="relu", name=_variable_name("conv2d", number))(x)
     return layers.BatchNormalization(name=f"batch_normalization_{number + 1}")(x)
 
 
-def _numbered(name: str, number: int) -> str:
+def _variable_name(name: str, number: int) -> str:
     return f"{name}_{number}" if number else name
 
 
-def hear(network: keras.Model, spectrogram: np.ndarray) -> Heard:
+def forward(network: keras.Model, spectrogram: np.ndarray) -> MusicnnFeatures:
     """What a network makes of the patches of a spectrogram.
 
     Parameters
     ----------
     network : keras.Model
-        Of `build`.
+        Of `build_network`.
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
     """
-    heard = network.predict_on_batch(patches(spectrogram))
-    return summed_up(heard["found"], heard["tags"])
+    features = network.predict_on_batch(cut_patches(spectrogram))
+    return pool_patches(features["found"], features["tags"])

@@ -16,8 +16,8 @@ import numpy as np
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.native_stderr import quiet_libraries
-from songgenre.progress import say
+from songgenre.native_stderr import suppress_native_stderr
+from songgenre.progress import echo
 
 NETWORKS = ("MSD_musicnn", "MTT_musicnn")
 
@@ -41,7 +41,7 @@ class Wheel(NamedTuple):
 MUSICNN = Wheel("musicnn", "0.1.0", "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa")
 
 
-def download(folder: Path, wheel: Wheel = MUSICNN) -> bytes:
+def download_wheel(folder: Path, wheel: Wheel = MUSICNN) -> bytes:
     """Read the wheel from a folder; if it is not there, fetch it through pip first.
 
     Parameters
@@ -61,16 +61,16 @@ def download(folder: Path, wheel: Wheel = MUSICNN) -> bytes:
     """
     path = folder / wheel.file
     if not path.exists():
-        say(f"fetching {wheel.name} {wheel.version} through pip")
+        echo(f"fetching {wheel.name} {wheel.version} through pip")
         with TemporaryDirectory() as temporary:
             _download(Path(temporary), wheel, path)
-            content = _checked(Path(temporary) / wheel.file, wheel)
+            content = _check_hash(Path(temporary) / wheel.file, wheel)
             with replacing(path) as partial:
                 partial.write_bytes(content)
-    return _checked(path, wheel)
+    return _check_hash(path, wheel)
 
 
-def fetch(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> None:
+def extract_weights(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> None:
     """Write the weights of both networks and their licence.
 
     Parameters
@@ -84,9 +84,9 @@ def fetch(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> None:
     Raises
     ------
     UserError
-        As `download`.
+        As `download_wheel`.
     """
-    content = io.BytesIO(download(wheels, wheel))
+    content = io.BytesIO(download_wheel(wheels, wheel))
     with replacing(pretrained) as folder, zipfile.ZipFile(content) as archive:
         folder.mkdir()
         for network in NETWORKS:
@@ -97,7 +97,7 @@ def fetch(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> None:
 
 
 def load(pretrained: Path, network: str) -> dict[str, np.ndarray]:
-    """The weights of a network that `fetch` wrote.
+    """The weights of a network that `extract_weights` wrote.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _download(folder: Path, wheel: Wheel, path: Path) -> None:
         )
 
 
-def _checked(path: Path, wheel: Wheel) -> bytes:
+def _check_hash(path: Path, wheel: Wheel) -> bytes:
     """What is in the file, which is the expected one."""
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -158,7 +158,7 @@ def _checked(path: Path, wheel: Wheel) -> bytes:
 
 def _variables(archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
     """The variables of a checkpoint, whose files lack the prefix that TensorFlow asks for."""
-    with quiet_libraries():
+    with suppress_native_stderr():
         import tensorflow as tf
     with TemporaryDirectory() as temporary:
         prefix = Path(temporary) / "checkpoint"

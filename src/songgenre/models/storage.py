@@ -43,8 +43,8 @@ def save_sklearn(model: Pipeline | VotingClassifier, path: Path) -> None:
     members = _members(skops.io.dumps(model))
     schema = json.loads(members.pop("schema.json"))
     names: dict[Any, str] = {}
-    schema = _renamed(schema, names)
-    arrays = {names[name]: _without_gaps(content) for name, content in members.items()}
+    schema = _rename_members(schema, names)
+    arrays = {names[name]: _zero_gaps(content) for name, content in members.items()}
     _write_archive({"schema.json": _json(schema)} | arrays, path)
 
 
@@ -87,7 +87,7 @@ def save_keras(model: keras.Model, path: Path) -> None:
         members = _members(saved.read_bytes())
     metadata = json.loads(members["metadata.json"])
     del metadata["date_saved"]
-    config = _renamed(json.loads(members["config.json"]), {})
+    config = _rename_members(json.loads(members["config.json"]), {})
     _write_archive(members | {"metadata.json": _json(metadata), "config.json": _json(config)}, path)
 
 
@@ -111,10 +111,10 @@ def _json(content: Any) -> bytes:
     return json.dumps(content, indent=1).encode()
 
 
-def _renamed(node: Any, names: dict[Any, str]) -> Any:
+def _rename_members(node: Any, names: dict[Any, str]) -> Any:
     """With numbers, in the order of appearance, for memory addresses and the files named after them."""
     if isinstance(node, list):
-        return [_renamed(item, names) for item in node]
+        return [_rename_members(item, names) for item in node]
     if not isinstance(node, dict):
         return node
     renamed: dict[str, Any] = {}
@@ -124,11 +124,11 @@ def _renamed(node: Any, names: dict[Any, str]) -> Any:
         elif key == "file":
             renamed[key] = names.setdefault(value, f"{len(names)}{Path(value).suffix}")
         else:
-            renamed[key] = _renamed(value, names)
+            renamed[key] = _rename_members(value, names)
     return renamed
 
 
-def _without_gaps(content: bytes) -> bytes:
+def _zero_gaps(content: bytes) -> bytes:
     """An array in the npy format, with zeros for the unused bytes between the fields of its records."""
     if not content.startswith(b"\x93NUMPY"):
         return content

@@ -28,7 +28,7 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     nbformat.NotebookNode
         A copy.
     """
-    cleaned = _with_plain_metadata(notebook)
+    cleaned = _strip_metadata(notebook)
     for cell in cleaned.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -65,7 +65,7 @@ def clean_file(path: Path, check: bool = False) -> bool:
     return after != before
 
 
-def normalise(executed: NotebookNode) -> NotebookNode:
+def normalize(executed: NotebookNode) -> NotebookNode:
     """An executed notebook without what differs from run to run: times, random names, memory addresses.
 
     Parameters
@@ -78,12 +78,12 @@ def normalise(executed: NotebookNode) -> NotebookNode:
     nbformat.NotebookNode
         A copy.
     """
-    normal = _with_plain_metadata(executed)
+    normal = _strip_metadata(executed)
     for cell in normal.cells:
         if "injected-parameters" in cell.metadata.get("tags", []):
             cell.id = "injected-parameters"
         for output in cell.get("outputs", []):
-            _normalise_output(output)
+            _normalize_output(output)
     return normal
 
 
@@ -99,7 +99,7 @@ def _as_nodes(content: Any) -> Any:
     return [_as_nodes(item) for item in content] if isinstance(content, list) else content
 
 
-def _with_plain_metadata(notebook: NotebookNode) -> NotebookNode:
+def _strip_metadata(notebook: NotebookNode) -> NotebookNode:
     """A copy whose metadata are the kernel and the tags of the cells, and nothing else."""
     plain = copy.deepcopy(notebook)
     plain.metadata = NotebookNode(
@@ -112,7 +112,7 @@ def _with_plain_metadata(notebook: NotebookNode) -> NotebookNode:
     return plain
 
 
-def _normalise_output(output: NotebookNode) -> None:
+def _normalize_output(output: NotebookNode) -> None:
     if "text" in output:
         output.text = _ADDRESS.sub("", output.text)
     for mime, content in output.get("data", {}).items():

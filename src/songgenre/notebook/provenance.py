@@ -29,7 +29,7 @@ SOURCES = ["dvc.yaml", "notebooks", "params.yaml", "requirements.lock", "src"]
 HASH_DIGITS = 12
 
 
-def made_from(project: Project, name: str) -> dict[str, Any]:
+def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
     """What an executed notebook was made from, and the models that it made.
 
     Parameters
@@ -59,7 +59,7 @@ def made_from(project: Project, name: str) -> dict[str, Any]:
     }
 
 
-def circumstances(project: Project) -> dict[str, str]:
+def run_environment(project: Project) -> dict[str, str]:
     """By what commit, on what machine and by what Python a stage runs now; without git, without the commit."""
     system = f"{platform.system()}, Python {platform.python_version()}"
     known = {"machine": f"{_processor()}, {psutil.cpu_count()} cores, {system}"}
@@ -91,17 +91,17 @@ def publish(project: Project) -> Path:
 
 def script(project: Project) -> str:
     """The script by which the pages say how the runs went; it may also stand within a page."""
-    return f"window.runs = {json.dumps(runs(project), indent=1)};\n".replace("<", "\\u003c")
+    return f"window.runs = {json.dumps(run_logs(project), indent=1)};\n".replace("<", "\\u003c")
 
 
-def runs(project: Project) -> dict[str, dict[str, str]]:
+def run_logs(project: Project) -> dict[str, dict[str, str]]:
     """How the last run of each notebook went, if it finished: facts by their name, as a page shows them."""
     logs = sorted(project.log("provenance").parent.glob("*.json"))
     told = {log.stem: json.loads(log.read_text("utf-8")) for log in logs}
-    return {name: _told(log) for name, log in told.items() if log.get("finished")}
+    return {name: _format_log(log) for name, log in told.items() if log.get("finished")}
 
 
-def _told(log: dict[str, Any]) -> dict[str, str]:
+def _format_log(log: dict[str, Any]) -> dict[str, str]:
     """The facts as a page shows them."""
     told: dict[str, str] = {name: log[name] for name in ("commit", "machine") if name in log}
     if "commit" in told:
@@ -126,10 +126,10 @@ def _hash(path: Path) -> str:
 def _git(project: Project, *command: str) -> str:
     """What git says; nothing where there is no git, or no commit."""
     try:
-        said = subprocess.run(["git", *command], cwd=project.root, capture_output=True, text=True, check=False)
+        completed = subprocess.run(["git", *command], cwd=project.root, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return ""
-    return said.stdout.strip() if said.returncode == 0 else ""
+    return completed.stdout.strip() if completed.returncode == 0 else ""
 
 
 def _processor() -> str:

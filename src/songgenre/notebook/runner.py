@@ -26,11 +26,11 @@ from traitlets.config import Config
 
 from songgenre import params, progress
 from songgenre.atomic import replacing
-from songgenre.errors import AGAIN, MEMORY, REMEDIES, UserError
-from songgenre.notebook.normalise import normalise
-from songgenre.notebook.provenance import circumstances, made_from, publish
+from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError
+from songgenre.notebook.normalise import normalize
+from songgenre.notebook.provenance import inputs_and_versions, publish, run_environment
 from songgenre.paths import Project
-from songgenre.redaction import without_secrets
+from songgenre.redaction import redact
 
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
@@ -67,7 +67,7 @@ def run(project: Project, name: str, console: Console) -> None:
     project.failed(name).unlink(missing_ok=True)
     with TemporaryDirectory() as folder, progress.listening(console) as address:
         executed = Path(folder) / source.name
-        with _environment(KERNEL_ENVIRONMENT | address), _interruptible(), _measured(project, name, console):
+        with _environment(KERNEL_ENVIRONMENT | address), _interruptible(), _measure(project, name, console):
             try:
                 papermill.execute_notebook(
                     source,
@@ -82,19 +82,19 @@ def run(project: Project, name: str, console: Console) -> None:
                 )
             except PapermillExecutionError as error:
                 if error.ename == "KeyboardInterrupt":
-                    raise UserError(_interrupted(name)) from None
-                _keep(executed, project.failed(name))
-                raise UserError(_explained(error, name, project)) from None
+                    raise UserError(_explain_interrupt(name)) from None
+                _save(executed, project.failed(name))
+                raise UserError(_explain(error, name, project)) from None
             except DeadKernelError:
-                _keep(executed, project.failed(name))
-                raise UserError(f"{_died(name)}\n{_kept(name, project)}") from None
+                _save(executed, project.failed(name))
+                raise UserError(f"{_explain_death(name)}\n{_explain_where(name, project)}") from None
             except RuntimeError as error:
                 if "Kernel died" not in str(error):
                     raise
-                raise UserError(f"{_died(name)} No cell had run.") from None
+                raise UserError(f"{_explain_death(name)} No cell had run.") from None
             except KeyboardInterrupt:
-                raise UserError(_interrupted(name)) from None
-        _keep(executed, project.executed(name), songgenre=made_from(project, name))
+                raise UserError(_explain_interrupt(name)) from None
+        _save(executed, project.executed(name), songgenre=inputs_and_versions(project, name))
     publish(project)
 
 
@@ -184,56 +184,56 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ |= before
 
 
-def _keep(executed: Path, path: Path, **metadata: Any) -> None:
-    notebook = nbformat.from_dict(_plain(normalise(nbformat.read(executed, as_version=4))))
+def _save(executed: Path, path: Path, **metadata: Any) -> None:
+    notebook = nbformat.from_dict(_redact_texts(normalize(nbformat.read(executed, as_version=4))))
     notebook.metadata |= metadata
     with replacing(path) as partial:
         nbformat.write(notebook, partial)
 
 
-def _plain(content: Any) -> Any:
+def _redact_texts(content: Any) -> Any:
     """Nested content of a notebook without the secrets that are in its texts."""
     if isinstance(content, str):
-        return without_secrets(content)
+        return redact(content)
     if isinstance(content, dict):
-        return {key: _plain(value) for key, value in content.items()}
-    return [_plain(item) for item in content] if isinstance(content, list) else content
+        return {key: _redact_texts(value) for key, value in content.items()}
+    return [_redact_texts(item) for item in content] if isinstance(content, list) else content
 
 
-def _explained(error: PapermillExecutionError, name: str, project: Project) -> str:
+def _explain(error: PapermillExecutionError, name: str, project: Project) -> str:
     return "\n".join(
         [
             f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}",
-            *_remedy(error),
-            _kept(name, project),
+            *_hints(error),
+            _explain_where(name, project),
         ]
     )
 
 
-def _interrupted(name: str) -> str:
-    return f"{name} was interrupted. {AGAIN}"
+def _explain_interrupt(name: str) -> str:
+    return f"{name} was interrupted. {HINT_RERUN}"
 
 
-def _died(name: str) -> str:
-    return f"The kernel of {name}, the process that runs its cells, died. {MEMORY}"
+def _explain_death(name: str) -> str:
+    return f"The kernel of {name}, the process that runs its cells, died. {HINT_MEMORY}"
 
 
-def _kept(name: str, project: Project) -> str:
+def _explain_where(name: str, project: Project) -> str:
     return f"The notebook as far as it ran is kept in {project.failed(name)}."
 
 
-def _remedy(error: PapermillExecutionError) -> list[str]:
+def _hints(error: PapermillExecutionError) -> list[str]:
     """What to do, where the system is at fault and not the notebook."""
     if error.ename.endswith(SHORT_OF_MEMORY):
-        return [MEMORY]
+        return [HINT_MEMORY]
     numbers = map(int, re.findall(r"\[Errno (\d+)\]", error.evalue))
-    return [REMEDIES[number] for number in numbers if number in REMEDIES]
+    return [ERRNO_HINTS[number] for number in numbers if number in ERRNO_HINTS]
 
 
 @contextmanager
-def _measured(project: Project, name: str, console: Console) -> Iterator[None]:
+def _measure(project: Project, name: str, console: Console) -> Iterator[None]:
     """Log the circumstances, and seconds and peak memory of the processes that are started in the meantime."""
-    known: dict[str, Any] = dict(circumstances(project))
+    known: dict[str, Any] = dict(run_environment(project))
     started, clock = datetime.now(UTC), time.perf_counter()
     peak, finished = [0], threading.Event()
     others = set(psutil.Process().children(recursive=True))
@@ -258,10 +258,10 @@ def _measured(project: Project, name: str, console: Console) -> Iterator[None]:
 
 def _watch_memory(peak: list[int], finished: threading.Event, others: set[psutil.Process]) -> None:
     while not finished.wait(0.2):
-        peak[0] = max(peak[0], sum(map(_anonymous, set(psutil.Process().children(recursive=True)) - others)))
+        peak[0] = max(peak[0], sum(map(_anonymous_memory, set(psutil.Process().children(recursive=True)) - others)))
 
 
-def _anonymous(process: psutil.Process) -> int:
+def _anonymous_memory(process: psutil.Process) -> int:
     """Anonymous resident memory of a process in bytes; all its resident memory where the system does not tell."""
     try:
         status = Path(f"/proc/{process.pid}/status")

@@ -41,7 +41,7 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> F
 
 
 def plot_waveforms_and_spectrograms(
-    tracks: pd.DataFrame, folder: Path, sample_rate: int, colours: Mapping[str, Color]
+    tracks: pd.DataFrame, folder: Path, sample_rate: int, colors: Mapping[str, Color]
 ) -> Figure:
     """Waveform and mel spectrogram of the clips of tracks, one above the other, a column per track.
 
@@ -53,14 +53,14 @@ def plot_waveforms_and_spectrograms(
         That of the collected audio.
     sample_rate : int
         In Hz.
-    colours : mapping
+    colors : mapping
         From genre to colour.
     """
     figure, grid = plt.subplots(2, len(tracks), figsize=(WIDTH, 4.4), sharex=True, sharey="row", squeeze=False)
     for column, (track, clip) in enumerate(zip(tracks.itertuples(), audio.clips(tracks, folder), strict=True)):
-        y = audio.load(clip, sample_rate)
+        y = audio.load_clip(clip, sample_rate)
         wave, spectrogram = grid[:, column]
-        librosa.display.waveshow(y, sr=sample_rate, ax=wave, color=colours[track.genre])
+        librosa.display.waveshow(y, sr=sample_rate, ax=wave, color=colors[track.genre])
         wave.set(ylim=(-1, 1), xlabel="")
         wave.label_outer()
         wave.set_title(f"{track.genre}\n{shorten(track.title)}", fontsize=9)

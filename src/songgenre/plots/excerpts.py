@@ -49,7 +49,7 @@ def encode_excerpt(clip: audio.Clip) -> Excerpt:
     UserError
         If the clip cannot be decoded.
     """
-    y = audio.load(clip, SAMPLE_RATE)
+    y = audio.load_clip(clip, SAMPLE_RATE)
     skipped = max(0, len(y) - round(DURATION_S * SAMPLE_RATE)) // 2
     middle = np.clip(y[skipped : len(y) - skipped], -1, 1)
     buffer = io.BytesIO()
@@ -59,7 +59,7 @@ def encode_excerpt(clip: audio.Clip) -> Excerpt:
     return Excerpt(np.frombuffer(buffer.getvalue(), np.uint8))
 
 
-def player(clip: audio.Clip, label: str) -> str:
+def audio_player(clip: audio.Clip, label: str) -> str:
     """An excerpt and the controls to play it, as HTML.
 
     Parameters
@@ -72,7 +72,7 @@ def player(clip: audio.Clip, label: str) -> str:
     return f'<audio controls aria-label="{html.escape(label)}" src="data:audio/mpeg;base64,{content}"></audio>'
 
 
-def listen(songs: pd.DataFrame, folder: Path) -> HTML:
+def excerpt_table(songs: pd.DataFrame, folder: Path) -> HTML:
     """A table of songs, each with a player.
 
     Parameters
@@ -85,7 +85,7 @@ def listen(songs: pd.DataFrame, folder: Path) -> HTML:
     """
     shown = ["track_id", "title", "artist", "genre", "predicted"]
     players = [
-        player(clip, f"Excerpt of {track_id}")
+        audio_player(clip, f"Excerpt of {track_id}")
         for clip, track_id in zip(audio.clips(songs, folder), songs["track_id"], strict=True)
     ]
     table = songs[shown].fillna("").map(html.escape).assign(excerpt=players)

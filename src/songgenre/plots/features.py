@@ -74,7 +74,7 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series, 
         axes.set_yticks([])
     for axes in grid.flat[len(descriptors.columns) :]:
         axes.set_axis_off()
-    handles = [Patch(facecolor=colour, alpha=0.5, label=genre) for genre, colour in genre_colors(order).items()]
+    handles = [Patch(facecolor=color, alpha=0.5, label=genre) for genre, color in genre_colors(order).items()]
     figure.legend(handles=handles, title="genre", loc="outside right upper")
     figure.suptitle("Descriptors per genre (density over songs)", weight="bold")
     return figure

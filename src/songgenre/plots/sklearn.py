@@ -11,7 +11,7 @@ from songgenre.plots.style import WIDTH, display_name
 
 
 def plot_learning_curve(curve: pd.DataFrame, model: str) -> Figure:
-    """Accuracy against the number of songs learned from (`songgenre.models.diagnostics.learn_from_more`)."""
+    """Accuracy against the number of songs learned from (`songgenre.models.diagnostics.learning_curve`)."""
     figure, axes = plt.subplots(figsize=(WIDTH, 3.2))
     sns.lineplot(curve, x="songs", y="accuracy", errorbar="sd", marker="o", ax=axes)
     axes.set(
@@ -23,7 +23,7 @@ def plot_learning_curve(curve: pd.DataFrame, model: str) -> Figure:
 
 
 def plot_importance(table: pd.DataFrame, model: str) -> Figure:
-    """Accuracy lost without each descriptor (`songgenre.models.diagnostics.importance`)."""
+    """Accuracy lost without each descriptor (`songgenre.models.diagnostics.grouped_permutation_importance`)."""
     figure, axes = plt.subplots(figsize=(WIDTH, 0.28 * table["descriptor"].nunique() + 1.2))
     sns.barplot(table, y="descriptor", x="loss", errorbar="sd", color="tab:blue", alpha=0.75, ax=axes)
     axes.axvline(0, color="0.25", linewidth=0.8)
@@ -36,7 +36,7 @@ def plot_importance(table: pd.DataFrame, model: str) -> Figure:
 
 
 def plot_protocols(table: pd.DataFrame, model: str) -> Figure:
-    """Accuracy of one model, tested in several ways (`songgenre.models.diagnostics.protocols`)."""
+    """Accuracy of one model, tested in several ways (`songgenre.models.diagnostics.evaluation_protocols`)."""
     figure, axes = plt.subplots(figsize=(WIDTH, 0.45 * len(table) + 1.2))
     labels = [f"{row.test} ({row.songs})" for row in table.itertuples()]
     bars = axes.barh(labels, table["accuracy"], color="tab:blue", alpha=0.75)

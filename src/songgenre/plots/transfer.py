@@ -33,11 +33,9 @@ def plot_embedding_map(places: np.ndarray, genres: pd.Series) -> Figure:
     genres : pd.Series [shape=(n_tracks,)]
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 5))
-    colours = genre_colors(genres)
+    colors = genre_colors(genres)
     x, y = places.T
-    sns.scatterplot(
-        x=x, y=y, hue=genres.to_numpy(), style=genres.to_numpy(), palette=colours, hue_order=colours, ax=axes
-    )
+    sns.scatterplot(x=x, y=y, hue=genres.to_numpy(), style=genres.to_numpy(), palette=colors, hue_order=colors, ax=axes)
     axes.set(title="Songs by their embedding", xlabel="first component", ylabel="second component")
     axes.legend(title="genre", loc="upper left", bbox_to_anchor=(1, 1))
     return figure

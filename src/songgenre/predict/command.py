@@ -12,8 +12,8 @@ from rich.console import Console
 
 from songgenre.errors import UserError
 from songgenre.predict import formatting, inputs, loading
-from songgenre.predict.inference import Judgement, judge_all
-from songgenre.progress import say
+from songgenre.predict.inference import SongPrediction, predict_songs
+from songgenre.progress import echo
 
 Form = Literal["text", "json", "csv"]
 
@@ -24,14 +24,14 @@ def run(
     threshold: float,
     form: Form,
     html: Path | None,
-    trust_changed_model: bool = False,
+    skip_hash_check: bool = False,
 ) -> bool:
     """Judge songs and print what the model says as it comes; what cannot be judged is told on the standard error.
 
     Parameters
     ----------
     sources : sequence of str
-        See `songgenre.predict.inputs.find`.
+        See `songgenre.predict.inputs.resolve`.
     name : str
         Of the model, see `songgenre.predict.loading.load`.
     threshold : float
@@ -40,7 +40,7 @@ def run(
         ``"text"`` to read, ``"json"`` or ``"csv"``.
     html : Path or None
         Where to write a page.
-    trust_changed_model : bool
+    skip_hash_check : bool
         Whether to load a model of the project that is not what its stage wrote.
 
     Returns
@@ -53,18 +53,18 @@ def run(
     UserError
         If the model cannot be had, or has changed and is not trusted.
     """
-    if not trust_changed_model:
-        loading.check(name)
+    if not skip_hash_check:
+        loading.verify_models(name)
     failures: list[str] = []
-    judged: list[Judgement] = []
+    judged: list[SongPrediction] = []
 
     def fail(reason: str) -> None:
         failures.append(reason)
-        say(reason)
+        echo(reason)
 
     with TemporaryDirectory() as temporary:
-        found = list(_found(sources, Path(temporary), fail))
-        lines = _lines(_judged(found, name, judged, fail), threshold, form)
+        found = list(_resolve(sources, Path(temporary), fail))
+        lines = _lines(_predictions(found, name, judged, fail), threshold, form)
         for_reader = sys.stdout if not sys.stdout.isatty() else None
         for line in lines:
             print(line, file=for_reader, flush=True)
@@ -75,34 +75,34 @@ def run(
     return not failures
 
 
-def _found(sources: Sequence[str], folder: Path, fail: Callable[[str], None]) -> Iterator[inputs.Song]:
+def _resolve(sources: Sequence[str], folder: Path, fail: Callable[[str], None]) -> Iterator[inputs.AudioInput]:
     for source in sources:
         try:
-            yield from inputs.find(source, folder)
+            yield from inputs.resolve(source, folder)
         except UserError as error:
             fail(str(error))
 
 
-def _judged(
-    found: Sequence[inputs.Song], name: loading.Name, judged: list[Judgement], fail: Callable[[str], None]
-) -> Iterator[Judgement]:
+def _predictions(
+    found: Sequence[inputs.AudioInput], name: loading.Name, judged: list[SongPrediction], fail: Callable[[str], None]
+) -> Iterator[SongPrediction]:
     """The judgements, which are kept in `judged`, too."""
-    for answer in judge_all(found, name):
-        if isinstance(answer, Judgement):
+    for answer in predict_songs(found, name):
+        if isinstance(answer, SongPrediction):
             judged.append(answer)
             yield answer
         else:
             fail(f"{answer.song.title}: {answer.reason}")
 
 
-def _lines(judgements: Iterable[Judgement], threshold: float, form: Form) -> Iterator[str]:
+def _lines(predictions: Iterable[SongPrediction], threshold: float, form: Form) -> Iterator[str]:
     if form == "csv":
-        yield from formatting.as_csv(judgements, threshold)
+        yield from formatting.as_csv(predictions, threshold)
     elif form == "json":
-        yield from (formatting.as_json(judgement, threshold) for judgement in judgements)
+        yield from (formatting.as_json(prediction, threshold) for prediction in predictions)
     else:
         console = Console(highlight=False)
-        for judgement in judgements:
+        for prediction in predictions:
             with console.capture() as captured:
-                console.print(formatting.shown(judgement, threshold), soft_wrap=not console.is_terminal)
+                console.print(formatting.render_song(prediction, threshold), soft_wrap=not console.is_terminal)
             yield captured.get()

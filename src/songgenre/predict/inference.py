@@ -11,23 +11,23 @@ import pandas as pd
 from songgenre import audio
 from songgenre.errors import UserError
 from songgenre.predict import loading
-from songgenre.predict.inputs import Song
-from songgenre.progress import track
-from songgenre.wrangling.cleaning import middle
-from songgenre.wrangling.validation import decode
+from songgenre.predict.inputs import AudioInput
+from songgenre.progress import progress_bar
+from songgenre.wrangling.cleaning import center_clip
+from songgenre.wrangling.validation import validate_audio
 
-LEAST_S = 1.0
+MIN_DURATION_S = 1.0
 """What is shorter is no song."""
 SILENCE_DB = -60.0
 """Nor is what is quieter, in dB of full scale."""
 
 
-class Judgement(NamedTuple):
+class SongPrediction(NamedTuple):
     """What a model says of a song.
 
     Parameters
     ----------
-    song : Song
+    song : AudioInput
     model : str
     windows : pd.DataFrame [shape=(n_windows, n_genres)]
         Probability of each genre in each window; the index says where the window begins, in seconds.
@@ -35,7 +35,7 @@ class Judgement(NamedTuple):
         Length of a window.
     """
 
-    song: Song
+    song: AudioInput
     model: str
     windows: pd.DataFrame
     window_s: float
@@ -55,10 +55,10 @@ class Judgement(NamedTuple):
         return bool(self.probabilities.iloc[0] < threshold)
 
 
-class Failure(NamedTuple):
+class SkippedSong(NamedTuple):
     """A song that cannot be judged, and why."""
 
-    song: Song
+    song: AudioInput
     reason: str
 
 
@@ -74,33 +74,33 @@ def windows(duration_s: float, clip_duration_s: float) -> list[tuple[float, floa
     clip_duration_s : float
     """
     n = max(1, int(duration_s / clip_duration_s))
-    start_s, length_s = middle(duration_s, n * clip_duration_s)
+    start_s, length_s = center_clip(duration_s, n * clip_duration_s)
     return [(start_s + number * clip_duration_s, length_s / n) for number in range(n)]
 
 
-def judge(song: Song, name: loading.Name) -> Judgement | Failure:
+def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | SkippedSong:
     """Judge a song, or say why that cannot be done.
 
     Parameters
     ----------
-    song : Song
+    song : AudioInput
     name : str
         Of the model, see `songgenre.predict.loading.load`.
     """
-    classifier = classifier_named(name)
-    decoded = decode(song.path, LEAST_S, SILENCE_DB)
+    classifier = load_classifier(name)
+    decoded = validate_audio(song.path, MIN_DURATION_S, SILENCE_DB)
     if decoded.reason:
-        return Failure(song, decoded.detail)
+        return SkippedSong(song, decoded.detail)
     try:
         places = windows(decoded.duration_s, classifier.clip_duration_s)
-        said = [classifier.probabilities(audio.Clip(song.path, *place)) for place in places]
+        probabilities = [classifier.probabilities(audio.Clip(song.path, *place)) for place in places]
     except UserError as error:
-        return Failure(song, str(error))
-    table = pd.DataFrame(said, index=pd.Index([start_s for start_s, _ in places], name="start_s"))
-    return Judgement(song, classifier.name, table, places[0][1])
+        return SkippedSong(song, str(error))
+    table = pd.DataFrame(probabilities, index=pd.Index([start_s for start_s, _ in places], name="start_s"))
+    return SongPrediction(song, classifier.name, table, places[0][1])
 
 
-def judge_all(songs: Sequence[Song], name: loading.Name) -> Iterator[Judgement | Failure]:
+def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[SongPrediction | SkippedSong]:
     """Judge songs, on all cores if there are several, in their order.
 
     Raises
@@ -108,16 +108,16 @@ def judge_all(songs: Sequence[Song], name: loading.Name) -> Iterator[Judgement |
     UserError
         If the model cannot be had.
     """
-    classifier_named(name)
+    load_classifier(name)
     if len(songs) <= 1:
-        yield from (judge(song, name) for song in songs)
+        yield from (predict_song(song, name) for song in songs)
         return
     from songgenre.compute import workers
 
-    yield from track(workers().map(partial(judge, name=name), songs), "judging", total=len(songs))
+    yield from progress_bar(workers().map(partial(predict_song, name=name), songs), "judging", total=len(songs))
 
 
 @cache
-def classifier_named(name: loading.Name) -> loading.Classifier:
+def load_classifier(name: loading.Name) -> loading.Classifier:
     """The model, loaded once in every process."""
     return loading.load(name)

@@ -13,17 +13,17 @@ from songgenre.audio import SUFFIXES
 from songgenre.errors import UserError
 
 MEGABYTE = 1_000_000
-MOST_BYTES = 200 * MEGABYTE
+MAX_BYTES = 200 * MEGABYTE
 """Of a song from the web or the standard input."""
-SILENCE_S = 10.0
+READ_TIMEOUT_S = 10.0
 """How long a server may stay silent."""
-DOWNLOAD_S = 120.0
+DOWNLOAD_TIMEOUT_S = 120.0
 """How long a download may take in all."""
 CHUNK = 1 << 16
 STANDARD_INPUT = "-"
 
 
-class Song(NamedTuple):
+class AudioInput(NamedTuple):
     """A file to judge.
 
     Parameters
@@ -43,7 +43,7 @@ class Song(NamedTuple):
         return "".join(letter if letter.isprintable() else "\ufffd" for letter in self.name)
 
 
-def find(source: str, folder: Path) -> Iterator[Song]:
+def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
     """The songs that a source names.
 
     Parameters
@@ -56,7 +56,7 @@ def find(source: str, folder: Path) -> Iterator[Song]:
 
     Yields
     ------
-    Song
+    AudioInput
 
     Raises
     ------
@@ -67,15 +67,15 @@ def find(source: str, folder: Path) -> Iterator[Song]:
         path = folder / "standard input"
         with path.open("wb") as file:
             _copy(iter(lambda: sys.stdin.buffer.read(CHUNK), b""), file, "the standard input")
-        yield Song(source, path)
+        yield AudioInput(source, path)
     elif source.lower().startswith(("http://", "https://")):
         path = folder / f"{len(list(folder.iterdir()))}"
         download(source, path)
-        yield Song(source, path)
+        yield AudioInput(source, path)
     elif Path(source).is_dir():
-        yield from _within(Path(source))
+        yield from _audio_files(Path(source))
     elif Path(source).exists():
-        yield Song(source, Path(source))
+        yield AudioInput(source, Path(source))
     else:
         raise UserError(f"Expected a file, a folder or a web address, but there is no {source}.")
 
@@ -96,10 +96,10 @@ def download(url: str, path: Path) -> None:
     """
     import httpx
 
-    deadline = time.monotonic() + DOWNLOAD_S
+    deadline = time.monotonic() + DOWNLOAD_TIMEOUT_S
     try:
         with (
-            httpx.Client(timeout=SILENCE_S, follow_redirects=True, max_redirects=5) as client,
+            httpx.Client(timeout=READ_TIMEOUT_S, follow_redirects=True, max_redirects=5) as client,
             client.stream("GET", url) as response,
             path.open("wb") as file,
         ):
@@ -114,18 +114,18 @@ def download(url: str, path: Path) -> None:
                     f"Expected a song at {url}, but it is a page ({kind}). Give the address of the audio file itself."
                 )
             announced = response.headers.get("Content-Length", "")
-            if announced.isdecimal() and int(announced) > MOST_BYTES:
+            if announced.isdecimal() and int(announced) > MAX_BYTES:
                 raise _too_large(url)
-            _copy(_before(deadline, response.iter_bytes(CHUNK), url), file, url)
+            _copy(_until(deadline, response.iter_bytes(CHUNK), url), file, url)
     except httpx.TimeoutException:
         raise UserError(
-            f"Expected a song at {url}, but its server was silent for {SILENCE_S:g} s. Try again."
+            f"Expected a song at {url}, but its server was silent for {READ_TIMEOUT_S:g} s. Try again."
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UserError(f"Expected a song at {url}, but it cannot be had: {error or type(error).__name__}.") from None
 
 
-def _within(folder: Path) -> Iterator[Song]:
+def _audio_files(folder: Path) -> Iterator[AudioInput]:
     from songgenre.sources.folder import UNDECODABLE
 
     found = []
@@ -137,22 +137,24 @@ def _within(folder: Path) -> Iterator[Song]:
         raise UserError(
             f"Expected audio in {folder}, but no file in it has one of the endings {', '.join(sorted(SUFFIXES))}."
         )
-    yield from (Song(str(path), path) for path in songs)
+    yield from (AudioInput(str(path), path) for path in songs)
 
 
-def _before(deadline: float, chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
+def _until(deadline: float, chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
     for chunk in chunks:
         if time.monotonic() > deadline:
-            raise UserError(f"Expected {url} to come within {DOWNLOAD_S:g} s, but it takes longer. Fetch it by hand.")
+            raise UserError(
+                f"Expected {url} to come within {DOWNLOAD_TIMEOUT_S:g} s, but it takes longer. Fetch it by hand."
+            )
         yield chunk
 
 
 def _copy(chunks: Iterator[bytes], file: BinaryIO, what: str) -> None:
     for chunk in chunks:
-        if file.tell() + len(chunk) > MOST_BYTES:
+        if file.tell() + len(chunk) > MAX_BYTES:
             raise _too_large(what)
         file.write(chunk)
 
 
 def _too_large(what: str) -> UserError:
-    return UserError(f"Expected at most {MOST_BYTES // MEGABYTE} MB from {what}, but it is larger. Is it a song?")
+    return UserError(f"Expected at most {MAX_BYTES // MEGABYTE} MB from {what}, but it is larger. Is it a song?")

@@ -12,39 +12,39 @@ import pandas as pd
 
 from songgenre import audio
 from songgenre.errors import UserError
-from songgenre.native_stderr import quiet_libraries
-from songgenre.paths import Project, cache_folder, project
+from songgenre.native_stderr import suppress_native_stderr
+from songgenre.paths import Project, cache_folder
 
 if TYPE_CHECKING:
-    from songgenre.features.extract import Extracted, Recipe
+    from songgenre.features.extract import ClipFeatures, FeatureConfig
     from songgenre.models.embeddings import Network
 
 Name = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
 
-SHIPPED_CLIP_S = 30.0
+BUNDLED_CLIP_S = 30.0
 """Length of the clips that the model that ships was trained on."""
 
 
-class Ears:
+class ClipInputs:
     """What the models hear of a clip, computed when it is first asked for, and once.
 
     Parameters
     ----------
     clip : audio.Clip
     networks : sequence of mapping
-        Of `songgenre.models.embeddings.networks`; empty where no model needs them.
-    recipe : Recipe or None
+        Of `songgenre.models.embeddings.load_networks`; empty where no model needs them.
+    config : FeatureConfig or None
         Of the descriptors and the mel image; None where no model needs them.
     clip_duration_s : float
         Of the mel image, which a shorter clip fills by beginning anew.
     """
 
     def __init__(
-        self, clip: audio.Clip, networks: Sequence[Network], recipe: Recipe | None, clip_duration_s: float
+        self, clip: audio.Clip, networks: Sequence[Network], config: FeatureConfig | None, clip_duration_s: float
     ) -> None:
         self.clip = clip
         self.networks = networks
-        self.recipe = recipe
+        self.config = config
         self.clip_duration_s = clip_duration_s
 
     @cached_property
@@ -55,32 +55,32 @@ class Ears:
         return embed(self.clip, self.networks).embedding
 
     @cached_property
-    def _extracted(self) -> Extracted:
+    def _extracted(self) -> ClipFeatures:
         from songgenre.features.extract import extract
 
-        assert self.recipe
-        return extract(self.clip, self.recipe)
+        assert self.config
+        return extract(self.clip, self.config)
 
     @property
     def descriptors(self) -> pd.DataFrame:
         """A row of `songgenre.tables.descriptors.DESCRIPTORS`, without its ``track_id``."""
         from songgenre.features.descriptors import columns
-        from songgenre.features.spectra import MOST_MFCC
+        from songgenre.features.spectra import MAX_MFCC
 
-        assert self.recipe
-        every = pd.DataFrame([self._extracted.descriptors], columns=columns(self.recipe.family, MOST_MFCC))
-        return every[columns(self.recipe.family, self.recipe.n_mfcc)]
+        assert self.config
+        every = pd.DataFrame([self._extracted.descriptors], columns=columns(self.config.family, MAX_MFCC))
+        return every[columns(self.config.family, self.config.n_mfcc)]
 
     @property
     def mel(self) -> np.ndarray:
         """The mel image [shape=(n_mels, n_frames), dtype=uint8]."""
-        assert self.recipe
-        n_frames = 1 + round(self.clip_duration_s * self.recipe.sample_rate) // self.recipe.hop_length
+        assert self.config
+        n_frames = 1 + round(self.clip_duration_s * self.config.sample_rate) // self.config.hop_length
         image = self._extracted.mel
         return np.pad(image, ((0, 0), (0, max(0, n_frames - image.shape[1]))), mode="wrap")
 
 
-Member = Callable[[Ears], pd.Series]
+Predictor = Callable[[ClipInputs], pd.Series]
 """A model: from what it hears to the probability of each genre."""
 
 
@@ -96,14 +96,14 @@ class Classifier(NamedTuple):
     members : tuple of callable
         The models whose probabilities are averaged; most often one.
     networks, recipe
-        See `Ears`.
+        See `ClipInputs`.
     """
 
     name: str
     clip_duration_s: float
-    members: tuple[Member, ...]
+    members: tuple[Predictor, ...]
     networks: tuple[Network, ...] = ()
-    recipe: Recipe | None = None
+    config: FeatureConfig | None = None
 
     def probabilities(self, clip: audio.Clip) -> pd.Series:
         """Probability of each genre [shape=(n_genres,)].
@@ -113,9 +113,9 @@ class Classifier(NamedTuple):
         UserError
             If the clip cannot be decoded.
         """
-        ears = Ears(clip, self.networks, self.recipe, self.clip_duration_s)
-        said = [member(ears) for member in self.members]
-        return sum(said[1:], said[0]) / len(said)
+        inputs = ClipInputs(clip, self.networks, self.config, self.clip_duration_s)
+        probabilities = [member(inputs) for member in self.members]
+        return sum(probabilities[1:], probabilities[0]) / len(probabilities)
 
 
 def load(name: Name) -> Classifier:
@@ -137,66 +137,66 @@ def load(name: Name) -> Classifier:
         from songgenre.models.pretrained import head
 
         shipped = head.load()
-        return Classifier(name, SHIPPED_CLIP_S, (lambda ears: shipped.probabilities(ears.embedding),), _networks())
-    return _trained(name, project())
+        return Classifier(name, BUNDLED_CLIP_S, (lambda inputs: shipped.probabilities(inputs.embedding),), _networks())
+    return _load_trained(name, Project.find())
 
 
-def check(name: Name) -> None:
+def verify_models(name: Name) -> None:
     """Check that a model of the project is what its stages wrote, byte for byte, before it is loaded.
 
     Raises
     ------
     UserError
-        If it has changed since; see `songgenre.models.integrity.verified`.
+        If it has changed since; see `songgenre.models.integrity.verify_hash`.
     """
-    from songgenre.models.integrity import verified
+    from songgenre.models.integrity import verify_hash
 
     if name != "pretrained":
-        here = project()
-        for model in _models(name, here):
-            verified(here, _file(model, here))
+        project = Project.find()
+        for model in _models(name, project):
+            verify_hash(project, _file(model, project))
 
 
-def _models(name: Name, here: Project) -> list[str]:
+def _models(name: Name, project: Project) -> list[str]:
     """The models that answer under a name."""
     from songgenre import params
 
     if name == "sklearn":
-        return [_best_of_sklearn(here)]
-    return params.load(here.params).evaluation.ensemble if name == "ensemble" else [name]
+        return [_best_of_sklearn(project)]
+    return params.load(project.params).evaluation.ensemble if name == "ensemble" else [name]
 
 
-def _file(model: str, here: Project) -> Path:
+def _file(model: str, project: Project) -> Path:
     if model == "cnn":
-        return here.model("cnn") / "cnn.keras"
-    return here.model("transfer" if model == "transfer" else "sklearn") / f"{model}.skops"
+        return project.model("cnn") / "cnn.keras"
+    return project.model("transfer" if model == "transfer" else "sklearn") / f"{model}.skops"
 
 
-def _trained(name: Name, here: Project) -> Classifier:
+def _load_trained(name: Name, project: Project) -> Classifier:
     from songgenre import params
-    from songgenre.features.extract import Recipe
+    from songgenre.features.extract import FeatureConfig
 
-    settings = params.load(here.params)
-    models = _models(name, here)
+    settings = params.load(project.params)
+    models = _models(name, project)
     needs_networks, needs_recipe = "transfer" in models, any(model != "transfer" for model in models)
     return Classifier(
         models[0] if name == "sklearn" else name,
         settings.wrangling.clip_duration_s,
-        tuple(_member(model, here) for model in models),
+        tuple(_load_predictor(model, project) for model in models),
         _networks() if needs_networks else (),
-        Recipe(**settings.section("features")) if needs_recipe else None,
+        FeatureConfig(**settings.section("features")) if needs_recipe else None,
     )
 
 
-def _member(model: str, here: Project) -> Member:
+def _load_predictor(model: str, project: Project) -> Predictor:
     if model == "cnn":
-        return _cnn(here)
+        return _load_cnn(project)
     from songgenre.models.storage import load_sklearn
 
-    fitted = load_sklearn(_file(model, here))
+    fitted = load_sklearn(_file(model, project))
 
-    def judge(ears: Ears) -> pd.Series:
-        X = _embedded(ears) if model == "transfer" else ears.descriptors
+    def judge(inputs: ClipInputs) -> pd.Series:
+        X = _embedding_row(inputs) if model == "transfer" else inputs.descriptors
         expected = fitted.feature_names_in_
         if list(X.columns) != list(expected):
             raise UserError(
@@ -208,48 +208,48 @@ def _member(model: str, here: Project) -> Member:
     return judge
 
 
-def _embedded(ears: Ears) -> pd.DataFrame:
+def _embedding_row(inputs: ClipInputs) -> pd.DataFrame:
     from songgenre.models.embeddings import columns
 
-    return pd.DataFrame([ears.embedding], columns=columns())
+    return pd.DataFrame([inputs.embedding], columns=columns())
 
 
-def _cnn(here: Project) -> Member:
+def _load_cnn(project: Project) -> Predictor:
     from songgenre.evaluation.files import read_metrics
     from songgenre.models import cnn
-    from songgenre.models.crops import Songs
+    from songgenre.models.crops import MelDataset
     from songgenre.models.storage import load_keras
 
-    with quiet_libraries():
-        model = load_keras(_file("cnn", here))
-    genres = list(read_metrics(here.metrics("cnn"))["cnn"].per_genre)
+    with suppress_native_stderr():
+        model = load_keras(_file("cnn", project))
+    genres = list(read_metrics(project.metrics("cnn"))["cnn"].per_genre)
 
-    def judge(ears: Ears) -> pd.Series:
-        mel = ears.mel
+    def judge(inputs: ClipInputs) -> pd.Series:
+        mel = inputs.mel
         n_mels, crop_frames = model.input_shape[1:3]
         if mel.shape[0] != n_mels or mel.shape[1] < crop_frames:
             raise UserError(
                 f"Expected mel images of {n_mels} bands and {crop_frames} frames or more, as the CNN was trained on, "
                 f"but params.yaml asks for {mel.shape[0]} and {mel.shape[1]}. Run `dvc repro`."
             )
-        song = Songs(mel[np.newaxis], rows=np.array([0]), labels=np.array([0]))
-        return pd.Series(cnn.probabilities(model, song)[0], index=genres)
+        song = MelDataset(mel[np.newaxis], rows=np.array([0]), labels=np.array([0]))
+        return pd.Series(cnn.predict_probabilities(model, song)[0], index=genres)
 
     return judge
 
 
-def _best_of_sklearn(here: Project) -> str:
+def _best_of_sklearn(project: Project) -> str:
     from songgenre.evaluation.files import read_metrics
     from songgenre.evaluation.metrics import compare_models
 
-    return str(compare_models(read_metrics(here.metrics("sklearn"))).index[0])
+    return str(compare_models(read_metrics(project.metrics("sklearn"))).index[0])
 
 
 def _networks() -> tuple[Network, ...]:
     """The pretrained networks: those of the project, or else of a cache, which is filled if need be."""
     from songgenre.models import embeddings
 
-    return tuple(embeddings.networks(pretrained_folder()))
+    return tuple(embeddings.load_networks(pretrained_folder()))
 
 
 def pretrained_folder() -> Path:
@@ -263,14 +263,14 @@ def pretrained_folder() -> Path:
     from songgenre.models import musicnn_weights
 
     try:
-        of_project = project().pretrained
+        of_project = Project.find().pretrained
     except UserError:
         of_project = None
     if of_project and _is_complete(of_project):
         return of_project
     cached = cache_folder() / "pretrained"
     if not _is_complete(cached):
-        musicnn_weights.fetch(cache_folder() / "wheels", cached)
+        musicnn_weights.extract_weights(cache_folder() / "wheels", cached)
     return cached
 
 

@@ -10,15 +10,15 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from songgenre.atomic import replacing
-from songgenre.predict.formatting import clock, colours, verdict
-from songgenre.predict.inference import Judgement
+from songgenre.predict.formatting import format_time, genre_colors, summary
+from songgenre.predict.inference import SongPrediction
 from songgenre.predict.inputs import MEGABYTE, STANDARD_INPUT
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
-MOST_EMBEDDED = 5 * MEGABYTE
+MAX_EMBEDDED_BYTES = 5 * MEGABYTE
 """Bytes of a song that becomes part of the page; of a larger one, the page links to the file."""
 
-KINDS = {
+MIME_SUBTYPES = {
     b"ID3": "mpeg",
     b"RIFF": "wav",
     b"fLaC": "flac",
@@ -29,62 +29,67 @@ KINDS = {
 """By how a file begins, the name of its format to a browser."""
 
 
-def write(judgements: Sequence[Judgement], threshold: float, path: Path) -> None:
+def write(predictions: Sequence[SongPrediction], threshold: float, path: Path) -> None:
     """Write the page, in place of what was there.
 
     Parameters
     ----------
-    judgements : sequence of Judgement
+    predictions : sequence of SongPrediction
     threshold : float
         Least probability of an answer that is sure.
     path : Path
     """
     environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
-    songs = [_described(judgement, threshold) for judgement in judgements]
+    songs = [_describe(prediction, threshold) for prediction in predictions]
     html = environment.get_template(TEMPLATE.name).render(songs=songs, threshold=threshold)
     with replacing(path) as partial:
         partial.write_text(html, encoding="utf-8", newline="\n")
 
 
-def _described(judgement: Judgement, threshold: float) -> dict[str, Any]:
-    said, colour = verdict(judgement, threshold), colours(judgement.windows.columns)
+def _describe(prediction: SongPrediction, threshold: float) -> dict[str, Any]:
+    text, color = summary(prediction, threshold), genre_colors(prediction.windows.columns)
     return {
-        "name": judgement.song.title,
-        "model": judgement.model.replace("_", " "),
-        "verdict": said,
-        "probabilities": [(genre, share, colour[genre]) for genre, share in judgement.probabilities.items()],
-        "bars": [_bar(number, judgement, colour) for number in range(len(judgement.windows))],
-        "end": clock(judgement.windows.index[-1] + judgement.window_s),
-        "alt": _alt(judgement),
-        "player": _player(judgement),
+        "name": prediction.song.title,
+        "model": prediction.model.replace("_", " "),
+        "verdict": text,
+        "probabilities": [(genre, share, color[genre]) for genre, share in prediction.probabilities.items()],
+        "bars": [_bar(number, prediction, color) for number in range(len(prediction.windows))],
+        "end": format_time(prediction.windows.index[-1] + prediction.window_s),
+        "alt": _alt(prediction),
+        "player": _player(prediction),
     }
 
 
-def _bar(number: int, judgement: Judgement, colour: dict[str, str]) -> dict[str, Any]:
+def _bar(number: int, prediction: SongPrediction, color: dict[str, str]) -> dict[str, Any]:
     """A window of the picture: its parts from the bottom up, as shares of the height."""
-    start_s, shares = judgement.windows.index[number], judgement.windows.iloc[number][sorted(colour)]
+    start_s, shares = prediction.windows.index[number], prediction.windows.iloc[number][sorted(color)]
     tops = (1 - shares.cumsum()).clip(lower=0)
-    parts = [(genre, tops[genre], share, colour[genre]) for genre, share in shares.items()]
-    return {"number": number, "start": clock(start_s), "end": clock(start_s + judgement.window_s), "parts": parts}
+    parts = [(genre, tops[genre], share, color[genre]) for genre, share in shares.items()]
+    return {
+        "number": number,
+        "start": format_time(start_s),
+        "end": format_time(start_s + prediction.window_s),
+        "parts": parts,
+    }
 
 
-def _alt(judgement: Judgement) -> str:
+def _alt(prediction: SongPrediction) -> str:
     told = [
-        f"{clock(start_s)} {genre} {share:.2f}"
+        f"{format_time(start_s)} {genre} {share:.2f}"
         for start_s, genre, share in zip(
-            judgement.windows.index, judgement.windows.idxmax(axis=1), judgement.windows.max(axis=1), strict=True
+            prediction.windows.index, prediction.windows.idxmax(axis=1), prediction.windows.max(axis=1), strict=True
         )
     ]
-    return f"Stacked bars: probability of each genre in windows of {judgement.window_s:.0f} s. {', '.join(told)}."
+    return f"Stacked bars: probability of each genre in windows of {prediction.window_s:.0f} s. {', '.join(told)}."
 
 
-def _player(judgement: Judgement) -> dict[str, str | None]:
+def _player(prediction: SongPrediction) -> dict[str, str | None]:
     """What is played, and where the song is; None for what there is not."""
-    name, path = judgement.song
-    here = path.resolve().as_uri() if name == str(path) else None
-    link = here or (None if name == STANDARD_INPUT else name)
-    if path.stat().st_size > MOST_EMBEDDED:
-        return {"plays": here, "link": link}
+    name, path = prediction.song
+    project = path.resolve().as_uri() if name == str(path) else None
+    link = project or (None if name == STANDARD_INPUT else name)
+    if path.stat().st_size > MAX_EMBEDDED_BYTES:
+        return {"plays": project, "link": link}
     content = path.read_bytes()
-    kind = next((kind for start, kind in KINDS.items() if content.startswith(start)), "mpeg")
+    kind = next((kind for start, kind in MIME_SUBTYPES.items() if content.startswith(start)), "mpeg")
     return {"plays": f"data:audio/{kind};base64,{base64.b64encode(content).decode()}", "link": link}

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from songgenre import audio
-from songgenre.evaluation.similarity import similarities
+from songgenre.evaluation.similarity import cosine_similarities
 from songgenre.paths import Project
 from songgenre.tables.embeddings import EMBEDDINGS
 from songgenre.tables.files import read_table
@@ -19,15 +19,15 @@ from songgenre.tables.tracks import TRACKS
 N_NEAREST = 10
 
 
-def shown(found: pd.DataFrame) -> Table:
-    """What `nearest` found, to read."""
+def render_matches(found: pd.DataFrame) -> Table:
+    """What `find_similar` found, to read."""
     table = Table("similarity", "genre", "artist", "title", box=None, header_style="bold")
     for song in found.fillna("unknown").itertuples():
         table.add_row(f"{song.similarity:.2f}", *map(escape, (song.genre, song.artist, song.title)))
     return table
 
 
-def nearest(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFrame:
+def find_similar(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFrame:
     """The songs of the corpus that sound most like a file.
 
     Parameters
@@ -53,14 +53,16 @@ def nearest(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFrame:
     from songgenre import params
     from songgenre.models import embeddings
     from songgenre.predict.loading import pretrained_folder
-    from songgenre.wrangling.cleaning import middle
+    from songgenre.wrangling.cleaning import center_clip
 
     tracks = read_table(TRACKS, project.tracks)
     corpus = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
     clip_duration_s = params.load(project.params).wrangling.clip_duration_s
-    clip = audio.Clip(path, *middle(audio.duration_s(path), clip_duration_s))
-    heard = embeddings.embed(clip, embeddings.networks(pretrained_folder())).embedding
-    found = tracks[["track_id", "title", "artist", "genre"]].assign(similarity=similarities(corpus.to_numpy(), heard))
+    clip = audio.Clip(path, *center_clip(audio.duration_s(path), clip_duration_s))
+    embedding = embeddings.embed(clip, embeddings.load_networks(pretrained_folder())).embedding
+    found = tracks[["track_id", "title", "artist", "genre"]].assign(
+        similarity=cosine_similarities(corpus.to_numpy(), embedding)
+    )
     with path.open("rb") as file:
         itself = tracks["sha256"] == hashlib.file_digest(file, "sha256").hexdigest()
     return found[~itself].nlargest(n, "similarity").reset_index(drop=True)

@@ -14,7 +14,7 @@ from songgenre.evaluation.files import file_hash
 from songgenre.evaluation.metrics import accuracy_coverage_curve, evaluate
 from songgenre.paths import Project
 from songgenre.report.markdown import table
-from songgenre.report.scores import answers, best, models
+from songgenre.report.scores import best_model, load_scores, read_predictions
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.columns import SPLITS
 from songgenre.tables.excluded import EXCLUDED
@@ -28,7 +28,7 @@ FAMILIES = {
 }
 
 
-def known(project: Project) -> dict[str, str]:
+def available_cards(project: Project) -> dict[str, str]:
     """The cards by name, ``model_card`` and ``data_card``; none before all stages have run."""
     reports = [project.metrics("evaluation"), project.predictions("evaluation")]
     needed = [project.params, project.catalogue, project.tracks, project.excluded, *reports]
@@ -37,7 +37,7 @@ def known(project: Project) -> dict[str, str]:
     return {"model_card": model_card(project), "data_card": data_card(project)}
 
 
-def write(project: Project) -> list[Path]:
+def write_cards(project: Project) -> list[Path]:
     """Write both cards into ``docs``.
 
     Parameters
@@ -70,17 +70,17 @@ def model_card(project: Project) -> str:
     UserError
         If a stage has not run.
     """
-    compared = models(project)
-    winner = best(compared)
-    answered = answers(project, winner)
+    compared = load_scores(project)
+    winner = best_model(compared)
+    answered = read_predictions(project, winner)
     if winner is None or answered is None:
         raise UserError(
             "Expected models and what they said of the test songs, but there are none. Run `dvc repro` first."
         )
     measured = winner.score
     tracks = read_table(TRACKS, project.tracks)
-    said = answered.merge(tracks[["track_id", "artist_group", "collection"]], on="track_id")
-    surest = accuracy_coverage_curve(said).query("coverage >= 0.5").iloc[0]
+    predictions = answered.merge(tracks[["track_id", "artist_group", "collection"]], on="track_id")
+    surest = accuracy_coverage_curve(predictions).query("coverage >= 0.5").iloc[0]
     settings = params.load(project.params)
     family = FAMILIES.get(winner.name, "a scikit-learn classifier on descriptors of the sound")
     if winner.name == ENSEMBLE:
@@ -88,17 +88,17 @@ def model_card(project: Project) -> str:
     genres = [
         (
             genre,
-            (said["genre"] == genre).sum(),
+            (predictions["genre"] == genre).sum(),
             *(f"{of[genre]:.2f}" for of in (measured.precision, measured.recall, measured.per_genre)),
         )
         for genre in measured.per_genre
     ]
     seed = settings.evaluation.seed
-    collections = [(collection, *_accuracy(rows, seed)) for collection, rows in said.groupby("collection")]
+    collections = [(collection, *_accuracy(rows, seed)) for collection, rows in predictions.groupby("collection")]
     genre_names = ", ".join(measured.per_genre)
     learned = tracks[tracks["split"] != "test"]
     low, high = measured.ci95
-    return f"""# Model card: {winner.words}
+    return f"""# Model card: {winner.display_name}
 
 The best of {len(compared)} models that the last run trained: {family}. It gives each of {genre_names}
 a probability.
@@ -112,7 +112,7 @@ another genre the model still names one of these. What was learned on the demons
 ## Learned from
 
 {len(learned)} songs by {learned["artist_group"].nunique()} artists; see the [data card](data_card.md).
-{_in_several_splits(tracks)} artists are in more than one split.
+{_count_leaking_artists(tracks)} artists are in more than one split.
 
 ## Results
 
@@ -187,7 +187,7 @@ several genres, `wrangling.two_genres` says.
 
 {table(["genre", "songs", "artists", *SPLITS], genres)}
 
-{_in_several_splits(tracks)} artists are in more than one split.
+{_count_leaking_artists(tracks)} artists are in more than one split.
 
 ## What is not
 
@@ -204,12 +204,12 @@ anew.
 """
 
 
-def _accuracy(said: pd.DataFrame, seed: int) -> tuple[int, str, str]:
-    measured = evaluate(said, said["artist_group"], "", "", seed)
+def _accuracy(predictions: pd.DataFrame, seed: int) -> tuple[int, str, str]:
+    measured = evaluate(predictions, predictions["artist_group"], "", "", seed)
     low, high = measured.ci95
     return measured.n_test, f"{measured.accuracy:.2f}", f"{low:.2f} to {high:.2f}"
 
 
-def _in_several_splits(tracks: pd.DataFrame) -> str:
+def _count_leaking_artists(tracks: pd.DataFrame) -> str:
     splits = tracks.groupby("artist_group")["split"].nunique()
     return str(int(splits.gt(1).sum()) or "No")

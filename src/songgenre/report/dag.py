@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 RUN = "songgenre notebook run "
-BESIDE, BELOW = "beside", "below"
+HORIZONTAL, VERTICAL = "beside", "below"
 
 Point = tuple[float, float]
 
@@ -30,7 +30,7 @@ class Step(NamedTuple):
     """
 
     name: str
-    about: str
+    description: str
     notebook: str | None
     after: tuple[str, ...]
 
@@ -49,7 +49,7 @@ class Drawing(NamedTuple):
     Parameters
     ----------
     direction : str
-        `BESIDE`: from left to right; `BELOW`: from top to bottom, for narrow screens.
+        `HORIZONTAL`: from left to right; `VERTICAL`: from top to bottom, for narrow screens.
     width, height : float
     box : (float, float)
         Width and height of a node.
@@ -66,7 +66,7 @@ class Drawing(NamedTuple):
     edges: list[str]
 
 
-def steps(dvc_yaml: Path) -> list[Step]:
+def read_steps(dvc_yaml: Path) -> list[Step]:
     """Read the stages of a pipeline, in their order.
 
     Parameters
@@ -95,10 +95,10 @@ def draw(steps: Sequence[Step], direction: str) -> Drawing:
     ----------
     steps : sequence of Step
     direction : str
-        `BESIDE` or `BELOW`.
+        `HORIZONTAL` or `VERTICAL`.
     """
-    box, (along, across) = ((116.0, 52.0), (164.0, 78.0)) if direction == BESIDE else ((80.0, 52.0), (88.0, 88.0))
-    half = (box[0] if direction == BESIDE else box[1]) / 2
+    box, (along, across) = ((116.0, 52.0), (164.0, 78.0)) if direction == HORIZONTAL else ((80.0, 52.0), (88.0, 88.0))
+    half = (box[0] if direction == HORIZONTAL else box[1]) / 2
     columns = _columns(steps)
     rows = _rows(steps, columns)
     most = max((len(row) for row in rows), default=0)
@@ -107,7 +107,7 @@ def draw(steps: Sequence[Step], direction: str) -> Drawing:
         """The middle of a box, or of its side towards what was before (-1) or comes next (1)."""
         row = rows[column].index(key) - len(rows[column]) / 2 + 0.5
         u, v = along * (column + 0.5) + side * half, across * (row + most / 2)
-        return (u, v) if direction == BESIDE else (v, u)
+        return (u, v) if direction == HORIZONTAL else (v, u)
 
     edges = []
     for step in steps:
@@ -117,7 +117,7 @@ def draw(steps: Sequence[Step], direction: str) -> Drawing:
             edges.append(_curve([(point(*stop, side=-1), point(*stop, side=1)) for stop in stops], direction))
     nodes = [Node(step, *point(columns[step.name], (step.name, step.name))) for step in steps]
     size = (along * len(rows), across * most)
-    return Drawing(direction, *(size if direction == BESIDE else size[::-1]), box, nodes, edges)
+    return Drawing(direction, *(size if direction == HORIZONTAL else size[::-1]), box, nodes, edges)
 
 
 def _outs(stage: Mapping[str, Any]) -> list[str]:
@@ -175,7 +175,7 @@ def _curve(stops: Sequence[tuple[Point, Point]], direction: str) -> str:
     """A line from stop to stop, straight across each and curved in between."""
     parts = [f"M{_pair(stops[0][1])}"]
     for (_, start), (end, out) in pairwise(stops):
-        if direction == BESIDE:
+        if direction == HORIZONTAL:
             middle = (start[0] + end[0]) / 2
             bends = (middle, start[1]), (middle, end[1])
         else:

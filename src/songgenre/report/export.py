@@ -13,9 +13,9 @@ from bs4 import BeautifulSoup
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.notebook.provenance import runs, script
+from songgenre.notebook.provenance import run_logs, script
 from songgenre.paths import Project
-from songgenre.report.notebook_page import names
+from songgenre.report.notebook_page import report_names
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -81,7 +81,7 @@ def print_pdf(project: Project, to: Path) -> None:
         )
     with tempfile.TemporaryDirectory() as folder, replacing(to) as partial:
         book = Path(folder) / "book.html"
-        book.write_text(bound(project), "utf-8")
+        book.write_text(bind_pages(project), "utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}"]
         ended = subprocess.run(
             [browser, *options, f"--print-to-pdf={partial.resolve()}", book.as_uri()],
@@ -93,7 +93,7 @@ def print_pdf(project: Project, to: Path) -> None:
             raise UserError(f"Expected {browser} to print {to}, but it ended with {ended.stderr.strip()[-500:]!r}.")
 
 
-def bound(project: Project) -> str:
+def bind_pages(project: Project) -> str:
     """All pages as one, whose links lead to each other.
 
     Parameters
@@ -105,7 +105,7 @@ def bound(project: Project) -> str:
     str
         HTML.
     """
-    pages, told = ["index", *names(project), "map"], runs(project)
+    pages, told = ["index", *report_names(project), "map"], run_logs(project)
     book = BeautifulSoup((project.html / "map.html").read_text("utf-8"), "html.parser")
     for element in book.select("body > *"):
         element.decompose()
@@ -118,7 +118,7 @@ def bound(project: Project) -> str:
         for element in soup(id=True):
             element["id"] = f"{page}--{element['id']}"
         for link in soup("a", href=True):
-            link["href"] = _inner(str(link["href"]), page)
+            link["href"] = _inner_link(str(link["href"]), page)
         for main in soup("main"):
             main["id"] = page
             main["style"] = "" if page == pages[0] else "break-before: page"
@@ -138,7 +138,7 @@ def _content(file: Path, told: str) -> bytes:
     return content.replace(LOGS, f"<script>\n{told}</script>".encode()) if file.suffix == ".html" else content
 
 
-def _inner(href: str, page: str) -> str:
+def _inner_link(href: str, page: str) -> str:
     """Where a link of a page leads when all pages are one."""
     match = re.fullmatch(r"(?:([\w.%-]+)\.html)?(?:#(.+))?", href)
     if not match:

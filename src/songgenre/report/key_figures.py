@@ -23,7 +23,7 @@ class Figure(NamedTuple):
     words: str
 
 
-def figure(project: Project, name: str, models: Sequence[Model]) -> Figure | None:
+def key_figure(project: Project, name: str, models: Sequence[Model]) -> Figure | None:
     """The key figure of a notebook.
 
     Parameters
@@ -41,39 +41,39 @@ def figure(project: Project, name: str, models: Sequence[Model]) -> Figure | Non
         None where what it is counted from is missing.
     """
     word = name.partition("_")[2]
-    if word in _COUNTED:
-        files, count = _COUNTED[word]
+    if word in _COUNTS:
+        files, count = _COUNTS[word]
         paths = files(project)
         return count(*paths) if all(path.is_file() for path in paths) else None
     best = next((model for model in models if word in (model.stage, "evaluation") and model.name != BASELINE), None)
     if best is None:
         return None
-    return Figure(f"{100 * best.score.accuracy:.0f} %", f"of the test songs right: {best.words}")
+    return Figure(f"{100 * best.score.accuracy:.0f} %", f"of the test songs right: {best.display_name}")
 
 
-def _collected(catalogue: Path) -> Figure:
+def _count_collected(catalogue: Path) -> Figure:
     songs = read_table(CATALOGUE, catalogue)
     return Figure(f"{songs['audio_path'].notna().sum():,}", f"of {len(songs):,} songs collected")
 
 
-def _used(tracks: Path, excluded: Path) -> Figure:
+def _count_used(tracks: Path, excluded: Path) -> Figure:
     used, unused = read_table(TRACKS, tracks), read_table(EXCLUDED, excluded)
     return Figure(f"{len(used):,}", f"of {len(used) + len(unused):,} songs used")
 
 
-def _artists(tracks: Path) -> Figure:
+def _count_artists(tracks: Path) -> Figure:
     songs = read_table(TRACKS, tracks)
     return Figure(f"{songs['artist_group'].nunique():,}", f"artists of {songs['genre'].nunique()} genres")
 
 
-def _numbers(descriptors: Path) -> Figure:
+def _count_descriptors(descriptors: Path) -> Figure:
     names = pyarrow.parquet.read_schema(descriptors).names
     return Figure(f"{sum(name != 'track_id' for name in names):,}", "numbers per song")
 
 
-_COUNTED: dict[str, tuple[Callable[[Project], Sequence[Path]], Callable[..., Figure]]] = {
-    "scraping": (lambda project: [project.catalogue], _collected),
-    "wrangling": (lambda project: [project.tracks, project.excluded], _used),
-    "eda": (lambda project: [project.tracks], _artists),
-    "features": (lambda project: [project.descriptors], _numbers),
+_COUNTS: dict[str, tuple[Callable[[Project], Sequence[Path]], Callable[..., Figure]]] = {
+    "scraping": (lambda project: [project.catalogue], _count_collected),
+    "wrangling": (lambda project: [project.tracks, project.excluded], _count_used),
+    "eda": (lambda project: [project.tracks], _count_artists),
+    "features": (lambda project: [project.descriptors], _count_descriptors),
 }

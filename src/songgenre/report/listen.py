@@ -21,25 +21,25 @@ from threadpoolctl import threadpool_limits
 from songgenre.cache import Cache, cached_map
 from songgenre.compute import parallel_map
 from songgenre.evaluation.metrics import confusion_table
-from songgenre.evaluation.similarity import Retrieval, alike, measure_retrieval, standardised
+from songgenre.evaluation.similarity import Retrieval, measure_retrieval, nearest_by_other_artists, standardize
 from songgenre.paths import Project
 from songgenre.plots.excerpts import DURATION_S, Excerpt, encode_excerpt
 from songgenre.plots.style import genre_colors
-from songgenre.report.notebook_page import names
-from songgenre.report.rendering import render, write
-from songgenre.report.scores import Model, answers
+from songgenre.report.notebook_page import report_names
+from songgenre.report.rendering import render, write_html
+from songgenre.report.scores import Model, read_predictions
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.embeddings import EMBEDDINGS
 from songgenre.tables.files import read_table
 from songgenre.tables.mel_index import MEL_INDEX
 from songgenre.tables.tracks import TRACKS
 
-MOST_SONGS = 600
+MAX_SONGS = 600
 """Of a larger corpus, so many are shown, as evenly over the genres as may be."""
 
 PICTURES_PER_GENRE = 3
-RETRIEVED = 10
-ALIKE = 3
+N_RETRIEVED = 10
+N_NEAREST = 3
 WIDTH, HEIGHT, MARGIN = 1000, 640, 20
 """Of the map, in the user units of its SVG."""
 
@@ -52,7 +52,7 @@ SHAPES = [
 ]
 
 
-class Song(NamedTuple):
+class MapSong(NamedTuple):
     """A song as the page shows it.
 
     Parameters
@@ -79,13 +79,13 @@ class Song(NamedTuple):
     picture: str | None
 
 
-class Genre(NamedTuple):
+class MapGenre(NamedTuple):
     """How the songs of a genre look on the map, and which there are."""
 
     name: str
-    colour: str
+    color: str
     shape: str
-    songs: list[Song]
+    songs: list[MapSong]
 
 
 def write_map(project: Project, best: Model | None, folder: Path) -> None:
@@ -106,34 +106,40 @@ def write_map(project: Project, best: Model | None, folder: Path) -> None:
     UserError
         If a table or an audio file cannot be read.
     """
-    content: dict[str, object] = {"name": "map", "pages": names(project), "best": best, "genres": [], "songs": {}}
+    content: dict[str, object] = {
+        "name": "map",
+        "pages": report_names(project),
+        "best": best,
+        "genres": [],
+        "songs": {},
+    }
     if project.tracks.is_file() and project.embeddings.is_file():
         tracks = read_table(TRACKS, project.tracks)
-        said = answers(project, best)
-        shown = choose(tracks, said, MOST_SONGS)
-        genres = _genres(project, shown, said)
+        predictions = read_predictions(project, best)
+        shown = sample_songs(tracks, predictions, MAX_SONGS)
+        genres = _map_genres(project, shown, predictions)
         songs = {song.track_id: song for genre in genres for song in genre.songs}
         content |= {"genres": genres, "songs": songs, "total": len(tracks), "size": (WIDTH, HEIGHT)}
-        content["matrix"] = None if said is None else confusion_table(said)
-        content["retrieval"] = _retrieval(project, tracks)
+        content["matrix"] = None if predictions is None else confusion_table(predictions)
+        content["retrieval"] = _measure_retrieval(project, tracks)
         _write_excerpts(project, shown, folder / "audio")
-    write(folder / "map.html", render("map.html.j2", **content))
+    write_html(folder / "map.html", render("map.html.j2", **content))
 
 
-def choose(tracks: pd.DataFrame, said: pd.DataFrame | None, most: int) -> pd.DataFrame:
+def sample_songs(tracks: pd.DataFrame, predictions: pd.DataFrame | None, most: int) -> pd.DataFrame:
     """The songs to show: all, or as many of each genre, those first of which the model has said something.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
-    said : pd.DataFrame or None
+    predictions : pd.DataFrame or None
         `songgenre.tables.predictions.PREDICTIONS` of one model.
     most : int
     """
     if len(tracks) <= most:
         return tracks
-    asked = tracks["track_id"].isin([] if said is None else said["track_id"])
+    asked = tracks["track_id"].isin([] if predictions is None else predictions["track_id"])
     first = tracks.assign(asked=asked).sort_values(["asked", "track_id"], ascending=[False, True])
     chosen = first.groupby("genre").head(most // tracks["genre"].nunique()).index
     return tracks.loc[chosen.sort_values()].reset_index(drop=True)
@@ -153,7 +159,7 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
     np.ndarray [shape=(n_songs, 2), dtype=int]
         From left to right and from top to bottom, in units of the map.
     """
-    X = standardised(embeddings, embeddings)
+    X = standardize(embeddings, embeddings)
     with threadpool_limits(1):
         components = PCA(min(50, *X.shape), svd_solver="full").fit_transform(X)
         perplexity = min(30.0, (len(X) - 1) / 3)
@@ -163,7 +169,7 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
     return np.asarray(places.round().astype(int))
 
 
-def picture(mel: np.ndarray) -> str:
+def encode_picture(mel: np.ndarray) -> str:
     """A mel image as a PNG in base64, low notes below.
 
     Parameters
@@ -171,27 +177,29 @@ def picture(mel: np.ndarray) -> str:
     mel : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
     """
     buffer = io.BytesIO()
-    coloured = matplotlib.colormaps["magma"](mel[::-1] // 16 * 16, bytes=True)
-    matplotlib.image.imsave(buffer, coloured, format="png", metadata={"Software": ""}, pil_kwargs={"optimize": True})
+    colored = matplotlib.colormaps["magma"](mel[::-1] // 16 * 16, bytes=True)
+    matplotlib.image.imsave(buffer, colored, format="png", metadata={"Software": ""}, pil_kwargs={"optimize": True})
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def _retrieval(project: Project, tracks: pd.DataFrame) -> Retrieval | None:
+def _measure_retrieval(project: Project, tracks: pd.DataFrame) -> Retrieval | None:
     if not project.descriptors.is_file():
         return None
     embeddings, descriptors = read_table(EMBEDDINGS, project.embeddings), read_table(DESCRIPTORS, project.descriptors)
-    return measure_retrieval(embeddings, descriptors, tracks, RETRIEVED)
+    return measure_retrieval(embeddings, descriptors, tracks, N_RETRIEVED)
 
 
-def _genres(project: Project, tracks: pd.DataFrame, said: pd.DataFrame | None) -> list[Genre]:
-    heard = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
-    embeddings = heard.to_numpy()
-    near = alike(embeddings, tracks["artist_group"].tolist(), ALIKE)
+def _map_genres(project: Project, tracks: pd.DataFrame, predictions: pd.DataFrame | None) -> list[MapGenre]:
+    table = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
+    embeddings = table.to_numpy()
+    near = nearest_by_other_artists(embeddings, tracks["artist_group"].tolist(), N_NEAREST)
     ids = tracks["track_id"].to_numpy()
-    predicted: dict[str, str] = {} if said is None else dict(zip(said["track_id"], said["predicted"], strict=True))
-    pictures = _pictures(project, tracks)
+    predicted: dict[str, str] = (
+        {} if predictions is None else dict(zip(predictions["track_id"], predictions["predicted"], strict=True))
+    )
+    pictures = _encode_pictures(project, tracks)
     songs = [
-        Song(
+        MapSong(
             track.track_id,
             track.title if isinstance(track.title, str) else track.track_id,
             track.artist if isinstance(track.artist, str) else "unknown artist",
@@ -204,14 +212,14 @@ def _genres(project: Project, tracks: pd.DataFrame, said: pd.DataFrame | None) -
         )
         for track, (x, y), nearest in zip(tracks.itertuples(), layout(embeddings), near, strict=True)
     ]
-    colours = genre_colors(tracks["genre"])
+    colors = genre_colors(tracks["genre"])
     return [
-        Genre(name, to_hex(colour), shape, [song for song in songs if song.genre == name])
-        for (name, colour), shape in zip(colours.items(), cycle(SHAPES), strict=False)
+        MapGenre(name, to_hex(color), shape, [song for song in songs if song.genre == name])
+        for (name, color), shape in zip(colors.items(), cycle(SHAPES), strict=False)
     ]
 
 
-def _pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
+def _encode_pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
     """Of the first songs of each genre, the part that is played."""
     if not (project.mel.is_file() and project.mel_index.is_file()):
         return {}
@@ -222,14 +230,14 @@ def _pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
         song = index.loc[track_id]
         frames = round(DURATION_S * song["sample_rate"] / song["hop_length"])
         skipped = max(0, mel.shape[2] - frames) // 2
-        found[track_id] = picture(mel[int(song["row"]), :, skipped : mel.shape[2] - skipped])
+        found[track_id] = encode_picture(mel[int(song["row"]), :, skipped : mel.shape[2] - skipped])
     return found
 
 
 def _write_excerpts(project: Project, tracks: pd.DataFrame, folder: Path) -> None:
     folder.mkdir()
     cache = Cache(project, Excerpt, {}, encode_excerpt)
-    over = partial(parallel_map, description="excerpts")
-    encoded = cached_map(encode_excerpt, tracks, project.audio, cache, over)
+    map_fn = partial(parallel_map, description="excerpts")
+    encoded = cached_map(encode_excerpt, tracks, project.audio, cache, map_fn)
     for track_id, excerpt in zip(tracks["track_id"], encoded, strict=True):
         (folder / f"{track_id}.mp3").write_bytes(excerpt.content.tobytes())

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from songgenre.errors import UserError
 from songgenre.paths import Project
 
-TEMPLATE = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 _NUMBER = re.compile(r"[+-]?(\d[\d,]*\.?\d*(e[+-]?\d+)?|inf)\s*%?|nan|nat|none|<na>", re.IGNORECASE)
 
@@ -42,7 +42,7 @@ class Section:
 
 
 @dataclass(frozen=True)
-class Story:
+class ReportPage:
     """What a notebook tells.
 
     Parameters
@@ -63,12 +63,12 @@ class Story:
     body: Markup
 
 
-def names(project: Project) -> list[str]:
+def report_names(project: Project) -> list[str]:
     """Names of the site's reports: one for each notebook of the project, in order."""
     return sorted(path.stem for path in project.notebooks.glob("*.ipynb"))
 
 
-def page(notebook: Path, pages: Sequence[str]) -> str:
+def render_notebook(notebook: Path, pages: Sequence[str]) -> str:
     """Render an executed notebook.
 
     Parameters
@@ -76,7 +76,7 @@ def page(notebook: Path, pages: Sequence[str]) -> str:
     notebook : Path
         The executed notebook. Its name without suffix is that of the page.
     pages : sequence of str
-        Names of the reports that the navigation bar lists; see `names`.
+        Names of the reports that the navigation bar lists; see `report_names`.
 
     Returns
     -------
@@ -93,7 +93,7 @@ def page(notebook: Path, pages: Sequence[str]) -> str:
     return f"{html}\n"
 
 
-def story(notebook: Path) -> Story:
+def read_notebook(notebook: Path) -> ReportPage:
     """Read what the text of a notebook tells, without running or rendering its code.
 
     Parameters
@@ -103,7 +103,7 @@ def story(notebook: Path) -> Story:
 
     Returns
     -------
-    Story
+    ReportPage
         Title, question, sections and the rendered markdown.
 
     Raises
@@ -112,10 +112,10 @@ def story(notebook: Path) -> Story:
         If `notebook` is missing or is no notebook.
     """
     cells = [cell for cell in _read(notebook).cells if cell.cell_type == "markdown"]
-    return tell(Markup("\n").join(markdown(cell.source, cell.get("attachments", {})) for cell in cells))
+    return postprocess(Markup("\n").join(render_markdown(cell.source, cell.get("attachments", {})) for cell in cells))
 
 
-def markdown(source: str, attachments: dict[str, dict[str, str]]) -> Markup:
+def render_markdown(source: str, attachments: dict[str, dict[str, str]]) -> Markup:
     """Render the text of a markdown cell.
 
     Parameters
@@ -131,10 +131,10 @@ def markdown(source: str, attachments: dict[str, dict[str, str]]) -> Markup:
         HTML, sanitised.
     """
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
-    return sanitised(MarkdownWithMath(renderer).render(source))
+    return sanitize(MarkdownWithMath(renderer).render(source))
 
 
-def sanitised(html: str) -> Markup:
+def sanitize(html: str) -> Markup:
     """Keep of some HTML what describes content; show active elements as text, drop style sheets.
 
     Parameters
@@ -154,7 +154,7 @@ def sanitised(html: str) -> Markup:
     return Markup(cleaner.clean(str(soup)))
 
 
-def tell(html: str) -> Story:
+def postprocess(html: str) -> ReportPage:
     """Give the rendered cells of a notebook anchors, alternative texts, captions and readable tables.
 
     Parameters
@@ -164,7 +164,7 @@ def tell(html: str) -> Story:
 
     Returns
     -------
-    Story
+    ReportPage
         The cells as ``body``, and what was read from them.
     """
     soup = BeautifulSoup(html, "html.parser")
@@ -182,9 +182,9 @@ def tell(html: str) -> Story:
         _align(table)
         for corner in table("th"):
             corner.name = "th" if _text(corner) else "td"
-        table.wrap(_scrollable(soup, number))
-    sections = tuple(_anchored(soup))
-    return Story(title, _text(paragraph), sections, Markup(soup))
+        table.wrap(_scroll_region(soup, number))
+    sections = tuple(_add_anchors(soup))
+    return ReportPage(title, _text(paragraph), sections, Markup(soup))
 
 
 def anchor(text: str) -> str:
@@ -194,9 +194,9 @@ def anchor(text: str) -> str:
 
 def _exporter() -> HTMLExporter:
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
-        extra_template_basedirs=[str(TEMPLATE.parent)],
-        template_name=TEMPLATE.name,
-        filters={"markdown": markdown, "sanitised": sanitised, "tell": tell},
+        extra_template_basedirs=[str(TEMPLATES.parent)],
+        template_name=TEMPLATES.name,
+        filters={"markdown": render_markdown, "sanitised": sanitize, "tell": postprocess},
     )
     exporter.environment.autoescape = True
     return exporter
@@ -233,7 +233,7 @@ def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:
     image.insert_after(caption)
 
 
-def _anchored(soup: BeautifulSoup) -> list[Section]:
+def _add_anchors(soup: BeautifulSoup) -> list[Section]:
     """Give every heading an id of its own, and list those of the second level."""
     taken = {"content"}
     sections = []
@@ -248,7 +248,7 @@ def _anchored(soup: BeautifulSoup) -> list[Section]:
     return sections
 
 
-def _scrollable(soup: BeautifulSoup, number: int) -> Tag:
+def _scroll_region(soup: BeautifulSoup, number: int) -> Tag:
     label = f"Table {number}"
     return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
 

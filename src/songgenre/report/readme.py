@@ -76,7 +76,7 @@ class Result(BaseModel):
     stages: dict[str, Cost]
 
 
-def measured(project: Project) -> Result:
+def collect_results(project: Project) -> Result:
     """Collect what the last run of the pipeline measured.
 
     Raises
@@ -92,9 +92,9 @@ def measured(project: Project) -> Result:
             f"Expected {nested}, {protocols} and the logs of the stages, but they are not there. Run `dvc repro` first."
         )
     return Result(
-        songs=_counted(tracks["split"]),
+        songs=_count(tracks["split"]),
         artists=tracks["artist_group"].nunique(),
-        genres=_counted(tracks["genre"]),
+        genres=_count(tracks["genre"]),
         test={
             name: Score(accuracy=score.accuracy, low=score.ci95[0], high=score.ci95[1])
             for name, score in read_metrics(project.metrics("evaluation")).items()
@@ -108,7 +108,7 @@ def measured(project: Project) -> Result:
     )
 
 
-def keep(project: Project, name: str) -> Path:
+def save_results(project: Project, name: str) -> Path:
     """Keep what the last run measured as ``docs/results/NAME.json``, and show it in the README.
 
     Parameters
@@ -130,28 +130,28 @@ def keep(project: Project, name: str) -> Path:
     if not re.fullmatch(NAME, name):
         raise UserError(f"Expected a name of small letters, digits and underscores, got {name!r}.")
     path = _folder(project) / f"{name}.json"
-    result = measured(project)
+    result = collect_results(project)
     with replacing(path) as partial:
         partial.write_text(json.dumps(result.model_dump(mode="json"), indent=2) + "\n")
     readme = project.root / "README.md"
-    text = with_results(readme.read_text("utf-8"), kept(project))
+    text = insert_results(readme.read_text("utf-8"), load_results(project))
     with replacing(readme) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
     return path
 
 
-def kept(project: Project) -> dict[str, Result]:
+def load_results(project: Project) -> dict[str, Result]:
     """The results in ``docs/results``, by the name of the corpus.
 
     Raises
     ------
     UserError
-        If a file is not what `keep` writes.
+        If a file is not what `save_results` writes.
     """
     return {path.stem: _read(path) for path in sorted(_folder(project).glob("*.json"))}
 
 
-def with_results(readme: str, results: Mapping[str, Result]) -> str:
+def insert_results(readme: str, results: Mapping[str, Result]) -> str:
     """A README whose tables are those of the results.
 
     Raises
@@ -194,15 +194,15 @@ def _costs(results: Mapping[str, Result]) -> str:
     """A row per stage, and a column per corpus."""
     header = ["stage", *(f"{name.replace('_', ' ')}, s and MiB" for name in results)]
     stages = sorted({stage for result in results.values() for stage in result.stages})
-    rows = [[stage, *(_spent(result.stages.get(stage)) for result in results.values())] for stage in stages]
+    rows = [[stage, *(_format_cost(result.stages.get(stage)) for result in results.values())] for stage in stages]
     return table(header, rows)
 
 
-def _spent(cost: Cost | None) -> str:
+def _format_cost(cost: Cost | None) -> str:
     return f"{cost.seconds:.0f}, {cost.peak_anonymous_mib}" if cost else ""
 
 
-def _counted(values: pd.Series) -> dict[str, int]:
+def _count(values: pd.Series) -> dict[str, int]:
     return {str(value): int(count) for value, count in values.value_counts().sort_index().items()}
 
 

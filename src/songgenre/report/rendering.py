@@ -6,13 +6,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from songgenre.report.notebook_page import TEMPLATE, anchor
+from songgenre.report.notebook_page import TEMPLATES, anchor
 
 
 def render(template: str, **content: object) -> str:
     """Fill a template; what is put in is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATE),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
@@ -21,6 +21,6 @@ def render(template: str, **content: object) -> str:
     return environment.get_template(template).render(content)
 
 
-def write(path: Path, html: str) -> None:
+def write_html(path: Path, html: str) -> None:
     """Write a page, the same bytes on every system."""
     path.write_text(html, encoding="utf-8", newline="\n")

@@ -12,7 +12,7 @@ import pandas as pd
 from songgenre.evaluation.files import read_metrics
 from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
-from songgenre.report.notebook_page import names
+from songgenre.report.notebook_page import report_names
 from songgenre.tables.files import read_table
 from songgenre.tables.predictions import PREDICTIONS
 
@@ -41,12 +41,12 @@ class Model:
     score: Metrics
 
     @property
-    def words(self) -> str:
+    def display_name(self) -> str:
         """Its name, to read."""
         return self.name.replace("_", " ")
 
 
-class Mistake(NamedTuple):
+class Confusion(NamedTuple):
     """Songs of a genre that a model took for another."""
 
     genre: str
@@ -55,7 +55,7 @@ class Mistake(NamedTuple):
     of: int
 
 
-def models(project: Project) -> list[Model]:
+def load_scores(project: Project) -> list[Model]:
     """Collect the scores of all models.
 
     Parameters
@@ -73,8 +73,8 @@ def models(project: Project) -> list[Model]:
     UserError
         If a metrics file is not what a stage writes.
     """
-    pages = {name.partition("_")[2]: name for name in names(project)}
-    files = sorted((project.reports / "metrics").glob("*.json"), key=lambda file: (_repeats(file), file.stem))
+    pages = {name.partition("_")[2]: name for name in report_names(project)}
+    files = sorted((project.reports / "metrics").glob("*.json"), key=lambda file: (_is_evaluation(file), file.stem))
     found: dict[str, Model] = {}
     for file in files:
         for name, score in read_metrics(file).items():
@@ -83,29 +83,29 @@ def models(project: Project) -> list[Model]:
     return sorted(found.values(), key=lambda model: (-model.score.accuracy, model.name))
 
 
-def best(models: Sequence[Model]) -> Model | None:
+def best_model(models: Sequence[Model]) -> Model | None:
     """The most accurate, the baseline aside."""
     return next((model for model in models if model.name != BASELINE), None)
 
 
-def answers(project: Project, model: Model | None) -> pd.DataFrame | None:
+def read_predictions(project: Project, model: Model | None) -> pd.DataFrame | None:
     """What a model said of the test songs: `songgenre.tables.predictions.PREDICTIONS`; None where that is not known."""
     if model is None or not project.predictions(model.stage).is_file():
         return None
-    said = read_table(PREDICTIONS, project.predictions(model.stage))
-    said = said[said["model"] == model.name].reset_index(drop=True)
-    return said if len(said) else None
+    predictions = read_table(PREDICTIONS, project.predictions(model.stage))
+    predictions = predictions[predictions["model"] == model.name].reset_index(drop=True)
+    return predictions if len(predictions) else None
 
 
-def mistakes(said: pd.DataFrame | None) -> list[Mistake]:
+def confusions(predictions: pd.DataFrame | None) -> list[Confusion]:
     """Which genres are taken for which, the most songs first."""
-    if said is None:
+    if predictions is None:
         return []
-    of = said["genre"].value_counts()
-    wrong = said[said["genre"] != said["predicted"]].value_counts(["genre", "predicted"])
-    found = [Mistake(genre, predicted, int(songs), int(of[genre])) for (genre, predicted), songs in wrong.items()]
+    of = predictions["genre"].value_counts()
+    wrong = predictions[predictions["genre"] != predictions["predicted"]].value_counts(["genre", "predicted"])
+    found = [Confusion(genre, predicted, int(songs), int(of[genre])) for (genre, predicted), songs in wrong.items()]
     return sorted(found, key=lambda mistake: (-mistake.songs, mistake.genre, mistake.predicted))
 
 
-def _repeats(file: Path) -> bool:
+def _is_evaluation(file: Path) -> bool:
     return file.stem == "evaluation"

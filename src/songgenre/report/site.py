@@ -10,11 +10,11 @@ from songgenre.atomic import replacing
 from songgenre.notebook.provenance import publish
 from songgenre.paths import Project
 from songgenre.report import cards, dag
-from songgenre.report.key_figures import Figure, figure
+from songgenre.report.key_figures import Figure, key_figure
 from songgenre.report.listen import write_map
-from songgenre.report.notebook_page import markdown, names, page, story, tell
-from songgenre.report.rendering import render, write
-from songgenre.report.scores import BASELINE, Model, answers, best, mistakes, models
+from songgenre.report.notebook_page import postprocess, read_notebook, render_markdown, render_notebook, report_names
+from songgenre.report.rendering import render, write_html
+from songgenre.report.scores import BASELINE, Model, best_model, confusions, load_scores, read_predictions
 
 
 @dataclass(frozen=True)
@@ -56,38 +56,38 @@ def build(project: Project) -> Path:
     UserError
         If a notebook or a metrics file cannot be read.
     """
-    pages = names(project)
-    scores = models(project)
+    pages = report_names(project)
+    scores = load_scores(project)
     stages = [_stage(project, name, scores) for name in pages]
     with replacing(project.html) as folder:
         folder.mkdir()
         for stage in stages:
-            html = page(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
-            write(folder / f"{stage.name}.html", html)
-        write_map(project, best(scores), folder)
-        documents = cards.known(project)
+            html = render_notebook(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
+            write_html(folder / f"{stage.name}.html", html)
+        write_map(project, best_model(scores), folder)
+        documents = cards.available_cards(project)
         for name, text in documents.items():
-            write(folder / f"{name}.html", _card(name, text, pages))
-        write(folder / "index.html", _front(project, stages, scores, list(documents)))
+            write_html(folder / f"{name}.html", _card(name, text, pages))
+        write_html(folder / "index.html", _front(project, stages, scores, list(documents)))
     publish(project)
     return project.html / "index.html"
 
 
 def _stage(project: Project, name: str, models: Sequence[Model]) -> Stage:
-    told = story(project.notebooks / f"{name}.ipynb")
+    told = read_notebook(project.notebooks / f"{name}.ipynb")
     has_run = project.executed(name).is_file()
-    known = figure(project, name, models) if has_run else None
+    known = key_figure(project, name, models) if has_run else None
     return Stage(name, told.title or name, told.question, has_run, known)
 
 
 def _card(name: str, text: str, pages: Sequence[str]) -> str:
-    told = tell(markdown(text.replace("_card.md)", "_card.html)"), {}))
+    told = postprocess(render_markdown(text.replace("_card.md)", "_card.html)"), {}))
     return render("card.html.j2", story=told, name=name, pages=pages)
 
 
 def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str]) -> str:
-    winner = best(models)
-    steps = dag.steps(project.root / "dvc.yaml")
+    winner = best_model(models)
+    steps = dag.read_steps(project.root / "dvc.yaml")
     return render(
         "front.html.j2",
         stages=stages,
@@ -95,9 +95,9 @@ def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], d
         baseline=next((model for model in models if model.name == BASELINE), None),
         rivals=[model for model in models if model.name != BASELINE],
         best=winner,
-        mistakes=mistakes(answers(project, winner)),
+        mistakes=confusions(read_predictions(project, winner)),
         steps=steps,
-        drawings=[dag.draw(steps, direction) for direction in (dag.BESIDE, dag.BELOW)],
+        drawings=[dag.draw(steps, direction) for direction in (dag.HORIZONTAL, dag.VERTICAL)],
         about={step.name: _about(step, steps, stages) for step in steps},
         documents=documents,
         name=None,

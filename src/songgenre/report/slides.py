@@ -11,8 +11,8 @@ from markupsafe import Markup
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
 from songgenre.paths import Project
-from songgenre.report.notebook_page import names
-from songgenre.report.rendering import render, write
+from songgenre.report.notebook_page import report_names
+from songgenre.report.rendering import render, write_html
 
 
 class Slide(NamedTuple):
@@ -52,10 +52,10 @@ def write_slides(project: Project, to: Path) -> None:
     if not front.is_file():
         raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
     soup = BeautifulSoup(front.read_text("utf-8"), "html.parser")
-    answer = _still(soup.select_one(".answer"))
-    slides = [_slide(project.html / f"{name}.html") for name in names(project)]
+    answer = _without_links(soup.select_one(".answer"))
+    slides = [_slide(project.html / f"{name}.html") for name in report_names(project)]
     with replacing(to) as partial:
-        write(partial, render("slides.html.j2", title=_text(soup.h1), answer=answer, slides=slides))
+        write_html(partial, render("slides.html.j2", title=_text(soup.h1), answer=answer, slides=slides))
 
 
 def _slide(page: Path) -> Slide:
@@ -65,8 +65,8 @@ def _slide(page: Path) -> Slide:
         page.stem,
         _text(soup.h1),
         _text(soup.select_one(".cells .text p")),
-        _still(soup.select_one(".cells figure img")),
-        _still(texts[-1] if len(texts) > 1 else None),
+        _without_links(soup.select_one(".cells figure img")),
+        _without_links(texts[-1] if len(texts) > 1 else None),
     )
 
 
@@ -74,7 +74,7 @@ def _text(tag: Tag | None) -> str:
     return tag.get_text() if tag else ""
 
 
-def _still(tag: Tag | None) -> Markup:
+def _without_links(tag: Tag | None) -> Markup:
     """A part of a page, without its links, which lead to other pages."""
     for link in tag("a") if tag else []:
         link.unwrap()

@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 
 from songgenre.errors import UserError
 from songgenre.paths import Project
-from songgenre.reproduce.diff import changed_values, explain, leaves
+from songgenre.reproduce.diff import changed_values, explain, flatten
 
 Stages = dict[str, Mapping[str, Any]]
 """What a ``dvc.lock`` says of each stage."""
@@ -71,8 +71,8 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
         If nothing is committed to compare with, the folder is not usable, or the rebuild fails.
     """
     committed = DVCFileSystem(str(project.root), rev="HEAD")
-    recorded = _recorded(committed)
-    with _rebuilt(project, console, into, rebuilt) as folder:
+    recorded = _read_lock(committed)
+    with _rebuild_in(project, console, into, rebuilt) as folder:
         found = differences(recorded, _stages(folder), committed, folder)
     _print(recorded, found, console)
     return not found
@@ -96,13 +96,13 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
         Each after those that it follows from.
     """
     stages = {name: (recorded.get(name, {}), repeated.get(name, {})) for name in {**recorded, **repeated}}
-    changed = {name: _differing(before, after, "outs") for name, (before, after) in stages.items()}
+    changed = {name: _differing_outs(before, after, "outs") for name, (before, after) in stages.items()}
     writers = {path: name for name, outs in changed.items() for path in outs}
     return [
         Difference(
             name,
             _causes(*stages[name], writers),
-            {path: _explained(path, hashes, committed, rebuilt) for path, hashes in changed[name].items()},
+            {path: _explain(path, hashes, committed, rebuilt) for path, hashes in changed[name].items()},
         )
         for name in _in_order(recorded | repeated)
         if changed[name]
@@ -119,7 +119,7 @@ def _in_order(stages: Stages) -> Iterable[str]:
 
 
 @contextmanager
-def _rebuilt(project: Project, console: Console, into: Path | None, rebuilt: Path | None) -> Iterator[Path]:
+def _rebuild_in(project: Project, console: Console, into: Path | None, rebuilt: Path | None) -> Iterator[Path]:
     if rebuilt is not None:
         yield rebuilt
     elif into is not None:
@@ -156,9 +156,9 @@ def _run(folder: Path, environment: Mapping[str, str], *command: str) -> None:
         )
 
 
-def _recorded(committed: DVCFileSystem) -> Stages:
+def _read_lock(committed: DVCFileSystem) -> Stages:
     try:
-        return _parsed(committed.read_text("dvc.lock"))
+        return _parse(committed.read_text("dvc.lock"))
     except FileNotFoundError:
         raise UserError("Expected a committed dvc.lock to compare with. Run `dvc repro` and commit it first.") from None
 
@@ -167,15 +167,15 @@ def _stages(folder: Path) -> Stages:
     path = folder / "dvc.lock"
     if not path.is_file():
         raise UserError(f"Expected a clone in which `dvc repro` has run, but there is no {path}.")
-    return _parsed(path.read_text("utf-8"))
+    return _parse(path.read_text("utf-8"))
 
 
-def _parsed(lock: str) -> Stages:
+def _parse(lock: str) -> Stages:
     stages: Stages = YAML(typ="safe").load(lock)["stages"]
     return stages
 
 
-def _differing(
+def _differing_outs(
     before: Mapping[str, Any], after: Mapping[str, Any], what: str
 ) -> dict[str, tuple[str | None, str | None]]:
     """The paths among the ``deps`` or ``outs`` of a stage whose hashes differ, and both hashes."""
@@ -187,7 +187,7 @@ def _causes(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mappin
     """What a stage read that differs; `writers` are the stages that wrote something else, by its path."""
     if not before or not after:
         return [f"the stage is {'missing' if before else 'new'}"]
-    deps = _differing(before, after, "deps")
+    deps = _differing_outs(before, after, "deps")
     followed = dict.fromkeys(writers[path] for path in deps if path in writers)
     causes = [f"follows from {', '.join(followed)}"] if followed else []
     causes += [f"{path} differs" for path in deps if path not in writers]
@@ -197,10 +197,10 @@ def _causes(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mappin
 
 
 def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(leaf for params in stage.get("params", {}).values() for leaf in leaves(params))
+    return dict(leaf for params in stage.get("params", {}).values() for leaf in flatten(params))
 
 
-def _explained(path: str, hashes: tuple[str | None, str | None], committed: DVCFileSystem, rebuilt: Path) -> list[str]:
+def _explain(path: str, hashes: tuple[str | None, str | None], committed: DVCFileSystem, rebuilt: Path) -> list[str]:
     before, after = hashes
     if before is None or after is None:
         return ["is missing" if before else "is new"]
@@ -214,11 +214,11 @@ def _explained(path: str, hashes: tuple[str | None, str | None], committed: DVCF
 
 
 def _print(recorded: Stages, found: list[Difference], console: Console) -> None:
-    for line in _told(recorded, found):
+    for line in _format_value(recorded, found):
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _told(recorded: Stages, found: list[Difference]) -> Iterator[str]:
+def _format_value(recorded: Stages, found: list[Difference]) -> Iterator[str]:
     if not found:
         files = sum(out.get("nfiles", 1) for stage in recorded.values() for out in stage["outs"])
         yield f"identical: {len(recorded)} stages, {files} files"

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from nbformat import NotebookNode
 
-MOST_LINES = 10
+MAX_LINES = 10
 """How many differences of one file are told."""
 
 WIDTH = 60
@@ -37,13 +37,13 @@ def explain(before: Path, after: Path) -> list[str]:
     Returns
     -------
     list of str
-        A line per difference, `MOST_LINES` at most and one that says how many follow; none if the bytes are the same.
+        A line per difference, `MAX_LINES` at most and one that says how many follow; none if the bytes are the same.
     """
     if not after.exists():
         return ["is missing"]
     found = list(_differences(before, after))
-    left = len(found) - MOST_LINES
-    return found[:MOST_LINES] + ([f"and {left} more differences"] if left > 0 else [])
+    left = len(found) - MAX_LINES
+    return found[:MAX_LINES] + ([f"and {left} more differences"] if left > 0 else [])
 
 
 def _differences(before: Path, after: Path) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _differences(before: Path, after: Path) -> Iterator[str]:
 
 
 def _files(before: Path, after: Path) -> Iterator[str]:
-    compare = KINDS.get(before.suffix, _bytes)
+    compare = COMPARATORS.get(before.suffix, _bytes)
     try:
         found = list(compare(before, after))
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
@@ -102,30 +102,30 @@ def _lines(before: str, after: str) -> Iterator[str]:
 
 def _excerpts(before: str | None, after: str | None) -> str:
     if before is None:
-        return f"{_shortened(after or '', 0)} is new"
+        return f"{_shorten(after or '', 0)} is new"
     if after is None:
-        return f"{_shortened(before, 0)} is missing"
+        return f"{_shorten(before, 0)} is missing"
     start = max(0, _first_difference(before, after) - WIDTH // 2)
-    return f"{_shortened(before, start)} became {_shortened(after, start)}"
+    return f"{_shorten(before, start)} became {_shorten(after, start)}"
 
 
-def _shortened(line: str, start: int) -> str:
+def _shorten(line: str, start: int) -> str:
     shown = line[start : start + WIDTH]
     return repr(f"{'…' if start else ''}{shown}{'…' if start + WIDTH < len(line) else ''}")
 
 
 def _json(before: Path, after: Path) -> Iterator[str]:
-    a, b = (dict(leaves(json.loads(path.read_text("utf-8")))) for path in (before, after))
+    a, b = (dict(flatten(json.loads(path.read_text("utf-8")))) for path in (before, after))
     yield from changed_values(a, b)
 
 
-def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     """The values in nested dicts and lists, each with its path, for example ``("svm.ci95.0", 0.7)``."""
     if not isinstance(node, dict | list) or not node:
         yield path, node
         return
     for key, value in node.items() if isinstance(node, dict) else enumerate(node):
-        yield from leaves(value, f"{path}.{key}" if path else str(key))
+        yield from flatten(value, f"{path}.{key}" if path else str(key))
 
 
 def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _values(before: Any, after: Any, of: str = "values") -> Iterator[str]:
         yield f"shape {a.shape} became {b.shape}"
         return
     numeric = all(np.issubdtype(array.dtype, np.number) for array in (a, b))
-    differs = _unequal(a, b, numeric)
+    differs = _count_unequal(a, b, numeric)
     if not differs.any():
         return
     first = tuple(int(index) for index in np.argwhere(differs)[0]) if a.ndim else ()
@@ -179,7 +179,7 @@ def _values(before: Any, after: Any, of: str = "values") -> Iterator[str]:
     yield f"{differs.sum()} of {a.size} {of} differ{_distance(a[differs], b[differs]) if numeric else ''}; {values}"
 
 
-def _unequal(a: np.ndarray, b: np.ndarray, numeric: bool) -> np.ndarray:
+def _count_unequal(a: np.ndarray, b: np.ndarray, numeric: bool) -> np.ndarray:
     if numeric:
         return np.asarray((a != b) & ~(np.isnan(a) & np.isnan(b)))
     pairs = zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)
@@ -262,7 +262,7 @@ def _images(before: str, after: str) -> Iterator[str]:
     yield f"image: {differs.mean():.2%} of the pixels differ, on average by {np.abs(a - b).mean():.2g} of full scale"
 
 
-KINDS: Mapping[str, Callable[[Path, Path], Iterator[str]]] = {
+COMPARATORS: Mapping[str, Callable[[Path, Path], Iterator[str]]] = {
     ".csv": _csv,
     ".h5": _hdf5,
     ".html": _text,

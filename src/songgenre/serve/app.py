@@ -25,14 +25,14 @@ from tornado.web import Application, RequestHandler, stream_request_body
 from songgenre.errors import UserError
 from songgenre.predict import formatting, loading
 from songgenre.predict.inputs import MEGABYTE
-from songgenre.serve.worker import Answer, Worker
+from songgenre.serve.worker import Worker, WorkerResult
 
 STATIC = Path(__file__).parent / "static"
 """The page, its style and its script."""
-MOST_SONGS = 8
+MAX_SONGS = 8
 """How many may be coming, waiting and being judged at once."""
 RETRY_AFTER_S = 5
-SILENCE_S = 60.0
+READ_TIMEOUT_S = 60.0
 """How long a request, and then its song, may take to come."""
 
 HEADERS = {
@@ -61,11 +61,11 @@ class Settings(NamedTuple):
         See `songgenre.predict.loading.load`.
     threshold : float
         An answer less probable than this is unsure.
-    most_mb : int
+    max_mb : int
         A larger file is refused.
-    most_minutes : float
+    max_minutes : float
         A longer song is refused.
-    trust_changed_model : bool
+    skip_hash_check : bool
         Whether to load a model of the project that is not what its stage wrote.
     """
 
@@ -73,9 +73,9 @@ class Settings(NamedTuple):
     port: int
     model: loading.Name
     threshold: float
-    most_mb: int
-    most_minutes: float
-    trust_changed_model: bool = False
+    max_mb: int
+    max_minutes: float
+    skip_hash_check: bool = False
 
 
 class Service:
@@ -85,7 +85,7 @@ class Service:
     ----------
     settings : Settings
     names : set of str
-        What `own_names` gives.
+        What `allowed_hosts` gives.
     folder : Path
         Existing folder for songs.
     worker : Worker
@@ -97,7 +97,7 @@ class Service:
         self.folder = folder
         self.worker = worker
         self.songs = 0
-        self.judging = asyncio.Lock()
+        self.predicting = asyncio.Lock()
         environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined)
         self.page = environment.get_template("page.html").render(settings._asdict())
 
@@ -106,12 +106,12 @@ class Service:
         service = {"service": self}
         return Application(
             [
-                (r"/", Text, service | {"text": self.page, "kind": "text/html"}),
-                (r"/page.css", Text, service | {"text": _read("page.css"), "kind": "text/css"}),
-                (r"/page.js", Text, service | {"text": _read("page.js"), "kind": "text/javascript"}),
-                (r"/judge", Judge, service),
+                (r"/", TextHandler, service | {"text": self.page, "kind": "text/html"}),
+                (r"/page.css", TextHandler, service | {"text": _read("page.css"), "kind": "text/css"}),
+                (r"/page.js", TextHandler, service | {"text": _read("page.js"), "kind": "text/javascript"}),
+                (r"/predict", PredictHandler, service),
             ],
-            default_handler_class=Nothing,
+            default_handler_class=NotFoundHandler,
             default_handler_args=service,
             log_function=lambda handler: None,
         )
@@ -145,7 +145,7 @@ class Handler(RequestHandler):
         self.finish({"error": self._reason})
 
 
-class Text(Handler):
+class TextHandler(Handler):
     """The page, its style or its script."""
 
     def initialize(self, service: Service, text: str, kind: str) -> None:  # type: ignore[override]  # noqa: D102
@@ -157,7 +157,7 @@ class Text(Handler):
         self.finish(self.text)
 
 
-class Nothing(Handler):
+class NotFoundHandler(Handler):
     """Any other address."""
 
     def prepare(self) -> None:  # noqa: D102
@@ -167,7 +167,7 @@ class Nothing(Handler):
 
 
 @stream_request_body
-class Judge(Handler):
+class PredictHandler(Handler):
     """A song comes as the body of the request, and the answer goes back as JSON."""
 
     def initialize(self, service: Service) -> None:  # noqa: D102
@@ -188,9 +188,9 @@ class Judge(Handler):
             self.refuse(415, "Expected the song itself as the body, of the type audio/* or application/octet-stream.")
         elif announced.isdecimal() and int(announced) > self.most_bytes:
             self.refuse_size()
-        elif self.service.songs >= MOST_SONGS:
+        elif self.service.songs >= MAX_SONGS:
             self.set_header("Retry-After", RETRY_AFTER_S)
-            self.refuse(503, f"{MOST_SONGS} songs are waiting already. Try again in a while.")
+            self.refuse(503, f"{MAX_SONGS} songs are waiting already. Try again in a while.")
         else:
             self.song = NamedTemporaryFile(dir=self.service.folder)  # noqa: SIM115
             self.service.songs += 1
@@ -198,7 +198,7 @@ class Judge(Handler):
     @property
     def most_bytes(self) -> int:
         """Of a song."""
-        return self.service.settings.most_mb * MEGABYTE
+        return self.service.settings.max_mb * MEGABYTE
 
     def data_received(self, chunk: bytes) -> None:  # noqa: D102
         if self.song is None:
@@ -207,36 +207,36 @@ class Judge(Handler):
             self.song.write(chunk)
             self.song.flush()
         except OSError as error:
-            self.forget()
+            self.discard_upload()
             self.refuse(507, f"Expected room for the song on this machine: {error.strerror}.")
             return
         if self.song.tell() > self.most_bytes:
-            self.forget()
+            self.discard_upload()
             self.refuse_size()
 
     def refuse_size(self) -> None:
         """Say that the song is too large."""
-        self.refuse(413, f"Expected at most {self.service.settings.most_mb} MB. Convert the song to mp3, or cut it.")
+        self.refuse(413, f"Expected at most {self.service.settings.max_mb} MB. Convert the song to mp3, or cut it.")
 
     async def post(self) -> None:  # noqa: D102
         self.is_judged = True
         try:
-            async with self.service.judging:
+            async with self.service.predicting:
                 if self.is_gone:
                     return
-                answer = await asyncio.to_thread(self.service.worker.judge, Path(self.song.name))
-            self.finish(described(answer, self.service.settings.threshold))
+                answer = await asyncio.to_thread(self.service.worker.predict, Path(self.song.name))
+            self.finish(describe_prediction(answer, self.service.settings.threshold))
         except UserError as error:
             self.refuse(422, str(error))
         finally:
-            self.forget()
+            self.discard_upload()
 
     def on_connection_close(self) -> None:  # noqa: D102
         self.is_gone = True
         if not self.is_judged:
-            self.forget()
+            self.discard_upload()
 
-    def forget(self) -> None:
+    def discard_upload(self) -> None:
         """Remove the song, if there is one."""
         if self.song is not None:
             self.song.close()
@@ -244,22 +244,22 @@ class Judge(Handler):
             self.service.songs -= 1
 
 
-def described(answer: Answer, threshold: float) -> dict[str, Any]:
+def describe_prediction(answer: WorkerResult, threshold: float) -> dict[str, Any]:
     """What ``songgenre predict --json`` says, and what the page shows besides."""
-    judgement, duration_s = answer
-    said: dict[str, Any] = json.loads(formatting.as_json(judgement, threshold))
-    return said | {
-        "verdict": formatting.verdict(judgement, threshold),
+    prediction, duration_s = answer
+    content: dict[str, Any] = json.loads(formatting.as_json(prediction, threshold))
+    return content | {
+        "verdict": formatting.summary(prediction, threshold),
         "duration_s": duration_s,
-        "window_s": judgement.window_s,
+        "window_s": prediction.window_s,
         "windows": [
-            {"start_s": start_s, "probabilities": shares.to_dict()} for start_s, shares in judgement.windows.iterrows()
+            {"start_s": start_s, "probabilities": shares.to_dict()} for start_s, shares in prediction.windows.iterrows()
         ],
-        "colours": formatting.colours(judgement.windows.columns),
+        "colors": formatting.genre_colors(prediction.windows.columns),
     }
 
 
-def own_names(host: str, port: int) -> set[str]:
+def allowed_hosts(host: str, port: int) -> set[str]:
     """What the ``Host`` of a request may be; any other is of a name that somebody else has pointed here.
 
     Parameters
@@ -309,7 +309,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         raise UserError(
             f"Expected to listen at port {settings.port} of {settings.host}: {reason}. Name another one."
         ) from None
-    worker = Worker(settings.model, 60 * settings.most_minutes, settings.trust_changed_model)
+    worker = Worker(settings.model, 60 * settings.max_minutes, settings.skip_hash_check)
     try:
         with TemporaryDirectory(prefix="songgenre-") as folder:
             asyncio.run(_serve(settings, sockets, Path(folder), worker, announce))
@@ -321,12 +321,12 @@ async def _serve(
     settings: Settings, sockets: list[socket.socket], folder: Path, worker: Worker, announce: Callable[[str], None]
 ) -> None:
     port = sockets[0].getsockname()[1]
-    service = Service(settings, own_names(settings.host, port), folder, worker)
+    service = Service(settings, allowed_hosts(settings.host, port), folder, worker)
     server = HTTPServer(
         service.application(),
-        max_body_size=2 * settings.most_mb * MEGABYTE,
-        body_timeout=SILENCE_S,
-        idle_connection_timeout=SILENCE_S,
+        max_body_size=2 * settings.max_mb * MEGABYTE,
+        body_timeout=READ_TIMEOUT_S,
+        idle_connection_timeout=READ_TIMEOUT_S,
     )
     server.add_sockets(sockets)
     closing = asyncio.Event()

@@ -11,18 +11,18 @@ from typing import NamedTuple, TypeVar
 
 from songgenre.errors import UserError
 from songgenre.predict import loading
-from songgenre.predict.inference import Judgement
+from songgenre.predict.inference import SongPrediction
 
 T = TypeVar("T")
 
-PATIENCE_S = 300.0
+TIMEOUT_S = 300.0
 """How long a file may take."""
 
 
-class Answer(NamedTuple):
+class WorkerResult(NamedTuple):
     """What a model says of a file, and how long the file is in seconds."""
 
-    judgement: Judgement
+    prediction: SongPrediction
     duration_s: float
 
 
@@ -33,9 +33,9 @@ class Worker:
     ----------
     name : str
         Of the model, see `songgenre.predict.loading.load`.
-    longest_s : float
+    max_duration_s : float
         A longer song is refused.
-    trust_changed_model : bool
+    skip_hash_check : bool
         Whether to load a model of the project that is not what its stage wrote.
 
     Raises
@@ -44,28 +44,28 @@ class Worker:
         If the model cannot be had, or has changed and is not trusted.
     """
 
-    def __init__(self, name: loading.Name, longest_s: float, trust_changed_model: bool) -> None:
+    def __init__(self, name: loading.Name, max_duration_s: float, skip_hash_check: bool) -> None:
         self.name = name
-        self.longest_s = longest_s
-        self.trust_changed_model = trust_changed_model
+        self.max_duration_s = max_duration_s
+        self.skip_hash_check = skip_hash_check
         self._closing = threading.Lock()
         self._start()
 
-    def judge(self, path: Path) -> Answer:
+    def predict(self, path: Path) -> WorkerResult:
         """Judge a file; waits for the answer. For one thread at a time.
 
         Raises
         ------
         UserError
-            If it cannot be judged, takes longer than `PATIENCE_S`, or ends the process.
+            If it cannot be judged, takes longer than `TIMEOUT_S`, or ends the process.
         """
         try:
             if not self._process.is_alive():
                 self._start()
             self._connection.send(path)
-            if not self._connection.poll(PATIENCE_S):
+            if not self._connection.poll(TIMEOUT_S):
                 self.close()
-                raise UserError(f"Expected a song that is judged within {PATIENCE_S:g} s, but it takes longer.")
+                raise UserError(f"Expected a song that is judged within {TIMEOUT_S:g} s, but it takes longer.")
             return _unless_error(self._connection.recv())
         except (EOFError, OSError):
             self.close()
@@ -82,7 +82,7 @@ class Worker:
         spawn = multiprocessing.get_context("spawn")
         self._connection, theirs = spawn.Pipe()
         self._process = spawn.Process(
-            target=_work, args=(theirs, self.name, self.longest_s, self.trust_changed_model), daemon=True
+            target=_work, args=(theirs, self.name, self.max_duration_s, self.skip_hash_check), daemon=True
         )
         self._process.start()
         theirs.close()
@@ -98,20 +98,20 @@ def _unless_error(received: T | UserError) -> T:
     return received
 
 
-def _work(connection: Connection, name: loading.Name, longest_s: float, trust_changed_model: bool) -> None:
+def _work(connection: Connection, name: loading.Name, max_duration_s: float, skip_hash_check: bool) -> None:
     """Answer until the other end closes; Ctrl-C in the terminal is for the server."""
-    from songgenre.predict.inference import classifier_named
+    from songgenre.predict.inference import load_classifier
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        if not trust_changed_model:
-            loading.check(name)
-        classifier_named(name)
+        if not skip_hash_check:
+            loading.verify_models(name)
+        load_classifier(name)
         connection.send(None)
         while True:
             path = connection.recv()
             try:
-                connection.send(_judged(path, name, longest_s))
+                connection.send(_predict(path, name, max_duration_s))
             except UserError as error:
                 connection.send(UserError(str(error).replace(str(path), "the file")))
     except UserError as error:
@@ -120,17 +120,17 @@ def _work(connection: Connection, name: loading.Name, longest_s: float, trust_ch
         pass
 
 
-def _judged(path: Path, name: loading.Name, longest_s: float) -> Answer:
+def _predict(path: Path, name: loading.Name, max_duration_s: float) -> WorkerResult:
     from songgenre import audio
-    from songgenre.predict.inference import Failure, judge
-    from songgenre.predict.inputs import STANDARD_INPUT, Song
+    from songgenre.predict.inference import SkippedSong, predict_song
+    from songgenre.predict.inputs import STANDARD_INPUT, AudioInput
 
     duration_s = audio.duration_s(path)
-    if duration_s > longest_s:
+    if duration_s > max_duration_s:
         raise UserError(
-            f"Expected a song of at most {longest_s / 60:g} minutes, but it lasts {duration_s / 60:.1f}. Cut it."
+            f"Expected a song of at most {max_duration_s / 60:g} minutes, but it lasts {duration_s / 60:.1f}. Cut it."
         )
-    judgement = judge(Song(STANDARD_INPUT, path), name)
-    if isinstance(judgement, Failure):
-        raise UserError(judgement.reason)
-    return Answer(judgement, duration_s)
+    prediction = predict_song(AudioInput(STANDARD_INPUT, path), name)
+    if isinstance(prediction, SkippedSong):
+        raise UserError(prediction.reason)
+    return WorkerResult(prediction, duration_s)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-LONGEST_TEXT = 500
+MAX_TEXT_LENGTH = 500
 """Characters of a title, a name or an address; what a page holds beyond is cut off."""
 
 
 @dataclass(frozen=True)
-class About:
+class SourceInfo:
     """What to know, and to respect, of a source.
 
     Parameters
@@ -46,7 +46,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Song:
+class Track:
     """A song that a source offered.
 
     Parameters
@@ -96,14 +96,14 @@ class Source(ABC):
 
     @property
     @abstractmethod
-    def about(self) -> About:
+    def about(self) -> SourceInfo:
         """What to know of it."""
 
     @abstractmethod
-    def collect(self, audio: Path) -> list[Song]:
+    def collect(self, audio: Path) -> list[Track]:
         """Put the audio of its songs into an existing folder, and say what is known of each."""
 
-    def forget(self) -> None:  # noqa: B027
+    def cleanup(self) -> None:  # noqa: B027
         """Remove what was kept for the case that `collect` is ended before its time, if anything was."""
 
 
@@ -112,14 +112,14 @@ def track_id(source: str, source_id: str) -> str:
     return f"{source}-{hashlib.sha256(source_id.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
-def plain(text: str | None) -> str | None:
+def sanitize_text(text: str | None) -> str | None:
     """Make a text that came from outside fit for a table and a page.
 
     Control characters and line breaks become spaces, halves of surrogate pairs the replacement character, and what
-    is longer than `LONGEST_TEXT` is cut. None if nothing is left.
+    is longer than `MAX_TEXT_LENGTH` is cut. None if nothing is left.
     """
     if text is None:
         return None
     categories = {"Cc": " ", "Zl": " ", "Zp": " ", "Cs": "\ufffd"}
-    shown = "".join(categories.get(unicodedata.category(letter), letter) for letter in text[: 4 * LONGEST_TEXT])
-    return " ".join(shown.split())[:LONGEST_TEXT] or None
+    shown = "".join(categories.get(unicodedata.category(letter), letter) for letter in text[: 4 * MAX_TEXT_LENGTH])
+    return " ".join(shown.split())[:MAX_TEXT_LENGTH] or None

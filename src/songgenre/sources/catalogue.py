@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre.sources.base import Song, plain
+from songgenre.sources.base import Track, sanitize_text
 from songgenre.tables.catalogue import CATALOGUE
 
 
-def tabulate(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
+def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
     """Make the catalogue of what was offered.
 
     Parameters
     ----------
-    songs : iterable of Song
+    songs : iterable of Track
     audio : Path
         The folder that holds their audio.
 
@@ -30,20 +30,20 @@ def tabulate(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
         {
             "track_id": song.track_id,
             "source": song.source,
-            "collection": plain(song.collection) or song.source,
-            "source_id": plain(song.source_id),
-            "title": plain(song.title),
-            "artist": plain(song.artist),
-            "genres": list(filter(None, map(plain, song.genres))),
-            "primary_genre": plain(song.primary_genre),
+            "collection": sanitize_text(song.collection) or song.source,
+            "source_id": sanitize_text(song.source_id),
+            "title": sanitize_text(song.title),
+            "artist": sanitize_text(song.artist),
+            "genres": list(filter(None, map(sanitize_text, song.genres))),
+            "primary_genre": sanitize_text(song.primary_genre),
             "split": song.split,
             "audio_path": song.file,
-            "url": plain(song.url),
-            "licence": plain(song.licence),
+            "url": sanitize_text(song.url),
+            "licence": sanitize_text(song.licence),
             "sha256": None if song.file is None else _sha256(audio / song.file),
             "bytes": 0 if song.file is None else (audio / song.file).stat().st_size,
             "reason": song.reason,
-            "detail": plain(song.detail),
+            "detail": sanitize_text(song.detail),
         }
         for song in songs
     ]
@@ -52,7 +52,7 @@ def tabulate(songs: Iterable[Song], audio: Path) -> pd.DataFrame:
     return table.astype(dict.fromkeys(text, "str")).sort_values("track_id", ignore_index=True)
 
 
-def summarise(catalogue: pd.DataFrame) -> pd.Series:
+def summarize(catalogue: pd.DataFrame) -> pd.Series:
     """Count what a catalogue holds.
 
     Returns
@@ -73,7 +73,7 @@ def summarise(catalogue: pd.DataFrame) -> pd.Series:
     return pd.Series(counts, name="number", dtype=int)
 
 
-def changed(catalogue: pd.DataFrame, audio: Path) -> list[str]:
+def find_changed_files(catalogue: pd.DataFrame, audio: Path) -> list[str]:
     """The files of a catalogue that are missing, not listed, or hold other bytes than it says.
 
     Parameters

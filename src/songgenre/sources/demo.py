@@ -9,11 +9,11 @@ from pathlib import Path
 
 from songgenre.demo.corpus import plan_corpus
 from songgenre.demo.genres import GENRES
-from songgenre.demo.server import opened
-from songgenre.sources.base import About, Song, Source
-from songgenre.sources.website import Task, Website
+from songgenre.demo.server import running_server
+from songgenre.sources.base import Source, SourceInfo, Track
+from songgenre.sources.website import CrawlConfig, Website
 
-ABOUT = About(
+INFO = SourceInfo(
     name="demo",
     description=(
         "A record shop of invented music: each song is composed by rules for its genre and habits of its artist, and "
@@ -41,7 +41,7 @@ class Demo(Source):
     retries : int
         Of one request.
     folder : Path
-        Keeps what is made and loaded until `forget`, for the case that the crawl is ended.
+        Keeps what is made and loaded until `cleanup`, for the case that the crawl is ended.
     """
 
     songs_per_genre: int
@@ -51,9 +51,9 @@ class Demo(Source):
     timeout_s: float
     retries: int
     folder: Path
-    about: About = ABOUT
+    about: SourceInfo = INFO
 
-    def collect(self, audio: Path) -> list[Song]:
+    def collect(self, audio: Path) -> list[Track]:
         """Open the shop and crawl it.
 
         Parameters
@@ -63,7 +63,7 @@ class Demo(Source):
 
         Returns
         -------
-        list of Song
+        list of Track
             Without the addresses, which are others each time the shop opens.
 
         Raises
@@ -74,8 +74,8 @@ class Demo(Source):
         recordings = plan_corpus(self.songs_per_genre, self.artists_per_genre, self.seed)
         stock = self.folder / "stock"
         stock.mkdir(parents=True, exist_ok=True)
-        with opened(recordings, stock) as shop:
-            task = Task(
+        with running_server(recordings, stock) as shop:
+            task = CrawlConfig(
                 name="demo",
                 listings={genre: [f"{shop}/genre/{genre}"] for genre in GENRES},
                 song_links=f"^{re.escape(shop)}/song/",
@@ -93,6 +93,6 @@ class Demo(Source):
             songs = Website(task).collect(audio)
         return [replace(song, url=None, detail=song.detail and song.detail.replace(shop, "")) for song in songs]
 
-    def forget(self) -> None:
+    def cleanup(self) -> None:
         """Remove what was kept for the case that the crawl is ended."""
         shutil.rmtree(self.folder, ignore_errors=True)

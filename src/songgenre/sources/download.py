@@ -15,14 +15,14 @@ from typing import BinaryIO
 import httpx
 
 from songgenre.errors import UserError
-from songgenre.progress import say, track
+from songgenre.progress import echo, progress_bar
 
 MEGABYTE = 1_000_000
 FIRST_WAIT_S = 1.0
 """Before the first retry; it doubles with each that follows."""
-LONGEST_WAIT_S = 120.0
+MAX_WAIT_S = 120.0
 """Before any retry, whatever the server asks for."""
-TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+RETRY_STATUSES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class _TransientError(Exception):
@@ -94,7 +94,7 @@ def _complete(client: httpx.Client, url: str, part: Path, sha1: str, retries: in
     failures = 0
     while True:
         try:
-            return _go_on(client, url, part, sha1)
+            return _resume(client, url, part, sha1)
         except _TransientError as error:
             failures = 1 if _size(part) >= furthest + MEGABYTE else failures + 1
             furthest = max(furthest, _size(part))
@@ -104,12 +104,12 @@ def _complete(client: httpx.Client, url: str, part: Path, sha1: str, retries: in
                     f"{_size(part) / MEGABYTE:g} MB that came; run it again later, and it goes on from there."
                 ) from None
             wait_s = FIRST_WAIT_S * 2 ** (failures - 1) if error.wait_s is None else error.wait_s
-            wait_s = min(wait_s, LONGEST_WAIT_S)
-            say(f"{url}: {error}; trying again in {wait_s:g} s")
+            wait_s = min(wait_s, MAX_WAIT_S)
+            echo(f"{url}: {error}; trying again in {wait_s:g} s")
             time.sleep(wait_s)
 
 
-def _go_on(client: httpx.Client, url: str, part: Path, sha1: str) -> None:
+def _resume(client: httpx.Client, url: str, part: Path, sha1: str) -> None:
     """Ask for what is missing of a file, and add it."""
     have = _size(part)
     try:
@@ -122,7 +122,7 @@ def _go_on(client: httpx.Client, url: str, part: Path, sha1: str) -> None:
         raise UserError(f"Expected an address, got {url}: {error}. Check scraping.fma.url in params.yaml.") from None
     if sha1_of(part) != sha1:
         part.unlink()
-        _go_on(client, url, part, sha1)
+        _resume(client, url, part, sha1)
 
 
 def _receive(response: httpx.Response, part: Path, have: int) -> None:
@@ -131,7 +131,7 @@ def _receive(response: httpx.Response, part: Path, have: int) -> None:
     total = _announced_size(response, have)
     missing = total // MEGABYTE - (have // MEGABYTE if resumes else 0)
     with part.open("ab" if resumes else "wb") as file:
-        for _ in track(_megabytes(response, file, total), f"{part.stem}, MB", total=missing):
+        for _ in progress_bar(_megabytes(response, file, total), f"{part.stem}, MB", total=missing):
             pass
     if _size(part) < total:
         raise _TransientError(f"{_size(part)} of {total} bytes came")
@@ -149,7 +149,7 @@ def _megabytes(response: httpx.Response, file: BinaryIO, total: int) -> Iterator
 
 def _check_status(response: httpx.Response) -> None:
     status = response.status_code
-    if status in TRY_AGAIN or response.is_server_error:
+    if status in RETRY_STATUSES or response.is_server_error:
         asked_s = parse_retry_after(response.headers.get("Retry-After", ""))
         raise _TransientError(f"the server answered {status} {response.reason_phrase}", asked_s)
     if response.is_redirect:

@@ -22,10 +22,10 @@ import pandas as pd
 
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
-from songgenre.sources.base import About, Song, Source
+from songgenre.sources.base import Source, SourceInfo, Track
 from songgenre.sources.download import fetch, sha1_of
 
-ABOUT = About(
+INFO = SourceInfo(
     name="fma",
     description="Clips of 30 s from the Free Music Archive, described and split by Defferrard et al.",
     homepage="https://github.com/mdeff/fma",
@@ -108,7 +108,7 @@ class Fma(Source):
         Of a request.
     checksums : mapping of str to str
         The SHA-1 of each archive.
-    about : About
+    about : SourceInfo
     """
 
     size: Literal["small", "medium", "large"]
@@ -118,10 +118,10 @@ class Fma(Source):
     max_file_mb: float
     timeout_s: float
     retries: int
-    checksums: Mapping[str, str] = field(default_factory=lambda: ABOUT.checksums)
-    about: About = ABOUT
+    checksums: Mapping[str, str] = field(default_factory=lambda: INFO.checksums)
+    about: SourceInfo = INFO
 
-    def collect(self, audio: Path) -> list[Song]:
+    def collect(self, audio: Path) -> list[Track]:
         """Put the clips of the chosen size into a folder.
 
         Parameters
@@ -131,7 +131,7 @@ class Fma(Source):
 
         Returns
         -------
-        list of Song
+        list of Track
             With the published split. A clip that is known to be broken, or cannot be read, is there with the reason.
 
         Raises
@@ -141,7 +141,7 @@ class Fma(Source):
         """
         songs = _songs(self._locate("fma_metadata"), self.size)
         clips = self._locate(f"fma_{self.size}")
-        put = partial(_put, clips=clips, audio=audio, max_bytes=round(self.max_file_mb * 1e6))
+        put = partial(_write_audio, clips=clips, audio=audio, max_bytes=round(self.max_file_mb * 1e6))
         batches = [list(batch) for _, batch in groupby(songs, lambda song: int(song.source_id) // 1000)]
         collected = list(chain.from_iterable(parallel_map(put, batches, "collecting, folder by folder")))
         if not any(song.file for song in collected):
@@ -177,15 +177,15 @@ class Fma(Source):
             )
 
 
-def _songs(metadata: Path, size: str) -> list[Song]:
+def _songs(metadata: Path, size: str) -> list[Track]:
     """The songs of one of the sizes; without their audio yet."""
     tracks = _tracks(metadata)
     tracks = tracks[tracks["subset"].isin(SIZES[: SIZES.index(size) + 1])]
     if tracks.empty:
         raise UserError(f"Expected songs of the {size} data set in {TRACKS} of {metadata}, but it has none.")
     return [
-        Song(
-            source=ABOUT.name,
+        Track(
+            source=INFO.name,
             source_id=str(row["track"]),
             file=None,
             genres=(row["genre"],) if row["genre"] else (),
@@ -203,7 +203,7 @@ def _songs(metadata: Path, size: str) -> list[Song]:
 def _tracks(metadata: Path) -> pd.DataFrame:
     """The columns that are used of the table of all songs, which would fill a gigabyte; None where they are empty."""
     try:
-        with _opened(metadata) as opened:
+        with _open_archive(metadata) as opened:
             with opened(TRACKS) as file:
                 header = pd.read_csv(file, header=None, nrows=2, dtype="str", keep_default_na=False)
             positions = _positions(list(zip(*header.to_numpy(), strict=True)), metadata)
@@ -212,7 +212,7 @@ def _tracks(metadata: Path) -> pd.DataFrame:
     except BROKEN as error:
         raise UserError(
             f"Expected {TRACKS} in {metadata} to be the table of songs of fma_metadata.zip, but it cannot "
-            f"be read: {_said(error)}. Download {metadata.name} again."
+            f"be read: {_text(error)}. Download {metadata.name} again."
         ) from None
     return tracks.astype(object).where(tracks.notna(), None)
 
@@ -222,13 +222,13 @@ def _positions(columns: list[tuple[str, str]], metadata: Path) -> dict[int, str]
     missing = [column for column in COLUMNS.values() if column not in columns]
     if missing:
         raise UserError(
-            f"Expected the columns {_listed(missing)} in {TRACKS} of {metadata}, but it has {_listed(columns)}. "
-            "Use the table of the published fma_metadata.zip."
+            f"Expected the columns {_join_names(missing)} in {TRACKS} of {metadata}, "
+            f"but it has {_join_names(columns)}. Use the table of the published fma_metadata.zip."
         )
     return {0: "track"} | {columns.index(column): name for name, column in COLUMNS.items()}
 
 
-def _listed(columns: list[tuple[str, str]]) -> str:
+def _join_names(columns: list[tuple[str, str]]) -> str:
     return ", ".join(" ".join(column) for column in columns)
 
 
@@ -245,10 +245,10 @@ def _rows(file: IO[bytes], positions: dict[int, str]) -> pd.DataFrame:
     return rows.rename(columns=positions)
 
 
-def _put(songs: list[Song], clips: Path, audio: Path, max_bytes: int) -> list[Song]:
+def _write_audio(songs: list[Track], clips: Path, audio: Path, max_bytes: int) -> list[Track]:
     """Put the audio of some songs into a folder."""
-    with _opened(clips) as opened:
-        return [_with_audio(song, _clip(clips, int(song.source_id)), opened, audio, max_bytes) for song in songs]
+    with _open_archive(clips) as opened:
+        return [_copy_audio(song, _clip(clips, int(song.source_id)), opened, audio, max_bytes) for song in songs]
 
 
 def _clip(clips: Path, track_id: int) -> str:
@@ -256,7 +256,7 @@ def _clip(clips: Path, track_id: int) -> str:
     return f"{clips.stem}/{track_id // 1000:03d}/{track_id:06d}.mp3"
 
 
-def _with_audio(song: Song, clip: str, opened: Callable[[str], IO[bytes]], audio: Path, max_bytes: int) -> Song:
+def _copy_audio(song: Track, clip: str, opened: Callable[[str], IO[bytes]], audio: Path, max_bytes: int) -> Track:
     seconds = CUT_SHORT_S.get(int(song.source_id))
     if seconds is not None:
         detail = f"a known broken clip of the published archive, which holds {seconds:g} s of its 30 s"
@@ -265,7 +265,7 @@ def _with_audio(song: Song, clip: str, opened: Callable[[str], IO[bytes]], audio
         with opened(clip) as file:
             content = file.read(max_bytes + 1)
     except BROKEN as error:
-        return replace(song, reason="unreadable", detail=f"{clip} cannot be read: {_said(error)}")
+        return replace(song, reason="unreadable", detail=f"{clip} cannot be read: {_text(error)}")
     if len(content) > max_bytes:
         return replace(song, reason="unreadable", detail=f"{clip} is larger than {max_bytes / 1e6:g} MB")
     file_name = f"{song.track_id}.mp3"
@@ -274,7 +274,7 @@ def _with_audio(song: Song, clip: str, opened: Callable[[str], IO[bytes]], audio
 
 
 @contextmanager
-def _opened(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
+def _open_archive(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
     """Open a published archive, zipped or extracted: gives what opens a file in it by its name."""
     if archive.is_dir():
         yield partial(_open_extracted, archive)
@@ -283,7 +283,7 @@ def _opened(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
         zipped = zipfile.ZipFile(archive)
     except BROKEN as error:
         raise UserError(
-            f"Expected {archive} to be a zip archive, but it cannot be read: {_said(error)}. Download it again."
+            f"Expected {archive} to be a zip archive, but it cannot be read: {_text(error)}. Download it again."
         ) from None
     with zipped:
         yield partial(_open_zipped, zipped)
@@ -316,5 +316,5 @@ def _open_zipped(zipped: zipfile.ZipFile, name: str) -> IO[bytes]:
     return bz2.open(zipped.open(compressed))
 
 
-def _said(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     return str(error) or "it ends too early"

@@ -17,11 +17,11 @@ import pandas as pd
 
 from songgenre.audio import SUFFIXES, open_bytes
 from songgenre.errors import UserError
-from songgenre.progress import track
+from songgenre.progress import progress_bar
 from songgenre.sources import gtzan
-from songgenre.sources.base import About, Song, Source, plain, track_id
+from songgenre.sources.base import Source, SourceInfo, Track, sanitize_text, track_id
 
-ABOUT = About(
+INFO = SourceInfo(
     name="folder",
     description="A folder of the user's own music",
     homepage="",
@@ -47,11 +47,11 @@ class Folder(Source):
     path: Path
 
     @property
-    def about(self) -> About:
+    def about(self) -> SourceInfo:
         """What to know of it: that of GTZAN, if it is GTZAN."""
-        return gtzan.ABOUT if self._genres_of_gtzan() else ABOUT
+        return gtzan.INFO if self._genres_of_gtzan() else INFO
 
-    def collect(self, audio: Path) -> list[Song]:
+    def collect(self, audio: Path) -> list[Track]:
         """Copy its songs.
 
         A song whose file is missing, is no regular file, may not be read, or lies outside the folder is
@@ -64,7 +64,7 @@ class Folder(Source):
 
         Returns
         -------
-        list of Song
+        list of Track
 
         Raises
         ------
@@ -76,7 +76,7 @@ class Folder(Source):
                 f"Expected scraping.folder to be a directory of music, but there is none at {self._home.absolute()}."
             )
         folder, songs = self._songs()
-        collected = [_copied(song, folder, audio) for song in track(songs, "collecting", total=len(songs))]
+        collected = [_copy(song, folder, audio) for song in progress_bar(songs, "collecting", total=len(songs))]
         if not any(song.file for song in collected):
             raise UserError(
                 f"Expected at least one song in {folder} that can be read, but there is none. "
@@ -95,16 +95,16 @@ class Folder(Source):
     def _genres_of_gtzan(self) -> Path | None:
         return None if self._listing.is_file() else gtzan.find(self._home)
 
-    def _songs(self) -> tuple[Path, list[Song]]:
+    def _songs(self) -> tuple[Path, list[Track]]:
         """All the songs, as if their files could be read, and the folder that these are below."""
         if self._listing.is_file():
-            return self._home, _listed(self._listing)
+            return self._home, _read_listing(self._listing)
         if genres := self._genres_of_gtzan():
             return genres, gtzan.describe(_by_genre_folder(genres), self._home)
         return self._home, _by_genre_folder(self._home)
 
 
-def _by_genre_folder(folder: Path) -> list[Song]:
+def _by_genre_folder(folder: Path) -> list[Track]:
     try:
         paths = [path for genre in _visible(folder) if genre.is_dir() for path in _visible(genre)]
     except OSError as error:
@@ -128,7 +128,7 @@ def _visible(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def _listed(listing: Path) -> list[Song]:
+def _read_listing(listing: Path) -> list[Track]:
     try:
         table = pd.read_csv(listing, dtype="str", keep_default_na=False, index_col=False)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
@@ -147,26 +147,26 @@ def _listed(listing: Path) -> list[Song]:
     return [_song_of_row(row, number) for number, row in enumerate(table.to_dict("records"), start=1)]
 
 
-def _song_of_row(row: dict[str, str], number: int) -> Song:
+def _song_of_row(row: dict[str, str], number: int) -> Track:
     genres = tuple(dict.fromkeys(genre.strip() for genre in row["genre"].split("|") if genre.strip()))
     optional = ("artist", "title", "primary_genre", "collection", "licence", "url")
     known = {column: row.get(column) or None for column in optional}
-    if plain(row["file"]) is None:
+    if sanitize_text(row["file"]) is None:
         detail = f"row {number} of tracks.csv names no file"
-        return Song("folder", f"row {number}", None, genres, **known, reason="unreadable", detail=detail)
+        return Track("folder", f"row {number}", None, genres, **known, reason="unreadable", detail=detail)
     return _song(row["file"], genres, **known)
 
 
-def _song(file: str, genres: tuple[str, ...], **known: str | None) -> Song:
+def _song(file: str, genres: tuple[str, ...], **known: str | None) -> Track:
     suffix = Path(file).suffix.lower()
     if suffix in UNDECODABLE:
         detail = f"{suffix[1:].upper()} files cannot be decoded here; convert it to flac or mp3"
-        return Song("folder", file, None, genres, **known, reason="not_audio", detail=detail)
+        return Track("folder", file, None, genres, **known, reason="not_audio", detail=detail)
     ending = suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
-    return Song("folder", file, track_id("folder", file) + ending, genres, **known)
+    return Track("folder", file, track_id("folder", file) + ending, genres, **known)
 
 
-def _copied(song: Song, folder: Path, audio: Path) -> Song:
+def _copy(song: Track, folder: Path, audio: Path) -> Track:
     """Copy the file of a song, if it has one; if it cannot be opened, say why."""
     if song.file is None:
         return song

@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from songgenre.errors import UserError
-from songgenre.sources.base import About, Song
+from songgenre.sources.base import SourceInfo, Track
 
-ABOUT = About(
+INFO = SourceInfo(
     name="gtzan",
     description="GTZAN: 1,000 excerpts of 30 s, a hundred of each of ten genres, without artists and titles",
     homepage="http://marsyas.info/downloads/datasets.html",
@@ -51,12 +51,12 @@ def find(folder: Path) -> Path | None:
     return next((place for place in places if all(_has_excerpts(place / genre) for genre in GENRES)), None)
 
 
-def describe(songs: list[Song], folder: Path) -> list[Song]:
+def describe(songs: list[Track], folder: Path) -> list[Track]:
     """Tell of GTZAN's songs what is known of them.
 
     Parameters
     ----------
-    songs : list of Song
+    songs : list of Track
         Those that were found below the folder of `find`; what is not named as in GTZAN is left as it is.
     folder : Path
         With the lists of the fault-filtered split, ``train_filtered.txt``, ``valid_filtered.txt`` and
@@ -64,7 +64,7 @@ def describe(songs: list[Song], folder: Path) -> list[Song]:
 
     Returns
     -------
-    list of Song
+    list of Track
         With the split. A song without audio is the corrupt one, or in none of the lists.
 
     Raises
@@ -74,17 +74,17 @@ def describe(songs: list[Song], folder: Path) -> list[Song]:
     """
     ours = {song.source_id for song in songs if EXCERPT.fullmatch(song.source_id)}
     splits = _splits(folder)
-    unknown = set(splits) - {_without_ending(source_id) for source_id in ours} - {CORRUPT}
+    unknown = set(splits) - {_strip_suffix(source_id) for source_id in ours} - {CORRUPT}
     if unknown:
         raise UserError(f"Expected the lists of {folder} to name songs that are there, but {min(unknown)} is not.")
-    return [_described(song, splits) if song.source_id in ours else song for song in songs]
+    return [_describe(song, splits) if song.source_id in ours else song for song in songs]
 
 
 def _has_excerpts(genre: Path) -> bool:
     return any(EXCERPT.fullmatch(f"{genre.name}/{path.name}") for path in genre.glob("*"))
 
 
-def _without_ending(source_id: str) -> str:
+def _strip_suffix(source_id: str) -> str:
     return source_id.removesuffix(".wav").removesuffix(".au")
 
 
@@ -113,11 +113,11 @@ def _lines(path: Path) -> list[str]:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"Expected a list of songs, a line each, at {path}, but it cannot be read: {error}.") from None
-    return [_without_ending(line.strip()) for line in lines if line.strip()]
+    return [_strip_suffix(line.strip()) for line in lines if line.strip()]
 
 
-def _described(song: Song, splits: dict[str, str]) -> Song:
-    name = _without_ending(song.source_id)
+def _describe(song: Track, splits: dict[str, str]) -> Track:
+    name = _strip_suffix(song.source_id)
     song = replace(song, collection="gtzan", split=splits.get(name))
     if song.source_id == f"{CORRUPT}.wav":
         detail = "known to be corrupt in GTZAN as it is distributed in wav"

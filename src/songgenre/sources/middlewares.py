@@ -19,11 +19,11 @@ from twisted.internet.error import DNSLookupError
 
 from songgenre.sources.download import parse_retry_after
 
-LONGEST_WAIT_S = 300
+MAX_WAIT_S = 300
 """A site that asks for more patience is not asked again."""
 
 
-class OnSite:
+class AllowedHostsMiddleware:
     """Refuse every request, redirected ones too, that leaves the hosts of the site.
 
     The setting ``SITE_HOSTS`` lists them: ``host`` for its usual ports, or ``host:port``.
@@ -42,12 +42,12 @@ class OnSite:
         if address.scheme not in ("http", "https"):
             raise IgnoreRequest(f"{request.url} is no web address")
         if address.netloc not in self.hosts and not (
-            host(request.url) in self.hosts and address.port in (None, 80, 443)
+            netloc(request.url) in self.hosts and address.port in (None, 80, 443)
         ):
             raise IgnoreRequest(f"{request.url} is on none of the site's hosts ({', '.join(sorted(self.hosts))})")
 
 
-def host(url: str) -> str:
+def netloc(url: str) -> str:
     """The host of an address, with the port if that is unusual."""
     address = urlsplit(url)
     name = address.hostname or ""
@@ -61,10 +61,10 @@ class PublicResolver(CachingThreadedResolver):
     """
 
     def getHostByName(self, name: str, timeout: Any = ()) -> Deferred[str]:  # noqa: D102, N802
-        return super().getHostByName(name, timeout).addCallback(public, name)
+        return super().getHostByName(name, timeout).addCallback(require_public_address, name)
 
 
-def public(address: str, name: str) -> str:
+def require_public_address(address: str, name: str) -> str:
     """Pass on the address behind a name.
 
     Raises
@@ -77,7 +77,7 @@ def public(address: str, name: str) -> str:
     return address
 
 
-class PatientRetry(RetryMiddleware):
+class RetryAfterMiddleware(RetryMiddleware):
     """Ask again after 1, 2, 4, ... seconds, or when the site says in ``Retry-After``, and till then leave it alone."""
 
     def __init__(self, settings: Any) -> None:
@@ -86,29 +86,29 @@ class PatientRetry(RetryMiddleware):
 
     async def process_request(self, request: Request) -> None:
         """Wait as long as the host has asked for."""
-        while (wait_s := self.not_before.get(host(request.url), 0) - time.monotonic()) > 0:
+        while (wait_s := self.not_before.get(netloc(request.url), 0) - time.monotonic()) > 0:
             await asyncio.sleep(wait_s)
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
         """Try again where the status says that it may help."""
         wait_s = parse_retry_after((response.headers.get("Retry-After") or b"").decode("latin-1"))
-        if wait_s is not None and wait_s > LONGEST_WAIT_S:
+        if wait_s is not None and wait_s > MAX_WAIT_S:
             return response
         answer = super().process_response(request, response)
         if isinstance(answer, Request):
             if wait_s is not None:
-                self.not_before[host(request.url)] = time.monotonic() + wait_s
-            await asyncio.sleep(wait_s if wait_s is not None else back_off_s(request))
+                self.not_before[netloc(request.url)] = time.monotonic() + wait_s
+            await asyncio.sleep(wait_s if wait_s is not None else backoff_seconds(request))
         return answer
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:  # type: ignore[override]
         """Try again after a failed connection."""
         answer = super().process_exception(request, exception)
         if isinstance(answer, Request):
-            await asyncio.sleep(back_off_s(request))
+            await asyncio.sleep(backoff_seconds(request))
         return answer
 
 
-def back_off_s(request: Request) -> float:
+def backoff_seconds(request: Request) -> float:
     """Seconds to wait before a request is repeated."""
-    return min(2.0 ** request.meta.get("retry_times", 0), LONGEST_WAIT_S)
+    return min(2.0 ** request.meta.get("retry_times", 0), MAX_WAIT_S)

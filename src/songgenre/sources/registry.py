@@ -11,12 +11,12 @@ from songgenre.sources.base import Source
 from songgenre.sources.demo import Demo
 from songgenre.sources.fma import Fma
 from songgenre.sources.folder import Folder
-from songgenre.sources.website import Task, Website
+from songgenre.sources.website import CrawlConfig, Website
 
 MB = 1_000_000
 
 
-def choose(
+def make_source(
     project: Project,
     source: str,
     folder: str,
@@ -49,7 +49,7 @@ def choose(
                 **fma, **patience, folder=downloaded, downloads=project.downloads, max_file_mb=crawl["max_file_mb"]
             )
         case "site":
-            task = Task(
+            task = CrawlConfig(
                 **site,
                 **patience,
                 songs_per_genre=crawl["songs_per_genre"],

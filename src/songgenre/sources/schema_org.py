@@ -10,9 +10,9 @@ import lxml.etree
 from extruct.jsonld import JsonLdExtractor
 from extruct.w3cmicrodata import MicrodataExtractor
 
-from songgenre.sources.base import LONGEST_TEXT
+from songgenre.sources.base import MAX_TEXT_LENGTH
 
-DEEPEST = 8
+MAX_DEPTH = 8
 """Levels of nested items that are looked into."""
 
 
@@ -35,7 +35,7 @@ class Recording:
     genres: tuple[str, ...]
 
 
-def recording(document: lxml.etree._Element, url: str) -> Recording | None:
+def parse_recording(document: lxml.etree._Element, url: str) -> Recording | None:
     """Find the recording that a page is about.
 
     Parameters
@@ -55,7 +55,7 @@ def recording(document: lxml.etree._Element, url: str) -> Recording | None:
     .. _AudioObject: https://schema.org/AudioObject
     """
     for items in (_json_ld(document), _microdata(document, url)):
-        described = [item for top in items for item in _nested(top)]
+        described = [item for top in items for item in _flatten(top)]
         audio_urls = [audio_url for item in described if (audio_url := _audio_url(item))]
         if not audio_urls:
             continue
@@ -91,15 +91,15 @@ def _as_json_ld(value: Any, depth: int = 0) -> Any:
     """Microdata in the form of JSON-LD."""
     if isinstance(value, list):
         return [_as_json_ld(each, depth) for each in value]
-    if not isinstance(value, dict) or depth > DEEPEST:
+    if not isinstance(value, dict) or depth > MAX_DEPTH:
         return value
     properties = {name: _as_json_ld(each, depth + 1) for name, each in value.get("properties", {}).items()}
     return {"@type": value.get("type"), **properties}
 
 
-def _nested(item: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+def _flatten(item: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     """An item and all that are nested in it."""
-    if depth > DEEPEST:
+    if depth > MAX_DEPTH:
         return
     if isinstance(item, dict):
         if "@type" in item:
@@ -108,7 +108,7 @@ def _nested(item: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
     else:
         children = item if isinstance(item, list) else ()
     for child in children:
-        yield from _nested(child, depth + 1)
+        yield from _flatten(child, depth + 1)
 
 
 def _is_a(item: dict[str, Any], name: str) -> bool:
@@ -124,7 +124,7 @@ def _own_audio(item: dict[str, Any]) -> str | None:
     audio = item.get("audio")
     if isinstance(audio, str):
         return audio
-    return next((audio_url for child in _nested(item) if (audio_url := _audio_url(child))), None)
+    return next((audio_url for child in _flatten(item) if (audio_url := _audio_url(child))), None)
 
 
 def _first(item: dict[str, Any], *properties: str) -> str | None:
@@ -138,7 +138,7 @@ def _name(value: Any) -> str | None:
 def _names(value: Any) -> Iterator[str]:
     """The texts of a property, which may be a text, an item with a name, or a list of those."""
     if isinstance(value, str) and value.strip():
-        yield value.strip()[: 10 * LONGEST_TEXT]
+        yield value.strip()[: 10 * MAX_TEXT_LENGTH]
     elif isinstance(value, dict):
         yield from _names(value.get("name") or value.get("@value") or value.get("url") or value.get("@id"))
     elif isinstance(value, list):

@@ -1,6 +1,6 @@
 """The crawler: a process of its own that reads listings, song pages and audio, and can be killed at any moment.
 
-It reads its `Task` as a line of JSON from its standard input, which stays open: when it closes, because whoever
+It reads its `CrawlConfig` as a line of JSON from its standard input, which stays open: when it closes, because whoever
 started the crawler is gone, the crawler ends. On its standard output it says, a line of JSON each, how many songs
 there are, each one that is done, and, if it cannot go on, why.
 """
@@ -37,20 +37,20 @@ from twisted.python.failure import Failure
 from songgenre.atomic import replacing
 from songgenre.audio import SUFFIXES
 from songgenre.sources import middlewares, schema_org
-from songgenre.sources.base import Song, track_id
-from songgenre.sources.website import Task
+from songgenre.sources.base import Track, track_id
+from songgenre.sources.website import CrawlConfig
 
 USER_AGENT = f"songgenre/{version('song-genre-classification')} (research on music genres; obeys robots.txt)"
 
-LARGEST_PAGE = 5_000_000
+MAX_PAGE_BYTES = 5_000_000
 """Bytes of a page."""
-MOST_PAGES = 10_000
+MAX_PAGES = 10_000
 """Of one listing."""
-PATIENCE_WITH_ANOTHER_CRAWLER_S = 20
+LOCK_TIMEOUT_S = 20
 
 
 @dataclass
-class Listed:
+class ListedTrack:
     """A song as the listings show it.
 
     Parameters
@@ -76,19 +76,19 @@ class SongSpider(Spider):
 
     name = "songs"
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: CrawlConfig) -> None:
         super().__init__()
         self.task = task
         self.origin = _origin(next(iter(task.listings.values()))[0])
         self.audio = Path(task.folder)
-        self.known = dict(_journal(task.journal))
+        self.journaled = dict(_journal(task.journal))
         self.journal = task.journal.open("a", encoding="utf-8")
         self.journal.write("\n")  # ends the line that was being written when an earlier crawl was killed
-        self.songs: dict[int, Song] = {}
+        self.songs: dict[int, Track] = {}
         self.bytes: dict[int, int] = {}
         self.total_bytes = 0
         self.total = 0
-        self.problem: str | None = None
+        self.fatal_error: str | None = None
         self.song_links = LinkExtractor(allow=task.song_links, deny_extensions=[])
         self.next_links = LinkExtractor(allow=task.next_links, deny_extensions=[])
 
@@ -97,14 +97,14 @@ class SongSpider(Spider):
         try:
             listed = await self._read_listings()
         except CrawlError as error:
-            self.problem = str(error)
+            self.fatal_error = str(error)
             return
         self.total = len(listed)
         say({"total": self.total})
         for song in listed:
-            known = self.known.get(self._source_id(song.page))
-            if known and (self.audio / str(known.file)).is_file():
-                self._done(song, known)
+            journaled = self.journaled.get(self._source_id(song.page))
+            if journaled and (self.audio / str(journaled.file)).is_file():
+                self._done(song, journaled)
             else:
                 yield Request(
                     song.page,
@@ -112,14 +112,14 @@ class SongSpider(Spider):
                     errback=self.refuse,
                     dont_filter=True,
                     cb_kwargs={"listed": song},
-                    meta={"download_maxsize": LARGEST_PAGE},
+                    meta={"download_maxsize": MAX_PAGE_BYTES},
                 )
 
-    async def _read_listings(self) -> list[Listed]:
-        songs: dict[str, Listed] = {}
+    async def _read_listings(self) -> list[ListedTrack]:
+        songs: dict[str, ListedTrack] = {}
         for genre, urls in self.task.listings.items():
             for page in await self._pages_of(genre, urls):
-                song = songs.setdefault(page, Listed(len(songs), page))
+                song = songs.setdefault(page, ListedTrack(len(songs), page))
                 song.genres.append(genre)
         return list(songs.values())
 
@@ -129,7 +129,7 @@ class SongSpider(Spider):
         for first in urls:
             url: str | None = first
             read: set[str] = set()
-            while url and len(read) < MOST_PAGES and len(pages) < self.task.songs_per_genre:
+            while url and len(read) < MAX_PAGES and len(pages) < self.task.songs_per_genre:
                 read.add(url)
                 listing = await self._listing(url, genre, is_first=url == first)
                 found = [link.url for link in self.song_links.extract_links(listing)] if listing else []
@@ -143,12 +143,12 @@ class SongSpider(Spider):
         return list(pages)[: self.task.songs_per_genre]
 
     async def _listing(self, url: str, genre: str, is_first: bool) -> HtmlResponse | None:
-        request = Request(url, meta={"download_maxsize": LARGEST_PAGE}, dont_filter=True)
+        request = Request(url, meta={"download_maxsize": MAX_PAGE_BYTES}, dont_filter=True)
         try:
             response = await self.crawler.engine.download_async(request)
             why = "" if response.status == 200 else f"HTTP {response.status}"
         except Exception as error:
-            response, why = None, _explained(error, request)[1]
+            response, why = None, _explain(error, request)[1]
         if isinstance(response, HtmlResponse) and not why:
             return response
         why = why or "it is no HTML page"
@@ -162,11 +162,11 @@ class SongSpider(Spider):
         links = marked or [link.url for link in self.next_links.extract_links(listing)]
         return next((url for url in links if url not in read), None)
 
-    def read_song(self, response: Response, listed: Listed) -> Iterator[Request]:
+    def read_song(self, response: Response, listed: ListedTrack) -> Iterator[Request]:
         """Note what the page of a song says, and ask for the audio."""
         recording = None
         if isinstance(response, HtmlResponse) and response.body:
-            recording = schema_org.recording(response.selector.root, response.url)
+            recording = schema_org.parse_recording(response.selector.root, response.url)
         if recording is None:
             missing = f"no schema.org MusicRecording or AudioObject with audio on {response.url}"
             self._refuse(listed, ("unreadable", missing))
@@ -192,10 +192,10 @@ class SongSpider(Spider):
         print(json.dumps(asdict(song)), file=self.journal, flush=True)
         yield request
 
-    def _song(self, listed: Listed, recording: schema_org.Recording, audio_url: str) -> Song:
+    def _song(self, listed: ListedTrack, recording: schema_org.Recording, audio_url: str) -> Track:
         source_id = self._source_id(listed.page)
         suffix = PurePosixPath(urlsplit(audio_url).path).suffix.lower()
-        return Song(
+        return Track(
             source=self.task.name,
             source_id=source_id,
             file=track_id(self.task.name, source_id) + (suffix if suffix in SUFFIXES else ".audio"),
@@ -207,34 +207,34 @@ class SongSpider(Spider):
             primary_genre=_first_of(recording.genres, self.task.listings),
         )
 
-    def keep_audio(self, response: Response, listed: Listed, song: Song) -> None:
+    def keep_audio(self, response: Response, listed: ListedTrack, song: Track) -> None:
         """Write the audio of a song."""
         partial = self.audio / f".{song.file}.partial"
         try:
             partial.write_bytes(response.body)
             partial.replace(self.audio / str(song.file))
         except OSError as error:
-            self.problem = f"The audio of {listed.page} could not be written to {self.audio}: {error}."
+            self.fatal_error = f"The audio of {listed.page} could not be written to {self.audio}: {error}."
             raise CloseSpider("cannot write") from None
         self._done(listed, song)
 
     def refuse(self, failure: Failure) -> None:
         """Note why a page or audio could not be had."""
         request: Request = failure.request  # type: ignore[attr-defined]
-        self._refuse(**request.cb_kwargs, why=_explained(failure.value, request))
+        self._refuse(**request.cb_kwargs, why=_explain(failure.value, request))
 
-    def _done(self, listed: Listed, song: Song) -> None:
+    def _done(self, listed: ListedTrack, song: Track) -> None:
         self.songs[listed.place] = replace(song, genres=tuple(listed.genres))
         self.bytes[listed.place] = (self.audio / song.file).stat().st_size if song.file else 0
         self.total_bytes += self.bytes[listed.place]
         say({"done": song.source_id})
 
-    def _refuse(self, listed: Listed, why: tuple[str, str], song: Song | None = None) -> None:
-        song = song or Song(self.task.name, self._source_id(listed.page), None, (), url=listed.page)
+    def _refuse(self, listed: ListedTrack, why: tuple[str, str], song: Track | None = None) -> None:
+        song = song or Track(self.task.name, self._source_id(listed.page), None, (), url=listed.page)
         reason, detail = why
         self._done(listed, replace(song, file=None, reason=reason, detail=detail))
 
-    def _is_enough(self, listed: Listed) -> bool:
+    def _is_enough(self, listed: ListedTrack) -> bool:
         """Whether the songs before this one alone are all the bytes that were asked for."""
         if self.total_bytes < self.task.max_total_bytes:
             return False
@@ -246,7 +246,7 @@ class SongSpider(Spider):
     def _source_id(self, page: str) -> str:
         return page.removeprefix(self.origin)
 
-    def collected(self) -> list[Song]:
+    def collected(self) -> list[Track]:
         """All songs in the order of the listings, those before the limit of bytes with their audio."""
         total, songs = 0, []
         for place in sorted(self.songs):
@@ -270,7 +270,7 @@ def _first_of(genres: tuple[str, ...], listed: Iterable[str]) -> str | None:
     return next((spelling[genre.casefold()] for genre in genres if genre.casefold() in spelling), None)
 
 
-def _explained(error: BaseException | None, request: Request) -> tuple[str, str]:
+def _explain(error: BaseException | None, request: Request) -> tuple[str, str]:
     """The reason for the ledger, in short and in full, why a request brought nothing."""
     largest = f"larger than {request.meta['download_maxsize'] / 1e6:g} MB"
     match error:
@@ -291,13 +291,13 @@ def _explained(error: BaseException | None, request: Request) -> tuple[str, str]
     return "unreadable", str(error) or type(error).__name__
 
 
-def _journal(path: Path) -> Iterator[tuple[str, Song]]:
+def _journal(path: Path) -> Iterator[tuple[str, Track]]:
     """What an earlier crawl read; a line that was being written when it was killed is left out."""
     if not path.is_file():
         return
     for line in path.read_text("utf-8").splitlines():
         try:
-            song = Song(**json.loads(line))
+            song = Track(**json.loads(line))
         except ValueError:
             continue
         yield song.source_id, song
@@ -308,12 +308,15 @@ def say(message: dict[str, Any]) -> None:
     print(json.dumps(message), flush=True)
 
 
-def settings(task: Task) -> dict[str, Any]:
+def settings(task: CrawlConfig) -> dict[str, Any]:
     """How Scrapy is to behave."""
     return {
         "USER_AGENT": USER_AGENT,
         "ROBOTSTXT_OBEY": True,
-        "SITE_HOSTS": [*{middlewares.host(url) for urls in task.listings.values() for url in urls}, *task.audio_hosts],
+        "SITE_HOSTS": [
+            *{middlewares.netloc(url) for urls in task.listings.values() for url in urls},
+            *task.audio_hosts,
+        ],
         "CONCURRENT_REQUESTS": task.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": task.concurrency,
         "DOWNLOAD_DELAY": 0,
@@ -324,8 +327,8 @@ def settings(task: Task) -> dict[str, Any]:
         "RETRY_TIMES": task.retries,
         "DNS_RESOLVER": middlewares.PublicResolver,
         "DOWNLOADER_MIDDLEWARES": {
-            middlewares.OnSite: 50,
-            middlewares.PatientRetry: 550,
+            middlewares.AllowedHostsMiddleware: 50,
+            middlewares.RetryAfterMiddleware: 550,
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
         },
         "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",
@@ -338,31 +341,31 @@ def settings(task: Task) -> dict[str, Any]:
     }
 
 
-def _end_with_the_one_who_started() -> None:
+def _exit_with_parent() -> None:
     sys.stdin.read()
     os._exit(1)
 
 
 def main() -> None:
     """Crawl; see the module."""
-    task = Task(**json.loads(sys.stdin.readline()))
-    threading.Thread(target=_end_with_the_one_who_started, daemon=True).start()
+    task = CrawlConfig(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
-        with FileLock(Path(task.folder) / ".lock", timeout=PATIENCE_WITH_ANOTHER_CRAWLER_S):
+        with FileLock(Path(task.folder) / ".lock", timeout=LOCK_TIMEOUT_S):
             _crawl(task)
     except Timeout:
         say({"problem": f"Another crawler is at work in {task.folder}. Wait until it has ended."})
 
 
-def _crawl(task: Task) -> None:
+def _crawl(task: CrawlConfig) -> None:
     process = AsyncCrawlerProcess(settings(task))
     crawler = process.create_crawler(SongSpider)
     process.crawl(crawler, task=task)
     process.start()
     spider = crawler.spider
     assert isinstance(spider, SongSpider)
-    if spider.problem:
-        say({"problem": spider.problem})
+    if spider.fatal_error:
+        say({"problem": spider.fatal_error})
         return
     if len(spider.songs) < spider.total:
         raise SystemExit(1)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from songgenre.errors import UserError
-from songgenre.progress import say, track
-from songgenre.sources.base import About, Song, Source
+from songgenre.progress import echo, progress_bar
+from songgenre.sources.base import Source, SourceInfo, Track
 
-ABOUT = About(
+INFO = SourceInfo(
     name="site",
     description="Songs that a web site lists by genre, described with schema.org markup.",
     homepage="https://schema.org/MusicRecording",
@@ -33,7 +33,7 @@ ABOUT = About(
 
 
 @dataclass(frozen=True)
-class Task:
+class CrawlConfig:
     """What to crawl.
 
     Parameters
@@ -92,18 +92,18 @@ class Website(Source):
 
     Parameters
     ----------
-    task : Task
+    task : CrawlConfig
         What to crawl.
-    about : About
+    about : SourceInfo
     """
 
-    task: Task
-    about: About = ABOUT
+    task: CrawlConfig
+    about: SourceInfo = INFO
 
-    def collect(self, audio: Path) -> list[Song]:
+    def collect(self, audio: Path) -> list[Track]:
         """Crawl the site.
 
-        What is loaded stays in the folder of the task until `forget`; so a crawl that was killed goes on where it
+        What is loaded stays in the folder of the task until `cleanup`; so a crawl that was killed goes on where it
         stopped, and no audio is loaded twice.
 
         Parameters
@@ -113,7 +113,7 @@ class Website(Source):
 
         Returns
         -------
-        list of Song
+        list of Track
             In the order of the site's listings. A song whose page or audio could not be had is there with the reason.
 
         Raises
@@ -137,12 +137,12 @@ class Website(Source):
                 shutil.copyfile(folder / song.file, audio / song.file)
         return songs
 
-    def forget(self) -> None:
+    def cleanup(self) -> None:
         """Remove what was kept for the case that the crawl is ended."""
         shutil.rmtree(self.task.folder, ignore_errors=True)
 
 
-def _crawl(task: Task) -> None:
+def _crawl(task: CrawlConfig) -> None:
     log = Path(task.folder) / "crawl.log"
     with (
         log.open("w") as errors,
@@ -159,8 +159,8 @@ def _crawl(task: Task) -> None:
         crawler.stdin.write(json.dumps(asdict(task)) + "\n")
         crawler.stdin.flush()
         messages = map(json.loads, crawler.stdout)
-        total = next((message["total"] for message in _heeded(messages) if "total" in message), 0)
-        for _ in track(_heeded(messages), f"collecting from {task.name}", total):
+        total = next((message["total"] for message in _handle_messages(messages) if "total" in message), 0)
+        for _ in progress_bar(_handle_messages(messages), f"collecting from {task.name}", total):
             pass
     if crawler.returncode:
         raise UserError(
@@ -169,16 +169,16 @@ def _crawl(task: Task) -> None:
         )
 
 
-def _heeded(messages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _handle_messages(messages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Pass messages on; tell the user the notes among them, and raise the problems."""
     for message in messages:
         if "problem" in message:
             raise UserError(message["problem"])
         if "note" in message:
-            say(message["note"])
+            echo(message["note"])
         else:
             yield message
 
 
-def _song(fields: dict[str, Any]) -> Song:
-    return Song(**fields | {"genres": tuple(fields["genres"])})
+def _song(fields: dict[str, Any]) -> Track:
+    return Track(**fields | {"genres": tuple(fields["genres"])})

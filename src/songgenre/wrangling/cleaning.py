@@ -16,24 +16,24 @@ from songgenre import audio
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.wrangling import duplicates
-from songgenre.wrangling.split import artist_group, uniform
-from songgenre.wrangling.validation import Decoded, decode
+from songgenre.wrangling.split import artist_group, hash_to_unit_interval
+from songgenre.wrangling.validation import AudioReport, validate_audio
 
 
-class Checked(NamedTuple):
+class CheckedAudio(NamedTuple):
     """A decoded file and the fingerprint of its clip (empty if the file cannot be used)."""
 
-    decoded: Decoded
+    decoded: AudioReport
     fingerprint: np.ndarray
 
 
-def middle(duration_s: float, clip_duration_s: float) -> tuple[float, float]:
+def center_clip(duration_s: float, clip_duration_s: float) -> tuple[float, float]:
     """Start and length, in seconds, of the clip from the middle of a song; of all of it if it is shorter."""
     length_s = float(min(duration_s, clip_duration_s))
     return math.floor((duration_s - length_s) / 2 * 100) / 100, length_s
 
 
-def wrangle(
+def clean_catalogue(
     catalogue: pd.DataFrame,
     folder: Path,
     clip_duration_s: float,
@@ -82,7 +82,9 @@ def wrangle(
     offered = catalogue[catalogue["reason"].isna()].drop(columns=["reason", "detail"])
     check = partial(_check, clip_duration_s=clip_duration_s, min_duration_s=min_duration_s, silence_db=silence_db)
     checked = list(parallel_map(check, [folder / name for name in offered["audio_path"]], "decoding"))
-    found = pd.DataFrame([asdict(song.decoded) for song in checked], columns=[field.name for field in fields(Decoded)])
+    found = pd.DataFrame(
+        [asdict(song.decoded) for song in checked], columns=[field.name for field in fields(AudioReport)]
+    )
     songs = pd.concat([offered.reset_index(drop=True), found], axis=1)
     songs["genre"] = [
         _genre(genres, primary, two_genres)
@@ -93,21 +95,21 @@ def wrangle(
     if balance:
         _exclude_surplus(songs, seed)
     excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
-    return _used(songs[songs["reason"] == ""], clip_duration_s), _excluded(excluded)
+    return _tabulate_tracks(songs[songs["reason"] == ""], clip_duration_s), _tabulate_excluded(excluded)
 
 
-def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_db: float) -> Checked:
-    decoded = decode(path, min_duration_s, silence_db)
+def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_db: float) -> CheckedAudio:
+    decoded = validate_audio(path, min_duration_s, silence_db)
     nothing = np.empty(0, dtype=np.uint32)
     if decoded.reason:
-        return Checked(decoded, nothing)
+        return CheckedAudio(decoded, nothing)
     sample_rate = duplicates.SAMPLE_RATE
     try:
-        y = audio.load(audio.Clip(path, *middle(decoded.duration_s, clip_duration_s)), sample_rate)
+        y = audio.load_clip(audio.Clip(path, *center_clip(decoded.duration_s, clip_duration_s)), sample_rate)
     except UserError:
         detail = "is damaged: it can be decoded from its beginning, but not from its middle"
-        return Checked(replace(decoded, reason="unreadable", detail=detail), nothing)
-    return Checked(decoded, duplicates.fingerprint(y, sample_rate))
+        return CheckedAudio(replace(decoded, reason="unreadable", detail=detail), nothing)
+    return CheckedAudio(decoded, duplicates.fingerprint(y, sample_rate))
 
 
 def _exclude(songs: pd.DataFrame, index: int, reason: str, detail: str) -> None:
@@ -157,20 +159,20 @@ def _exclude_surplus(songs: pd.DataFrame, seed: int) -> None:
     """Of each genre the songs with the lowest hashes stay, as many as there are of the rarest."""
     usable = songs[songs["reason"] == ""]
     fewest = usable["genre"].value_counts().min()
-    position = pd.Series([uniform(track_id, seed) for track_id in usable["track_id"]], usable.index)
+    position = pd.Series([hash_to_unit_interval(track_id, seed) for track_id in usable["track_id"]], usable.index)
     in_order = usable.loc[position.sort_values().index]
     beyond = in_order[in_order.groupby("genre").cumcount() >= fewest]
     for index, genre in beyond["genre"].items():
         _exclude(songs, index, "surplus", f"of {genre}, {fewest} are kept, as many as there are of the rarest genre")
 
 
-def _used(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:
+def _tabulate_tracks(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:
     if songs.empty:
         raise UserError(
             "Expected at least one usable song in the catalogue, but all are excluded. "
             "The ledger of exclusions says why; is wrangling.min_duration_s longer than the songs?"
         )
-    clips = [middle(duration_s, clip_duration_s) for duration_s in songs["duration_s"]]
+    clips = [center_clip(duration_s, clip_duration_s) for duration_s in songs["duration_s"]]
     return pd.DataFrame(
         {
             "track_id": songs["track_id"],
@@ -193,5 +195,5 @@ def _used(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _excluded(songs: pd.DataFrame) -> pd.DataFrame:
+def _tabulate_excluded(songs: pd.DataFrame) -> pd.DataFrame:
     return songs[["track_id", "reason", "detail"]].astype("str").reset_index(drop=True)

@@ -44,7 +44,7 @@ def split_tracks(
         `songgenre.tables.catalogue.CATALOGUE`, which holds the splits of the sources.
     rule : str
         ``"official"``: a collection of which every song in `tracks` has a split keeps it, also where it has an artist
-        on two sides (see `artists_on_two_sides`); the songs of the others are split by artist, without a look at
+        on two sides (see `artists_in_multiple_splits`); the songs of the others are split by artist, without a look at
         those. ``"artist"``: all songs are split by artist.
     validation_fraction, test_fraction, seed
         Of the split by artist; see `split_by_artist`.
@@ -90,7 +90,7 @@ def split_by_artist(tracks: pd.DataFrame, validation_fraction: float, test_fract
     songs = tracks.groupby(["artist_group", "genre"]).size().rename("songs").reset_index()
     # An artist of several genres counts for the one with most of their songs.
     main = songs.sort_values(["songs", "genre"], ascending=[False, True]).drop_duplicates("artist_group")
-    main = main.assign(position=[uniform(artist, seed) for artist in main["artist_group"]])
+    main = main.assign(position=[hash_to_unit_interval(artist, seed) for artist in main["artist_group"]])
     split: dict[str, str] = {}
     for _, artists in main.sort_values("position").groupby("genre"):
         by_position = _below(artists["position"], validation_fraction, test_fraction)
@@ -100,7 +100,7 @@ def split_by_artist(tracks: pd.DataFrame, validation_fraction: float, test_fract
     return tracks["artist_group"].map(split).astype("str")
 
 
-def artists_on_two_sides(tracks: pd.DataFrame) -> list[str]:
+def artists_in_multiple_splits(tracks: pd.DataFrame) -> list[str]:
     """The artist groups with songs in more than one split: none, unless a source's own split has them.
 
     Parameters
@@ -112,7 +112,7 @@ def artists_on_two_sides(tracks: pd.DataFrame) -> list[str]:
     return sorted(splits[splits > 1].index)
 
 
-def uniform(name: str, seed: int) -> float:
+def hash_to_unit_interval(name: str, seed: int) -> float:
     """A number from 0 to below 1, as if drawn at random, that depends on nothing but the name and the seed."""
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53

@@ -15,7 +15,7 @@ TOLERANCE_S = 0.1
 """What decoders leave out at the ends of a file that is whole, in seconds."""
 UNKNOWN_BYTES = 0x7FFFF000
 """Programs that write into a pipe put this size or a larger one into the header of a wav, aiff or au."""
-LONGEST_OGG_PAGE = 1 << 16
+MAX_OGG_PAGE_BYTES = 1 << 16
 
 FIRST_BYTES = {
     b"RIFF": "wav",
@@ -31,7 +31,7 @@ FIRST_BYTES = {
 
 
 @dataclass(frozen=True)
-class Decoded:
+class AudioReport:
     """What decoding a whole file told.
 
     Parameters
@@ -51,10 +51,10 @@ class Decoded:
     channels: int = 0
 
 
-def decode(path: Path, min_duration_s: float, silence_db: float) -> Decoded:
+def validate_audio(path: Path, min_duration_s: float, silence_db: float) -> AudioReport:
     """Decode a whole file, block by block, and judge it.
 
-    Whatever the file holds, and also where there is none, the answer is a `Decoded`.
+    Whatever the file holds, and also where there is none, the answer is a `AudioReport`.
 
     Parameters
     ----------
@@ -66,26 +66,26 @@ def decode(path: Path, min_duration_s: float, silence_db: float) -> Decoded:
 
     Returns
     -------
-    Decoded
+    AudioReport
     """
     try:
         with audio.open_bytes(path) as file:
             start = file.read(12)
         if not start:
-            return Decoded("empty", "the file has 0 bytes")
-        return _decode(path, start, min_duration_s, silence_db)
+            return AudioReport("empty", "the file has 0 bytes")
+        return _validate(path, start, min_duration_s, silence_db)
     except OSError as error:
-        return Decoded("unreadable", f"cannot be read: {error.strerror}")
+        return AudioReport("unreadable", f"cannot be read: {error.strerror}")
 
 
-def _decode(path: Path, start: bytes, min_duration_s: float, silence_db: float) -> Decoded:
+def _validate(path: Path, start: bytes, min_duration_s: float, silence_db: float) -> AudioReport:
     try:
         with audio.open_audio(path) as file:
-            return _judge(file, path, start, min_duration_s, silence_db)
+            return _report(file, path, start, min_duration_s, silence_db)
     except audio.DECODING_ERRORS:
         if (kind := _kind(start)) is None:
             return _not_audio(start)
-        return Decoded("unreadable", f"begins like {kind}, but is damaged and cannot be decoded")
+        return AudioReport("unreadable", f"begins like {kind}, but is damaged and cannot be decoded")
 
 
 def _kind(start: bytes) -> str | None:
@@ -107,11 +107,13 @@ def _is_mpeg_frame(start: bytes) -> bool:
     return version != 1 and layer in (1, 2) and bit_rate not in (0, 15) and sample_rate != 3
 
 
-def _not_audio(start: bytes) -> Decoded:
-    return Decoded("not_audio", f"expected {audio.FORMATS}, but the file begins with {start!r}")
+def _not_audio(start: bytes) -> AudioReport:
+    return AudioReport("not_audio", f"expected {audio.FORMATS}, but the file begins with {start!r}")
 
 
-def _judge(file: soundfile.SoundFile, path: Path, start: bytes, min_duration_s: float, silence_db: float) -> Decoded:
+def _report(
+    file: soundfile.SoundFile, path: Path, start: bytes, min_duration_s: float, silence_db: float
+) -> AudioReport:
     frames, energy = 0, 0.0
     for y in audio.blocks(file):
         frames += len(y)
@@ -123,20 +125,20 @@ def _judge(file: soundfile.SoundFile, path: Path, start: bytes, min_duration_s: 
         "channels": file.channels,
     }
     if not np.isfinite(energy):
-        return Decoded("unreadable", "holds samples that are not finite numbers", **properties)
+        return AudioReport("unreadable", "holds samples that are not finite numbers", **properties)
     announced_s = _announced_frames(path, file.frames) / file.samplerate
     if duration_s < announced_s - TOLERANCE_S:
-        return Decoded("truncated", f"announces {announced_s:.2f} s, holds {duration_s:.2f} s", **properties)
+        return AudioReport("truncated", f"announces {announced_s:.2f} s, holds {duration_s:.2f} s", **properties)
     if _kind(start) == "ogg" and not _ends_with_its_last_page(path):
-        return Decoded("truncated", f"breaks off after {duration_s:.2f} s, before its last page", **properties)
+        return AudioReport("truncated", f"breaks off after {duration_s:.2f} s, before its last page", **properties)
     if duration_s < min_duration_s:
         if _kind(start) is None:
             return _not_audio(start)
-        return Decoded("too_short", f"lasts {duration_s:.2f} s, below {min_duration_s:g} s", **properties)
+        return AudioReport("too_short", f"lasts {duration_s:.2f} s, below {min_duration_s:g} s", **properties)
     level_db = 10 * np.log10(max(energy / frames, 1e-20))
     if level_db < silence_db:
-        return Decoded("silent", f"its level is {level_db:.0f} dB, below {silence_db:g} dB", **properties)
-    return Decoded(**properties)
+        return AudioReport("silent", f"its level is {level_db:.0f} dB, below {silence_db:g} dB", **properties)
+    return AudioReport(**properties)
 
 
 def _announced_frames(path: Path, frames: int) -> float:
@@ -174,7 +176,7 @@ def _announced_bytes(start: bytes) -> int:
 def _ends_with_its_last_page(path: Path) -> bool:
     """Whether the last page of an ogg file is whole and marked as the end of the stream (RFC 3533, section 6)."""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - LONGEST_OGG_PAGE))
+        file.seek(max(0, path.stat().st_size - MAX_OGG_PAGE_BYTES))
         end = file.read()
     page = end[max(0, end.rfind(b"OggS")) :]
     if len(page) < 27:

@@ -16,7 +16,7 @@ from songgenre.errors import UserError
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-SHIPPED = Path(__file__).parent / "head.npz"
+BUNDLED = Path(__file__).parent / "head.npz"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Head:
         return pd.Series(softmax(embedding @ self.weights.astype(float) + self.bias), index=list(self.genres))
 
 
-def load(path: Path = SHIPPED) -> Head:
+def load(path: Path = BUNDLED) -> Head:
     """Load the head that ships, or another that `save` wrote.
 
     Raises

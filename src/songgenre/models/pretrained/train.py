@@ -18,7 +18,7 @@ from songgenre.tables.embeddings import EMBEDDINGS
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 
-CARD = Path(head.SHIPPED).parent / "MODEL_CARD.md"
+CARD = Path(head.BUNDLED).parent / "MODEL_CARD.md"
 MODEL = "linear"
 
 
@@ -40,15 +40,15 @@ def train_head(project: Project, shrinkage: Sequence[float], folds: int, repeats
     tracks = read_table(TRACKS, project.tracks)
     X = read_table(EMBEDDINGS, project.embeddings).drop(columns="track_id")
     grids = {MODEL: {"shrinkage": shrinkage}}
-    [(_, search)] = classical.tune(grids, X, tracks["genre"], tracks["artist_group"], folds, seed)
-    heard = classical.nested(grids, [], X, tracks, folds, repeats, seed)
-    elsewhere = without_each_collection(search.best_estimator_, X, tracks)
-    head.save(head.from_pipeline(search.best_estimator_), head.SHIPPED)
-    CARD.write_text(card(tracks, heard, elsewhere, folds, repeats, seed))
+    [(_, search)] = classical.grid_search(grids, X, tracks["genre"], tracks["artist_group"], folds, seed)
+    nested = classical.nested_cross_validate(grids, [], X, tracks, folds, repeats, seed)
+    unseen_collection = leave_one_collection_out(search.best_estimator_, X, tracks)
+    head.save(head.from_pipeline(search.best_estimator_), head.BUNDLED)
+    CARD.write_text(model_card(tracks, nested, unseen_collection, folds, repeats, seed))
     return CARD
 
 
-def without_each_collection(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+def leave_one_collection_out(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
     """Have the songs of each collection judged by a model that was fitted to the others.
 
     Parameters
@@ -65,18 +65,18 @@ def without_each_collection(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFra
         `songgenre.tables.predictions.PREDICTIONS`, of the collections of which the others have all genres.
     """
     y, genres = tracks["genre"], sorted(tracks["genre"].unique())
-    said = []
+    predictions = []
     for _, out in tracks.groupby("collection"):
         others = tracks.index.difference(out.index)
         if set(y[others]) == set(genres):
             fitted = clone(model).fit(X.loc[others], y[others].to_numpy())
             answers = pd.DataFrame(fitted.predict_proba(X.loc[out.index]), columns=genres)
-            said.append(tabulate_predictions(MODEL, out, answers))
-    return pd.concat(said, ignore_index=True) if said else pd.DataFrame(columns=["track_id"])
+            predictions.append(tabulate_predictions(MODEL, out, answers))
+    return pd.concat(predictions, ignore_index=True) if predictions else pd.DataFrame(columns=["track_id"])
 
 
-def card(
-    tracks: pd.DataFrame, heard: pd.DataFrame, elsewhere: pd.DataFrame, folds: int, repeats: int, seed: int
+def model_card(
+    tracks: pd.DataFrame, nested: pd.DataFrame, unseen_collection: pd.DataFrame, folds: int, repeats: int, seed: int
 ) -> str:
     """The model card, in Markdown.
 
@@ -84,15 +84,15 @@ def card(
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
-    heard : pd.DataFrame
+    nested : pd.DataFrame
         `songgenre.tables.predictions.NESTED` of each song, by a model that was tuned, fitted and calibrated without its
         artist.
-    elsewhere : pd.DataFrame
-        `without_each_collection`.
+    unseen_collection : pd.DataFrame
+        `leave_one_collection_out`.
     folds, repeats, seed : int
     """
-    y, genres = tracks["genre"], genre_names(heard)
-    metrics = evaluate_all(heard, tracks, {MODEL: ("", "")}, seed)[MODEL]
+    y, genres = tracks["genre"], genre_names(nested)
+    metrics = evaluate_all(nested, tracks, {MODEL: ("", "")}, seed)[MODEL]
     low, high = metrics.ci95
     per_genre = [
         (
@@ -104,7 +104,7 @@ def card(
         for genre in genres
     ]
     per_collection = [
-        (collection, len(songs), _accuracy(heard, songs, seed), _accuracy(elsewhere, songs, seed))
+        (collection, len(songs), _accuracy(nested, songs, seed), _accuracy(unseen_collection, songs, seed))
         for collection, songs in tracks.groupby("collection")
     ]
     return f"""# The model that ships
@@ -154,9 +154,9 @@ One temperature was fitted to songs that the model had not been trained on. In t
 """
 
 
-def _accuracy(said: pd.DataFrame, tracks: pd.DataFrame, seed: int) -> str:
+def _accuracy(predictions: pd.DataFrame, tracks: pd.DataFrame, seed: int) -> str:
     """Of what was said of some of the songs, with its interval."""
-    of_these = said.merge(tracks[["track_id", "artist_group"]], on="track_id")
+    of_these = predictions.merge(tracks[["track_id", "artist_group"]], on="track_id")
     if of_these.empty:
         return "not measured, as others lack a genre"
     measured = evaluate(of_these, of_these["artist_group"], "", "", seed)

@@ -9,7 +9,7 @@ let answer = null;
 let underWay = null;
 let time = 0;
 
-input.addEventListener("change", () => judge(input.files[0]));
+input.addEventListener("change", () => predict(input.files[0]));
 
 for (const name of ["dragenter", "dragover"]) {
   addEventListener(name, (event) => {
@@ -21,11 +21,11 @@ addEventListener("dragleave", (event) => event.relatedTarget || body.classList.r
 addEventListener("drop", (event) => {
   event.preventDefault();
   body.classList.remove("over");
-  judge(event.dataTransfer.files[0]);
+  predict(event.dataTransfer.files[0]);
 });
 
 /** Send a song and show the answer; what was under way for another one is given up. */
-async function judge(file) {
+async function predict(file) {
   if (!file) return;
   underWay?.abort();
   const mine = (underWay = new AbortController());
@@ -33,10 +33,10 @@ async function judge(file) {
   element("answer").hidden = true;
   tell(`Listening to ${file.name} …`, "");
   try {
-    const said = await ask(file, mine.signal);
+    const result = await ask(file, mine.signal);
     if (mine !== underWay) return;
     tell("", "");
-    show(file, said);
+    show(file, result);
   } catch (error) {
     if (mine === underWay) tell("", `${file.name}: ${error.message}`);
   } finally {
@@ -45,18 +45,18 @@ async function judge(file) {
 }
 
 async function ask(file, signal) {
-  const mostMb = Number(body.dataset.mostMb);
+  const mostMb = Number(body.dataset.maxMb);
   if (file.size > mostMb * 1e6) throw Error(`Expected at most ${mostMb} MB, got ${(file.size / 1e6).toFixed(1)} MB.`);
   const headers = { "Content-Type": "application/octet-stream" };
   let response;
   try {
-    response = await fetch("judge", { method: "POST", body: file, headers, signal });
+    response = await fetch("predict", { method: "POST", body: file, headers, signal });
   } catch {
     throw Error("The file cannot be read, or the server has gone. Is it still running?");
   }
-  const said = await response.json();
-  if (!response.ok) throw Error(said.error);
-  return said;
+  const result = await response.json();
+  if (!response.ok) throw Error(result.error);
+  return result;
 }
 
 function tell(status, error) {
@@ -65,16 +65,16 @@ function tell(status, error) {
   body.classList.toggle("busy", status !== "");
 }
 
-function show(file, said) {
-  answer = said;
-  answer.genres = Object.keys(said.probabilities).sort((a, b) => said.probabilities[b] - said.probabilities[a]);
+function show(file, result) {
+  answer = result;
+  answer.genres = Object.keys(result.probabilities).sort((a, b) => result.probabilities[b] - result.probabilities[a]);
   element("name").textContent = file.name;
-  element("verdict").textContent = said.verdict;
-  element("model").textContent = said.model.replaceAll("_", " ");
-  element("window").textContent = said.window_s.toFixed(0);
-  element("end").textContent = clock(said.duration_s);
+  element("verdict").textContent = result.verdict;
+  element("model").textContent = result.model.replaceAll("_", " ");
+  element("window").textContent = result.window_s.toFixed(0);
+  element("end").textContent = clock(result.duration_s);
   element("genres").replaceChildren(...answer.genres.map(row));
-  timeline.setAttribute("aria-valuemax", said.duration_s.toFixed(1));
+  timeline.setAttribute("aria-valuemax", result.duration_s.toFixed(1));
   drawBars();
   URL.revokeObjectURL(player.src);
   element("mute").hidden = true;
@@ -89,7 +89,7 @@ function row(genre) {
   const name = document.createElement("th");
   name.scope = "row";
   const swatch = shape("svg", { class: "swatch", viewBox: "0 0 1 1", "aria-hidden": true });
-  swatch.append(shape("rect", { width: 1, height: 1, rx: 0.15, fill: answer.colours[genre] }));
+  swatch.append(shape("rect", { width: 1, height: 1, rx: 0.15, fill: answer.colors[genre] }));
   name.append(swatch, genre);
   const ofSong = document.createElement("td");
   ofSong.textContent = answer.probabilities[genre].toFixed(2);
@@ -104,11 +104,11 @@ function drawBars() {
   bars.replaceChildren(
     ...answer.windows.flatMap((window) => {
       let top = 1;
-      return Object.keys(answer.colours).sort().map((genre) => {
+      return Object.keys(answer.colors).sort().map((genre) => {
         const height = window.probabilities[genre];
         top -= height;
         const [x, y, width] = [window.start_s, Math.max(top, 0), answer.window_s - gap];
-        return shape("rect", { x, y, width, height, fill: answer.colours[genre] });
+        return shape("rect", { x, y, width, height, fill: answer.colors[genre] });
       });
     }),
   );
@@ -135,7 +135,7 @@ function moveTo(seconds) {
   timeline.setAttribute("aria-valuenow", time.toFixed(1));
   timeline.setAttribute(
     "aria-valuetext",
-    heard ? `${clock(time)}, ${likeliest} ${heard.probabilities[likeliest].toFixed(2)}` : `${clock(time)}, not judged`,
+    heard ? `${clock(time)}, ${likeliest} ${heard.probabilities[likeliest].toFixed(2)}` : `${clock(time)}, no prediction`,
   );
 }
 
