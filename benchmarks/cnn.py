@@ -44,9 +44,9 @@ def ours(mel: np.ndarray, cache: Path) -> int:
     plan = cnn.TrainConfig(
         NETWORK,
         Sampling(CROP_FRAMES, N_CROPS // 256, BATCH_SIZE, 0.0, 0.0, SEED),
-        Augmentation(mixup=0.3, mask=0.17, shift_bands=0, equaliser=0.0),
+        Augmentation(mixup=0.3, spec_augment=0.17, pitch_shift_bands=0, random_eq_std=0.0),
         cnn.Training(EPOCHS, EPOCHS, 0.003, 0.01),
-        cnn.Hardware("one", "float32", 2),
+        cnn.Hardware("none", "float32", 2),
     )
     cnn.train(train, validation, N_GENRES, plan, cache)
     return EPOCHS * N_CROPS
@@ -57,11 +57,11 @@ def all_songs(mel: np.ndarray, cache: Path) -> int:
     labels = np.arange(len(mel)) % N_GENRES
     songs = MelDataset(mel, np.arange(len(mel)), labels)
     plan = cnn.TrainConfig(
-        NETWORK._replace(widths=[4, 4]),
+        NETWORK._replace(filters=[4, 4]),
         Sampling(CROP_FRAMES, 1, BATCH_SIZE, 0.0, 0.0, SEED),
-        Augmentation(mixup=0.3, mask=0.17, shift_bands=0, equaliser=0.0),
+        Augmentation(mixup=0.3, spec_augment=0.17, pitch_shift_bands=0, random_eq_std=0.0),
         cnn.Training(1, 1, 0.003, 0.01),
-        cnn.Hardware("one", "float32", 2),
+        cnn.Hardware("none", "float32", 2),
     )
     cnn.train(songs, songs, N_GENRES, plan, cache)
     return len(mel)

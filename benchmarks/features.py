@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from songgenre import audio
 from songgenre.cache import Cache
-from songgenre.features.descriptors import DEFINITIONS, FAMILIES, describe_spectra
+from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS, describe_spectra
 from songgenre.features.extract import ClipFeatures, FeatureConfig, extract, extract_corpus
 from songgenre.features.spectra import Spectra, mel_levels
 from songgenre.paths import Project
@@ -132,7 +132,7 @@ def stage_table(clips: list[audio.Clip]) -> pd.Series:
         for step in steps.values():
             step(spectra)
             clock.append(time.perf_counter())
-        describe_spectra(spectra, RECIPE.family)
+        describe_spectra(spectra, RECIPE.feature_set)
         clock.append(time.perf_counter())
         taken.iloc[row] = np.diff(clock) * 1e3
     return taken.median()
@@ -211,7 +211,7 @@ def measure_corpus(clips: list[audio.Clip]) -> None:
 
 def main() -> None:
     clips = find_clips()
-    print(f"{len(clips)} clips; family {RECIPE.family}: {len(FAMILIES[RECIPE.family])} descriptors")
+    print(f"{len(clips)} clips; feature_set {RECIPE.feature_set}: {len(FEATURE_SETS[RECIPE.feature_set])} descriptors")
     measure_clips(clips)
     measure_corpus(clips)
 

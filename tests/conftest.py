@@ -40,12 +40,17 @@ FEW_MODELS = ("baseline", "logistic_regression", "svm")
 SMALL: dict[str, dict[str, Any]] = {
     "wrangling": {"min_duration_s": 3.0, "clip_duration_s": 4.0},
     "eda": {"compared_genres": ["Blues", "Pop"], "songs_per_genre": 1},
-    "features": {"family": "study"},
-    "sklearn": {"folds": 2, "repeats": 1, "voters": ["logistic_regression", "svm"], "importance_repeats": 1},
+    "features": {"feature_set": "basic"},
+    "sklearn": {
+        "folds": 2,
+        "repeats": 1,
+        "soft_voting_members": ["logistic_regression", "svm"],
+        "permutation_repeats": 1,
+    },
     "cnn": {
         "epochs": 1,
         "ablation_epochs": 1,
-        "network.widths": [4, 8],
+        "network.filters": [4, 8],
         "sampling.crops_per_song": 1,
         "sampling.crop_frames": 64,
     },

@@ -67,33 +67,35 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
         ("scraping.fma", "size", "full"),
         ("scraping.fma", "url", "os.unil.cloud.switch.ch/fma"),
         ("scraping.site", "name", "../shop"),
-        ("scraping.site", "listings", {}),
-        ("scraping.site", "listings", {"rock": ["file:///etc/passwd"]}),
-        ("scraping.site", "listings", {"rock": []}),
-        ("scraping.site", "song_links", "(["),
-        ("scraping.site", "next_links", "*"),
+        ("scraping.site", "listing_urls", {}),
+        ("scraping.site", "listing_urls", {"rock": ["file:///etc/passwd"]}),
+        ("scraping.site", "listing_urls", {"rock": []}),
+        ("scraping.site", "song_url_pattern", "(["),
+        ("scraping.site", "next_page_pattern", "*"),
         ("scraping.crawl", "retries", -1),
         ("scraping.crawl", "max_file_mb", 0.0),
-        ("scraping.crawl", "throttle", "no"),
+        ("scraping.crawl", "autothrottle", "no"),
         ("wrangling", "split", "random"),
-        ("wrangling", "balance", "yes"),
-        ("wrangling", "silence_db", 0.0),
-        ("wrangling", "two_genres", "both"),
+        ("wrangling", "balance_genres", "yes"),
+        ("wrangling", "silence_threshold_db", 0.0),
+        ("wrangling", "multi_genre", "both"),
         ("wrangling", "validation_fraction", 0.0),
         ("wrangling", "validation_fraction", 1.0),
         ("wrangling", "test_fraction", 0.0),
         ("eda", "compared_genres", ["rock"]),
+        ("eda", "compared_genres", ["rock", "rock"]),
         ("features", "sample_rate", 11025),
         ("features", "n_fft", "2048"),
         ("sklearn", "folds", 1),
         ("sklearn", "folds", True),
+        ("sklearn", "grids", {}),
         ("cnn", "dropout", 1.0),
-        ("cnn", "widths", []),
+        ("cnn", "filters", []),
         ("cnn", "epochs", None),
         ("evaluation", "bootstrap_samples", 10),
         ("compute", "scheduler", "host:8786"),
         ("compute", "scheduler", "http://host:8786"),
-        ("compute", "audio", None),
+        ("compute", "audio_url", None),
     ],
 )
 def test_wrong_value_is_named(content: dict[str, Any], tmp_path: Path, section: str, name: str, value: Any) -> None:
@@ -124,6 +126,27 @@ def test_something_must_be_left_to_train_on(content: dict[str, Any], tmp_path: P
         load(write(content, tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("section", "name", "members"),
+    [
+        ("sklearn", "soft_voting_members", ["svm", "perceptron"]),
+        ("evaluation", "ensemble", ["cnn", "perceptron"]),
+    ],
+)
+def test_members_are_models_that_are_trained(
+    content: dict[str, Any], tmp_path: Path, section: str, name: str, members: list[str]
+) -> None:
+    content[section][name] = members
+    with pytest.raises(UserError, match=rf"{section}(.|\n)*{name}.*perceptron"):
+        load(write(content, tmp_path))
+
+
+def test_ensemble_may_not_vote_with_votes_that_are_not_cast(content: dict[str, Any], tmp_path: Path) -> None:
+    content["sklearn"]["soft_voting_members"] = []
+    with pytest.raises(UserError, match=r"ensemble.*soft_voting"):
+        load(write(content, tmp_path))
+
+
 def test_source_folder_needs_a_folder(content: dict[str, Any], tmp_path: Path) -> None:
     content["scraping"]["source"] = "folder"
     with pytest.raises(UserError, match=r"params\.yaml(.|\n)*\bsource\b.*\bfolder\b"):
@@ -131,8 +154,8 @@ def test_source_folder_needs_a_folder(content: dict[str, Any], tmp_path: Path) -
 
 
 def test_cluster_that_reads_audio_elsewhere_needs_a_cache_elsewhere(content: dict[str, Any], tmp_path: Path) -> None:
-    content["compute"] |= {"scheduler": "tcp://host:8786", "audio": "s3://bucket/audio"}
-    with pytest.raises(UserError, match=r"params\.yaml(.|\n)*\bcompute\b.*\bcache\b"):
+    content["compute"] |= {"scheduler": "tcp://host:8786", "audio_url": "s3://bucket/audio"}
+    with pytest.raises(UserError, match=r"params\.yaml(.|\n)*\bcompute\b.*\bcache_url\b"):
         load(write(content, tmp_path))
 
 
@@ -163,8 +186,8 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
     ("old", "new", "name"),
     [
         ("  url: https.*", "  url: https://anna:pa55w0rd@host/fma/", "scraping.fma.url"),
-        ("    rock: .*", "    rock: [https://host/rock?token=pa55w0rd]", "scraping.site.listings.rock"),
-        ('cache: "".*', "cache: s3://AKIA:pa55w0rd@bucket/features", "compute.cache"),
+        ("    rock: .*", "    rock: [https://host/rock?token=pa55w0rd]", "scraping.site.listing_urls.rock"),
+        ('cache_url: "".*', "cache_url: s3://AKIA:pa55w0rd@bucket/features", "compute.cache_url"),
     ],
 )
 def test_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, old: str, new: str, name: str) -> None:

@@ -37,12 +37,12 @@ class CacheMiss(NamedTuple):
 
 
 class Cache(Generic[Entry]):
-    """Entries of one kind, where ``compute.cache`` says: a folder, or wherever fsspec reaches.
+    """Entries of one kind, where ``compute.cache_url`` says: a folder, or wherever fsspec reaches.
 
     Parameters
     ----------
     project : Project
-        Its folder is taken if ``compute.cache`` names none.
+        Its folder is taken if ``compute.cache_url`` names none.
     kind : type
         A named tuple of arrays and numbers.
     parameters : mapping
@@ -54,7 +54,7 @@ class Cache(Generic[Entry]):
     def __init__(
         self, project: Project, kind: type[Entry], parameters: Mapping[str, Any], function: Callable[..., Entry]
     ) -> None:
-        self.url = settings().cache or str(project.feature_cache)
+        self.url = settings().cache_url or str(project.feature_cache)
         self.kind = kind
         self.config = json.dumps([parameters, code_version(function)], sort_keys=True)
 

@@ -53,7 +53,7 @@ def settings() -> Compute:
     try:
         project = Project.find()
     except UserError:
-        return Compute(scheduler=None, audio="", cache="")
+        return Compute(scheduler=None, audio_url="", cache_url="")
     return load(project.params).compute
 
 
@@ -83,9 +83,9 @@ def parallel_map(
         If a cluster is named but cannot do it.
     """
     compute = settings()
-    if compute.scheduler and (remote_ok or not compute.audio):
+    if compute.scheduler and (remote_ok or not compute.audio_url):
         with _cluster(compute.scheduler) as client:
-            if not compute.audio:
+            if not compute.audio_url:
                 _check_that_folder_is_shared(client)
             yield from progress_bar(_map_on_cluster(client, function, items), description, total=len(items))
     else:
@@ -203,7 +203,7 @@ def _check_that_folder_is_shared(client: Client) -> None:
         if not shares:
             raise UserError(
                 f"Expected the workers of the Dask cluster to share {params.parent}, but {worker} does not see it. "
-                "Set compute.audio and compute.cache in params.yaml to where they find the audio, for example "
+                "Set compute.audio_url and compute.cache_url in params.yaml to where they find the audio, for example "
                 "s3://bucket/audio, and may keep the features."
             )
 

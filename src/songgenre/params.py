@@ -23,12 +23,12 @@ class Section(BaseModel):
 
 class Site(Section):
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
-    listings: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(min_length=1)
-    song_links: str
-    next_links: str
+    listing_urls: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(min_length=1)
+    song_url_pattern: str
+    next_page_pattern: str
     audio_hosts: list[str]
 
-    @field_validator("song_links", "next_links")
+    @field_validator("song_url_pattern", "next_page_pattern")
     @classmethod
     def _is_a_pattern(cls, pattern: str) -> str:
         try:
@@ -37,22 +37,22 @@ class Site(Section):
             raise ValueError(f"not a regular expression: {error}") from None
         return pattern
 
-    @field_validator("listings")
+    @field_validator("listing_urls")
     @classmethod
-    def _are_addresses(cls, listings: dict[str, list[str]]) -> dict[str, list[str]]:
-        for genre, urls in listings.items():
+    def _are_addresses(cls, listing_urls: dict[str, list[str]]) -> dict[str, list[str]]:
+        for genre, urls in listing_urls.items():
             for url in urls:
                 if not re.match(r"https?://[^/\s]+", url):
                     raise ValueError(f"a listing of {genre} is not an address that starts with http:// or https://")
-        return listings
+        return listing_urls
 
 
 class Crawl(Section):
-    songs_per_genre: int = Field(ge=1)
+    max_songs_per_genre: int = Field(ge=1)
     max_file_mb: float = Field(gt=0)
     max_total_mb: float = Field(gt=0)
     concurrency: int = Field(ge=1)
-    throttle: bool
+    autothrottle: bool
     timeout_s: float = Field(gt=0)
     retries: int = Field(ge=0)
 
@@ -86,9 +86,9 @@ class Scraping(Section):
 class Wrangling(Section):
     clip_duration_s: float = Field(gt=0)
     min_duration_s: float = Field(gt=0)
-    silence_db: float = Field(lt=0)
-    two_genres: Literal["drop", "first", "primary"]
-    balance: bool
+    silence_threshold_db: float = Field(lt=0)
+    multi_genre: Literal["drop", "first", "primary"]
+    balance_genres: bool
     split: Literal["official", "artist"]
     validation_fraction: float = Field(gt=0, lt=1)
     test_fraction: float = Field(gt=0, lt=1)
@@ -105,9 +105,16 @@ class Eda(Section):
     compared_genres: list[str] = Field(min_length=2, max_length=2)
     songs_per_genre: int = Field(ge=1)
 
+    @field_validator("compared_genres")
+    @classmethod
+    def _are_two(cls, genres: list[str]) -> list[str]:
+        if len(set(genres)) < len(genres):
+            raise ValueError("must be two different genres")
+        return genres
+
 
 class Features(Section):
-    family: Literal["study", "fma", "full"]
+    feature_set: Literal["basic", "fma", "full"]
     sample_rate: int = Field(ge=16000)  # spectral contrast looks up to 6.4 kHz
     n_fft: int = Field(ge=256)
     hop_length: int = Field(ge=64, multiple_of=64)  # halved six times for the constant-Q transform
@@ -120,14 +127,28 @@ class Sklearn(Section):
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     grids: dict[str, dict[str, list[bool | int | float | str | None]]]
-    voters: list[str]
-    importance_repeats: int = Field(ge=1)
+    soft_voting_members: list[str]
+    permutation_repeats: int = Field(ge=1)
     seed: int = Field(ge=0)
+
+    @field_validator("grids")
+    @classmethod
+    def _has_the_baseline(cls, grids: dict[str, Any]) -> dict[str, Any]:
+        if "baseline" not in grids:
+            raise ValueError("must name 'baseline', which every model is compared with")
+        return grids
+
+    @model_validator(mode="after")
+    def _members_are_tuned(self) -> Sklearn:
+        unknown = sorted(set(self.soft_voting_members) - set(self.grids))
+        if unknown:
+            raise ValueError(f"soft_voting_members must be models of grids, but {', '.join(unknown)} is not one")
+        return self
 
 
 class Network(Section):
-    kind: Literal["plain", "residual"]
-    widths: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    architecture: Literal["plain", "residual"]
+    filters: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     dropout: float = Field(ge=0, lt=1)
 
 
@@ -135,19 +156,19 @@ class Sampling(Section):
     crop_frames: int = Field(ge=64)  # the ablation halves it
     crops_per_song: int = Field(ge=1)
     batch_size: int = Field(ge=1)
-    balance: float = Field(ge=0, le=1)
+    class_balance: float = Field(ge=0, le=1)
     label_smoothing: float = Field(ge=0, lt=1)
 
 
 class Augmentation(Section):
     mixup: float = Field(ge=0)
-    mask: float = Field(ge=0, lt=1)
-    shift_bands: int = Field(ge=0)
-    equaliser: float = Field(ge=0)
+    spec_augment: float = Field(ge=0, lt=1)
+    pitch_shift_bands: int = Field(ge=0)
+    random_eq_std: float = Field(ge=0)
 
 
 class Hardware(Section):
-    devices: Literal["one", "mirrored"]
+    distribution: Literal["none", "mirrored"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     intra_op_threads: int = Field(ge=1)
 
@@ -181,13 +202,15 @@ class Evaluation(Section):
 
 class Compute(Section):
     scheduler: str | None = Field(pattern=r"^(tcp|tls)://\S+$")
-    audio: str
-    cache: str
+    audio_url: str
+    cache_url: str
 
     @model_validator(mode="after")
     def _cache_is_where_the_audio_is(self) -> Compute:
-        if self.scheduler and self.audio and not self.cache:
-            raise ValueError("audio is not in this folder, so cache must name a place that the workers can reach, too")
+        if self.scheduler and self.audio_url and not self.cache_url:
+            raise ValueError(
+                "audio_url is not this folder, so cache_url must name a place that the workers can reach, too"
+            )
         return self
 
 
@@ -203,6 +226,19 @@ class Params(Section):
     transfer: Transfer
     evaluation: Evaluation
     compute: Compute
+
+    @model_validator(mode="after")
+    def _ensemble_is_trained(self) -> Params:
+        trained = {*self.sklearn.grids, "cnn", "transfer"}
+        if self.sklearn.soft_voting_members:
+            trained.add("soft_voting")
+        unknown = sorted(set(self.evaluation.ensemble) - trained)
+        if unknown:
+            raise ValueError(
+                f"evaluation.ensemble must name models that are trained ({', '.join(sorted(trained))}), "
+                f"but {', '.join(unknown)} is not one"
+            )
+        return self
 
     def section(self, name: str) -> dict[str, Any]:
         """The parameters of one section, as plain literals.

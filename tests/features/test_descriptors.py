@@ -12,7 +12,7 @@ import soundfile
 
 from songgenre.errors import UserError
 from songgenre.features import describe, describe_and_mel, mel_image
-from songgenre.features.descriptors import DEFINITIONS, FAMILIES, STATISTICS, columns
+from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS, STATISTICS, columns
 from songgenre.features.spectra import Spectra
 
 SR = 22_050
@@ -141,7 +141,7 @@ def check(name: str, y: np.ndarray, described: dict[str, float], coarseness: flo
 
 
 def full(y: np.ndarray) -> dict[str, float]:
-    return describe(y, SR, family="full").to_dict()
+    return describe(y, SR, feature_set="full").to_dict()
 
 
 @pytest.fixture(scope="module", params=SIGNALS)
@@ -234,17 +234,17 @@ def test_frequencies_are_in_hertz_at_any_sample_rate(sample_rate: int) -> None:
 
 def test_families_have_the_columns_that_they_promise() -> None:
     y = noise(1)
-    assert len(describe(y, SR, family="fma")) == 518
-    study = describe(y, SR, family="study")
+    assert len(describe(y, SR, feature_set="fma")) == 518
+    study = describe(y, SR, feature_set="basic")
     assert {name.removesuffix("_mean").removesuffix("_std") for name in study.index if name[-1] not in "0123456789"}
     assert len(study) == 2 * (12 + 6 + 20 + 1 + 1 + 1 + 7 + 1 + 1) + 1
-    for family in FAMILIES:
-        described = describe(y, SR, family=family, n_mfcc=13)
-        assert list(described.index) == columns(family, 13)
+    for feature_set in FEATURE_SETS:
+        described = describe(y, SR, feature_set=feature_set, n_mfcc=13)
+        assert list(described.index) == columns(feature_set, 13)
         assert described.index.is_unique
-        expected = describe(y, SR, family="full")[described.index]
+        expected = describe(y, SR, feature_set="full")[described.index]
         np.testing.assert_array_equal(described, expected)
-    assert set(DEFINITIONS) == set(FAMILIES["full"])
+    assert set(DEFINITIONS) == set(FEATURE_SETS["full"])
 
 
 def test_names_say_descriptor_row_and_statistic() -> None:
@@ -266,8 +266,8 @@ def test_a_file_is_described_as_its_samples_are(tmp_path: Path, melody: Maker, w
 
 def test_one_pass_gives_what_two_give() -> None:
     y = noise(2)
-    described, image = describe_and_mel(y, SR, family="full", n_mfcc=13)
-    np.testing.assert_array_equal(described, describe(y, SR, family="full", n_mfcc=13))
+    described, image = describe_and_mel(y, SR, feature_set="full", n_mfcc=13)
+    np.testing.assert_array_equal(described, describe(y, SR, feature_set="full", n_mfcc=13))
     np.testing.assert_array_equal(image, mel_image(y, SR))
 
 
@@ -278,7 +278,7 @@ def test_one_pass_gives_what_two_give() -> None:
         ({"y": np.zeros(0)}, r"\(0,\)"),
         ({"y": np.array([0.1, np.nan])}, "finite"),
         ({"y": "nothing.mp3"}, r"nothing\.mp3"),
-        ({"family": "all"}, "study, fma, full.*all"),
+        ({"feature_set": "all"}, "basic, fma, full.*all"),
         ({"n_mfcc": 41}, r"n_mfcc.*\b40\b.*\b41\b"),
         ({"hop_length": 100}, r"hop_length.*\b64\b.*\b100\b"),
         ({"sr": 8000}, r"\bsr\b.*\b8000\b"),

@@ -29,7 +29,7 @@ from songgenre.tables.mel_index import MEL_INDEX
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
 
-RECIPE = FeatureConfig("study", sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=48, mel_db_range=60.0)
+RECIPE = FeatureConfig("basic", sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=48, mel_db_range=60.0)
 
 TRACKS = pd.DataFrame(
     {
@@ -77,7 +77,7 @@ def test_features_are_those_of_the_decoded_clip(project: Project) -> None:
     features = extract(clip(project, 0), RECIPE)
     y = load_clip(clip(project, 0), 22_050)
     parameters = {"n_fft": 1024, "hop_length": 256, "n_mels": 48, "db_range": 60.0}
-    described, image = describe_and_mel(y, 22_050, family="study", n_mfcc=MAX_MFCC, **parameters)
+    described, image = describe_and_mel(y, 22_050, feature_set="basic", n_mfcc=MAX_MFCC, **parameters)
     np.testing.assert_array_equal(features.descriptors, described)
     np.testing.assert_array_equal(features.mel, image)
 
@@ -89,7 +89,7 @@ def test_rows_are_in_the_order_of_the_tracks(project: Project, extracted: tuple[
     assert mel_index["row"].tolist() == [0, 1, 2]
     for row in range(3):
         alone = extract(clip(project, row), RECIPE)
-        expected = pd.Series(alone.descriptors, columns("study", MAX_MFCC))[columns("study", 5)]
+        expected = pd.Series(alone.descriptors, columns("basic", MAX_MFCC))[columns("basic", 5)]
         values = descriptors.drop(columns="track_id").iloc[row]
         assert values.index.tolist() == expected.index.tolist()
         np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-7)
@@ -183,7 +183,7 @@ def test_only_new_songs_are_computed(project: Project, copy: Project, melody: Ma
 
 @pytest.mark.parametrize(
     "changed",
-    [{"hop_length": 512}, {"n_mels": 40}, {"family": "fma"}, {"mel_db_range": 50.0}, {"sample_rate": 16_000}],
+    [{"hop_length": 512}, {"n_mels": 40}, {"feature_set": "fma"}, {"mel_db_range": 50.0}, {"sample_rate": 16_000}],
 )
 def test_other_parameters_compute_anew(copy: Project, changed: dict[str, object]) -> None:
     unreadable(copy, "a.wav", "b.mp3", "c.flac")

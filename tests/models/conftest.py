@@ -44,11 +44,11 @@ for song, genre in enumerate(labels):
 songs = [MelDataset(mel, rows, labels[rows]) for rows in np.split(np.arange(N_SONGS), [48, 60])]
 folder = Path(sys.argv[1])
 plan = cnn.TrainConfig(
-    cnn.Network("residual", widths=[8, 16], dropout=0.1),
-    Sampling(crop_frames=32, crops_per_song=2, batch_size=8, balance=0.5, label_smoothing=0.05, seed=1),
-    Augmentation(mixup=0.2, mask=0.1, shift_bands=1, equaliser=4.0),
+    cnn.Network("residual", filters=[8, 16], dropout=0.1),
+    Sampling(crop_frames=32, crops_per_song=2, batch_size=8, class_balance=0.5, label_smoothing=0.05, seed=1),
+    Augmentation(mixup=0.2, spec_augment=0.1, pitch_shift_bands=1, random_eq_std=4.0),
     cnn.Training(epochs=8, patience=8, learning_rate=0.01, weight_decay=0.01),
-    cnn.Hardware("one", "float32", 2),
+    cnn.Hardware("none", "float32", 2),
 )
 model, curve = cnn.train(songs[0], songs[1], N_GENRES, plan, folder / "cache")
 

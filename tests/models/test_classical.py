@@ -176,16 +176,16 @@ def test_tuning_prints_nothing(separable: Corpus, capfd: pytest.CaptureFixture[s
 
 def test_voting_is_the_mean_of_the_voters(searches: dict[str, Any], separable: Corpus) -> None:
     X, y, _ = separable
-    voters = ["svm", "k_nearest_neighbours", "extra_trees"]
-    models = refit_best(searches, voters, X, y)
+    soft_voting_members = ["svm", "k_nearest_neighbours", "extra_trees"]
+    models = refit_best(searches, soft_voting_members, X, y)
     assert list(models) == [*PIPELINES, SOFT_VOTING]
-    expected = np.mean([predict_probabilities(models[voter], X) for voter in voters], axis=0)
+    expected = np.mean([predict_probabilities(models[voter], X) for voter in soft_voting_members], axis=0)
     np.testing.assert_allclose(predict_probabilities(models[SOFT_VOTING], X), expected, atol=1e-9)
     assert SOFT_VOTING not in refit_best(searches, [], X, y)
 
 
 def test_voter_that_was_not_tuned_is_named(searches: dict[str, Any], separable: Corpus) -> None:
-    with pytest.raises(UserError, match=r"sklearn\.voters.*perceptron"):
+    with pytest.raises(UserError, match=r"sklearn\.soft_voting_members.*perceptron"):
         refit_best(searches, ["svm", "perceptron"], *separable[:2])
 
 

@@ -21,13 +21,13 @@ from songgenre.tables.predictions import NESTED
 
 pytestmark = pytest.mark.integration
 
-TINY = Network("plain", widths=[4], dropout=0.0)
+TINY = Network("plain", filters=[4], dropout=0.0)
 PLAN = TrainConfig(
     TINY,
-    Sampling(crop_frames=32, crops_per_song=1, batch_size=16, balance=0.0, label_smoothing=0.0, seed=1),
-    Augmentation(mixup=0.3, mask=0.1, shift_bands=0, equaliser=0.0),
+    Sampling(crop_frames=32, crops_per_song=1, batch_size=16, class_balance=0.0, label_smoothing=0.0, seed=1),
+    Augmentation(mixup=0.3, spec_augment=0.1, pitch_shift_bands=0, random_eq_std=0.0),
     Training(epochs=1, patience=1, learning_rate=0.01, weight_decay=0.0),
-    Hardware("one", "float32", 2),
+    Hardware("none", "float32", 2),
 )
 
 
@@ -152,7 +152,7 @@ def test_crop_wider_than_the_songs_says_what_to_change(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_answers_in_full_precision(precision: str, tmp_path: Path) -> None:
-    model, curve = cnn.train(noise(16), noise(4), 2, PLAN._replace(hardware=Hardware("one", precision, 2)), tmp_path)
+    model, curve = cnn.train(noise(16), noise(4), 2, PLAN._replace(hardware=Hardware("none", precision, 2)), tmp_path)
     assert np.isfinite(curve).all(axis=None)
     assert next(layer for layer in model.layers if hasattr(layer, "filters")).compute_dtype == precision[6:]
     assert cnn.predict_probabilities(model, noise(4)).dtype == np.float32
@@ -173,7 +173,7 @@ determinism.make_deterministic(1, 2)
 mel = np.random.default_rng(0).integers(256, size=(32, 16, 40), dtype=np.uint8)
 songs = MelDataset(mel, np.arange(32), np.arange(32) % 2)
 assert tf.distribute.MirroredStrategy().num_replicas_in_sync == 2
-for name in ("one", "mirrored"):
+for name in ("none", "mirrored"):
     plan = cnn.TrainConfig(
         cnn.Network("plain", [4], 0.0), Sampling(32, 1, 32, 0.0, 0.0, 1), NO_AUGMENTATION,
         cnn.Training(2, 2, 0.01, 0.0), cnn.Hardware(name, "float32", 2),

@@ -301,12 +301,12 @@ HOSTILE = [
 def test_parameters_are_values_and_never_code(project: Project, write: Write) -> None:
     real = runner.parameters_cell(ROOT / "notebooks" / "01_scraping.ipynb")
     declared = "\n".join(f"{name} = {value!r}" for name, value in real.items())
-    write("import json", "print(json.dumps([folder, site['listings']]))", parameters=declared)
+    write("import json", "print(json.dumps([folder, site['listing_urls']]))", parameters=declared)
     (project.notebooks / "03_eda.ipynb").rename(project.notebooks / "01_scraping.ipynb")
     content = YAML(typ="safe", pure=True).load(project.params)
     listings = {text: [f"https://localhost/{text}" for text in HOSTILE] for text in HOSTILE}
     content["scraping"] |= {"folder": "".join(HOSTILE)}
-    content["scraping"]["site"]["listings"] = listings
+    content["scraping"]["site"]["listing_urls"] = listings
     project.params.write_text(json.dumps(content))
     runner.run(project, "01_scraping", Console(file=io.StringIO()))
     [said] = outputs(project.executed("01_scraping"))

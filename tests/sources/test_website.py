@@ -89,7 +89,7 @@ def test_listings_are_followed_page_by_page(site: Any, task: Tasks, tmp_path: Pa
     )
     site.listing("/rock?page=1", *SONGS[:8])
     site.listing("/rock?page=3", *SONGS[16:])
-    songs = Website(task(site, tmp_path / "kept", next_links=r"[?]page=[3-9]$")).collect(audio)
+    songs = Website(task(site, tmp_path / "kept", next_page_pattern=r"[?]page=[3-9]$")).collect(audio)
     assert list(by_name(songs)) == SONGS
     assert max(site.counts().values()) == 1
 
@@ -101,8 +101,8 @@ def test_song_in_two_listings_is_loaded_once_and_has_both_genres(
     site.song("both", content=b"both", genre="Jazz")
     site.listing("/jazz", "jazzes", "both")
     site.song("jazzes", content=b"jazz")
-    listings = {genre: [f"{site.url}/{genre}"] for genre in ("rock", "jazz")}
-    songs = by_name(Website(task(site, tmp_path / "kept", listings=listings)).collect(audio))
+    listing_urls = {genre: [f"{site.url}/{genre}"] for genre in ("rock", "jazz")}
+    songs = by_name(Website(task(site, tmp_path / "kept", listing_urls=listing_urls)).collect(audio))
     assert {name: song.genres for name, song in songs.items()} == {
         "both": ("rock", "jazz"),
         "rocks": ("rock",),
@@ -148,18 +148,18 @@ def test_no_more_requests_at_once_than_allowed(site: Any, task: Tasks, tmp_path:
 
 def test_throttled_crawl_waits_between_requests(site: Any, task: Tasks, tmp_path: Path, audio: Path) -> None:
     fill(site, "one", "two")
-    Website(task(site, tmp_path / "kept", throttle=True)).collect(audio)
+    Website(task(site, tmp_path / "kept", autothrottle=True)).collect(audio)
     times = [asked for path, asked, _ in site.asked if path != "/robots.txt"]
     assert times[-1] - times[0] > 0.25
     for throttle in (True, False):
-        assert spider.settings(task(site, tmp_path, throttle=throttle))["AUTOTHROTTLE_ENABLED"] is throttle
+        assert spider.settings(task(site, tmp_path, autothrottle=throttle))["AUTOTHROTTLE_ENABLED"] is throttle
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
         ({}, "HTTP 404"),
-        ({"text": "<p>No songs today</p>"}, r"scraping\.site\.song_links"),
+        ({"text": "<p>No songs today</p>"}, r"scraping\.site\.song_url_pattern"),
         ({"text": "%PDF", "type_": "application/pdf"}, "HTML"),
     ],
 )
@@ -215,7 +215,7 @@ def test_endless_pages_of_new_songs_end_at_the_number_asked_for(
     for page in range(10):
         site.listing(f"/rock?page={page}", *SONGS[2 * page : 2 * page + 2], next_page=f"/rock?page={page + 1}")
     site.listing("/rock", *SONGS[:2], next_page="/rock?page=1")
-    songs = Website(task(site, tmp_path / "kept", songs_per_genre=5)).collect(audio)
+    songs = Website(task(site, tmp_path / "kept", max_songs_per_genre=5)).collect(audio)
     assert list(by_name(songs)) == SONGS[:5]
     assert sum(path.startswith("/rock") for path in site.counts()) == 3
 

@@ -29,7 +29,7 @@ SR = 22_050
 REFUSED = {"refused.mp3": "not_audio", "over_the_limit.mp3": "surplus"}
 
 PRIMARY = {
-    "two_genres.wav": "jazz",
+    "multi_genre.wav": "jazz",
     "conflict_jazz.flac": "jazz",
     "copies_agree.flac": "rock",
     "copies_agree.wav": "rock",
@@ -45,7 +45,7 @@ GENRES_AND_ARTISTS = {
     "c_smaller.ogg": (["rock"], "Cleo"),
     "conflict_jazz.flac": (["jazz"], "Dora"),
     "conflict_rock.wav": (["rock"], "Dora"),
-    "two_genres.wav": (["rock", "jazz"], "Emil"),
+    "multi_genre.wav": (["rock", "jazz"], "Emil"),
     "copies_agree.flac": (["jazz", "rock"], "Hal"),
     "copies_agree.wav": (["rock", "pop"], "Hal"),
     "no_primary.wav": (["rock", "jazz"], "Ida"),
@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio:
         "c_smaller.ogg": 3,
         "conflict_jazz.flac": 4,
         "conflict_rock.wav": 4,
-        "two_genres.wav": 5,
+        "multi_genre.wav": 5,
         "no_genre.wav": 6,
         "copies_agree.flac": 10,
         "copies_agree.wav": 10,
@@ -118,9 +118,9 @@ def one_process() -> Iterator[None]:
         yield
 
 
-def judge(collected: pd.DataFrame, folder: Path, two_genres: str, **options: object) -> Ledger:
-    options = {"balance": False, "seed": 1} | options
-    return clean_catalogue(collected, folder, 6, 5, -60, two_genres, **options)
+def judge(collected: pd.DataFrame, folder: Path, multi_genre: str, **options: object) -> Ledger:
+    options = {"balance_genres": False, "seed": 1} | options
+    return clean_catalogue(collected, folder, 6, 5, -60, multi_genre, **options)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def primary(collected: pd.DataFrame, folder: Path) -> Ledger:
 
 @pytest.fixture(scope="module")
 def balanced(collected: pd.DataFrame, folder: Path) -> Ledger:
-    return judge(collected, folder, "first", balance=True)
+    return judge(collected, folder, "first", balance_genres=True)
 
 
 @pytest.fixture(scope="module", params=["dropping", "first", "primary", "balanced"])
@@ -182,7 +182,7 @@ def test_tables_fit_their_schemas(either: Ledger, tmp_path: Path) -> None:
 
 
 def test_reasons_where_songs_of_two_genres_are_dropped(dropping: Ledger, collected: pd.DataFrame) -> None:
-    two = ["two_genres.wav", "copies_agree.flac", "copies_agree.wav", "no_primary.wav", "primary_is_another.wav"]
+    two = ["multi_genre.wav", "copies_agree.flac", "copies_agree.wav", "no_primary.wav", "primary_is_another.wav"]
     ambiguous = dict.fromkeys([*two, "conflict_jazz.flac", "conflict_rock.wav"], "ambiguous_genre")
     assert reasons(dropping, collected) == BROKEN | ambiguous
 
@@ -190,7 +190,7 @@ def test_reasons_where_songs_of_two_genres_are_dropped(dropping: Ledger, collect
 def test_reasons_where_the_first_of_two_genres_is_used(first: Ledger, collected: pd.DataFrame) -> None:
     assert reasons(first, collected) == BROKEN | {"conflict_jazz.flac": "duplicate", "copies_agree.flac": "duplicate"}
     genres = first[0].set_index("audio_path")["genre"]
-    assert genres["two_genres.wav"] == "rock"
+    assert genres["multi_genre.wav"] == "rock"
     assert genres["conflict_rock.wav"] == "rock"
 
 
@@ -199,7 +199,7 @@ def test_reasons_where_the_primary_genre_is_used(primary: Ledger, collected: pd.
     expected = dict.fromkeys(ambiguous, "ambiguous_genre") | {"copies_agree.flac": "duplicate"}
     assert reasons(primary, collected) == BROKEN | expected
     genres = primary[0].set_index("audio_path")["genre"]
-    assert genres["two_genres.wav"] == "jazz"
+    assert genres["multi_genre.wav"] == "jazz"
     assert genres["copies_agree.wav"] == "rock"
     assert genres["a.wav"] == "rock"
 
@@ -231,7 +231,7 @@ def test_balanced_genres_have_as_many_songs_as_the_rarest(balanced: Ledger, firs
 @pytest.mark.parametrize("seed", [1, 2])
 def test_songs_with_the_lowest_hashes_stay(first: Ledger, collected: pd.DataFrame, folder: Path, seed: int) -> None:
     rock = first[0].loc[first[0]["genre"] == "rock", "track_id"]
-    kept = judge(collected, folder, "first", balance=True, seed=seed)[0]
+    kept = judge(collected, folder, "first", balance_genres=True, seed=seed)[0]
     expected = min(rock, key=lambda track_id: hash_to_unit_interval(track_id, seed))
     assert kept.loc[kept["genre"] == "rock", "track_id"].tolist() == [expected]
 
@@ -246,9 +246,9 @@ def test_detail_names_what_is_the_same_and_which_song_stays(dropping: Ledger, co
     ):
         assert same in detail[track_id[name]]
         assert track_id[stays] in detail[track_id[name]]
-    assert "recording" not in detail[track_id["two_genres.wav"]]
+    assert "recording" not in detail[track_id["multi_genre.wav"]]
     assert "recording" in detail[track_id["conflict_rock.wav"]]
-    for name in ("two_genres.wav", "conflict_rock.wav"):
+    for name in ("multi_genre.wav", "conflict_rock.wav"):
         assert "rock" in detail[track_id[name]]
         assert "jazz" in detail[track_id[name]]
 
@@ -291,7 +291,7 @@ def test_middle(duration_s: float, clip: tuple[float, float]) -> None:
 
 def test_catalogue_without_any_audio_is_an_error_that_says_where_to_look(collected: pd.DataFrame, folder: Path) -> None:
     with pytest.raises(UserError, match=r"wrangling\.min_duration_s"):
-        judge(collected[collected["audio_path"].isna()], folder, "drop", balance=True)
+        judge(collected[collected["audio_path"].isna()], folder, "drop", balance_genres=True)
 
 
 def test_file_that_vanished_is_unreadable(collected: pd.DataFrame, folder: Path) -> None:

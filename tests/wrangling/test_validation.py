@@ -21,7 +21,7 @@ SR = 22_050
 
 
 def judge(path: Path) -> AudioReport:
-    return validate_audio(path, min_duration_s=3, silence_db=-60)
+    return validate_audio(path, min_duration_s=3, silence_threshold_db=-60)
 
 
 @pytest.fixture
@@ -332,7 +332,7 @@ import resource, sys
 from pathlib import Path
 from songgenre.wrangling.cleaning import _check
 def peak(name):
-    checked = _check(Path(name), clip_duration_s=30, min_duration_s=3, silence_db=-60)
+    checked = _check(Path(name), clip_duration_s=30, min_duration_s=3, silence_threshold_db=-60)
     assert checked.decoded.reason == "", checked.decoded
     return checked.decoded.duration_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 (_, before), (duration_s, after) = map(peak, sys.argv[1:])

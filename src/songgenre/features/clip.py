@@ -9,7 +9,7 @@ import pandas as pd
 
 from songgenre import audio
 from songgenre.errors import UserError
-from songgenre.features.descriptors import FAMILIES, Family, columns, describe_spectra
+from songgenre.features.descriptors import FEATURE_SETS, FeatureSet, columns, describe_spectra
 from songgenre.features.spectra import MAX_MFCC, Spectra, mel_levels
 
 HOP_LENGTH_UNIT = 64
@@ -20,7 +20,7 @@ def describe(
     y: np.ndarray | str | Path,
     sr: int = 22_050,
     *,
-    family: Family = "fma",
+    feature_set: FeatureSet = "fma",
     n_fft: int = 2048,
     hop_length: int = 512,
     n_mfcc: int = 20,
@@ -33,8 +33,8 @@ def describe(
         Mono audio, or a file, of which the mean of the channels is taken at the sample rate `sr`.
     sr : int
         Sample rate in Hz, 16,000 or more.
-    family : str
-        ``"study"``, ``"fma"`` or ``"full"``; see `songgenre.features.descriptors.describe_spectra`.
+    feature_set : str
+        ``"basic"``, ``"fma"`` or ``"full"``; see `songgenre.features.descriptors.describe_spectra`.
     n_fft, hop_length : int
         Of the short-time Fourier transform, in samples; `hop_length` a multiple of 64.
     n_mfcc : int
@@ -49,8 +49,8 @@ def describe(
     UserError
         If a file cannot be decoded, the samples are not one-dimensional and finite, or a parameter is out of range.
     """
-    _check(family, n_mfcc)
-    return _describe(_spectra(y, sr, n_fft, hop_length, n_mels=128), family, n_mfcc)
+    _check(feature_set, n_mfcc)
+    return _describe(_spectra(y, sr, n_fft, hop_length, n_mels=128), feature_set, n_mfcc)
 
 
 def mel_image(
@@ -89,7 +89,7 @@ def describe_and_mel(
     y: np.ndarray | str | Path,
     sr: int = 22_050,
     *,
-    family: Family = "fma",
+    feature_set: FeatureSet = "fma",
     n_fft: int = 2048,
     hop_length: int = 512,
     n_mfcc: int = 20,
@@ -110,16 +110,16 @@ def describe_and_mel(
     UserError
         See `describe`.
     """
-    _check(family, n_mfcc)
+    _check(feature_set, n_mfcc)
     if n_mels < MAX_MFCC:
         raise UserError(f"Expected n_mels to be {MAX_MFCC} or more, for the MFCC, got {n_mels}.")
     spectra = _spectra(y, sr, n_fft, hop_length, n_mels)
-    return _describe(spectra, family, n_mfcc), mel_levels(spectra.mel_power, db_range)[0]
+    return _describe(spectra, feature_set, n_mfcc), mel_levels(spectra.mel_power, db_range)[0]
 
 
-def _describe(spectra: Spectra, family: Family, n_mfcc: int) -> pd.Series:
-    values = pd.Series(describe_spectra(spectra, family), columns(family, MAX_MFCC), name=family)
-    return values[columns(family, n_mfcc)]
+def _describe(spectra: Spectra, feature_set: FeatureSet, n_mfcc: int) -> pd.Series:
+    values = pd.Series(describe_spectra(spectra, feature_set), columns(feature_set, MAX_MFCC), name=feature_set)
+    return values[columns(feature_set, n_mfcc)]
 
 
 def _spectra(y: np.ndarray | str | Path, sr: int, n_fft: int, hop_length: int, n_mels: int) -> Spectra:
@@ -138,8 +138,8 @@ def _whole_file(path: Path, sr: int) -> np.ndarray:
     return audio.load_clip(audio.Clip(path, 0, audio.duration_s(path)), sr)
 
 
-def _check(family: str, n_mfcc: int) -> None:
-    if family not in FAMILIES:
-        raise UserError(f"Expected a family of descriptors ({', '.join(FAMILIES)}), got {family!r}.")
+def _check(feature_set: str, n_mfcc: int) -> None:
+    if feature_set not in FEATURE_SETS:
+        raise UserError(f"Expected a feature_set of descriptors ({', '.join(FEATURE_SETS)}), got {feature_set!r}.")
     if not 1 <= n_mfcc <= MAX_MFCC:
         raise UserError(f"Expected n_mfcc to be 1 to {MAX_MFCC}, got {n_mfcc}.")

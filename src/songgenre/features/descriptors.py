@@ -16,7 +16,7 @@ from songgenre import numba_cache  # noqa: F401
 from songgenre.features import kernels, rhythm
 from songgenre.features.spectra import MAX_MFCC, N_CHROMA, Spectra
 
-Family = Literal["study", "fma", "full"]
+FeatureSet = Literal["basic", "fma", "full"]
 
 N_CONTRAST_BANDS = 6
 CONTRAST_FMIN = 200.0
@@ -177,22 +177,22 @@ DEFINITIONS: dict[str, Descriptor] = {
 """In the order of their columns; those of the whole clip are the last."""
 
 _FMA = list(DEFINITIONS)[: list(DEFINITIONS).index("spectral_flatness")]
-_STUDY = [name for name in _FMA if name not in ("chroma_cqt", "chroma_cens")]
+_BASIC = [name for name in _FMA if name not in ("chroma_cqt", "chroma_cens")]
 
-FAMILIES: dict[Family, list[str]] = {"study": [*_STUDY, "tempo"], "fma": _FMA, "full": list(DEFINITIONS)}
+FEATURE_SETS: dict[FeatureSet, list[str]] = {"basic": [*_BASIC, "tempo"], "fma": _FMA, "full": list(DEFINITIONS)}
 
 STATISTICS = ["mean", "std", "skew", "kurtosis", "median", "min", "max", "change"]
-STATISTICS_OF: dict[Family, list[str]] = {"study": STATISTICS[:2], "fma": STATISTICS[:7], "full": STATISTICS}
+STATISTICS_OF: dict[FeatureSet, list[str]] = {"basic": STATISTICS[:2], "fma": STATISTICS[:7], "full": STATISTICS}
 """Of the frames of a clip: moments, order statistics, and the mean absolute change from frame to frame."""
 
 
-def columns(family: Family, n_mfcc: int) -> list[str]:
+def columns(feature_set: FeatureSet, n_mfcc: int) -> list[str]:
     """Name the values that describe a clip.
 
     Parameters
     ----------
-    family : str
-        ``"study"``: the nine descriptors of the first study by mean and standard deviation, and the tempo.
+    feature_set : str
+        ``"basic"``: the nine descriptors of the first study by mean and standard deviation, and the tempo.
         ``"fma"``: the 518 values of Defferrard et al. 2017, with 20 MFCC.
         ``"full"``: all `DEFINITIONS` by all `STATISTICS`.
     n_mfcc : int
@@ -205,31 +205,31 @@ def columns(family: Family, n_mfcc: int) -> list[str]:
         the whole clip: ``tempo``, ``fluctuation_03_90bpm``.
     """
     names = []
-    for name in FAMILIES[family]:
+    for name in FEATURE_SETS[feature_set]:
         n_rows = min(DEFINITIONS[name].n_rows, n_mfcc) if name.startswith("mfcc") else DEFINITIONS[name].n_rows
         rows = [name] if n_rows == 1 else [f"{name}_{row:02d}" for row in range(1, n_rows + 1)]
-        names += [f"{row}_{statistic}" for row in rows for statistic in STATISTICS_OF[family]]
+        names += [f"{row}_{statistic}" for row in rows for statistic in STATISTICS_OF[feature_set]]
         names += DEFINITIONS[name].columns
     return names
 
 
-def describe_spectra(spectra: Spectra, family: Family) -> np.ndarray:
-    """Describe a clip by the statistics over time of each descriptor of a family.
+def describe_spectra(spectra: Spectra, feature_set: FeatureSet) -> np.ndarray:
+    """Describe a clip by the statistics over time of each descriptor of a feature_set.
 
     Parameters
     ----------
     spectra : Spectra
-    family : str
+    feature_set : str
         See `columns`.
 
     Returns
     -------
     np.ndarray [shape=(n,)]
-        The values that ``columns(family, MOST_MFCC)`` names, finite numbers only. Of a descriptor that never changes,
-        as in silence, skewness and excess kurtosis are 0.
+        The values that ``columns(feature_set, MAX_MFCC)`` names, finite numbers only. Skewness and excess kurtosis of a
+        descriptor that never changes, as in silence, are 0.
     """
-    computed = [DEFINITIONS[name].compute(spectra) for name in FAMILIES[family]]
+    computed = [DEFINITIONS[name].compute(spectra) for name in FEATURE_SETS[feature_set]]
     frames = [values for values in computed if values.ndim == 2]
     of_clip = [values for values in computed if values.ndim == 1]
     summed_up = kernels.statistics(np.concatenate(frames, dtype=np.float64))
-    return np.concatenate([summed_up[: len(STATISTICS_OF[family])].T.ravel(), *of_clip])
+    return np.concatenate([summed_up[: len(STATISTICS_OF[feature_set])].T.ravel(), *of_clip])

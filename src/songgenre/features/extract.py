@@ -15,7 +15,7 @@ from songgenre import audio
 from songgenre.atomic import replacing
 from songgenre.cache import Cache, CacheMiss, cached_map
 from songgenre.compute import parallel_map, settings
-from songgenre.features.descriptors import Family, columns, describe_spectra
+from songgenre.features.descriptors import FeatureSet, columns, describe_spectra
 from songgenre.features.spectra import MAX_MFCC, Spectra, mel_levels
 from songgenre.paths import Project
 
@@ -23,7 +23,7 @@ from songgenre.paths import Project
 class FeatureConfig(NamedTuple):
     """The parameters of the features; see ``features`` in ``params.yaml``."""
 
-    family: Family
+    feature_set: FeatureSet
     sample_rate: int
     n_fft: int
     hop_length: int
@@ -58,7 +58,9 @@ def extract(clip: audio.Clip, config: FeatureConfig) -> ClipFeatures:
     """
     y = audio.load_clip(clip, config.sample_rate)
     spectra = Spectra(y, config.sample_rate, config.n_fft, config.hop_length, config.n_mels)
-    return ClipFeatures(describe_spectra(spectra, config.family), *mel_levels(spectra.mel_power, config.mel_db_range))
+    return ClipFeatures(
+        describe_spectra(spectra, config.feature_set), *mel_levels(spectra.mel_power, config.mel_db_range)
+    )
 
 
 def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -79,8 +81,8 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig
         `songgenre.tables.descriptors.DESCRIPTORS` and `songgenre.tables.mel_index.MEL_INDEX`, rows in the order of
         `tracks`.
     """
-    names = columns(config.family, config.n_mfcc)
-    wanted = pd.Index(columns(config.family, MAX_MFCC)).get_indexer(names)
+    names = columns(config.feature_set, config.n_mfcc)
+    wanted = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
     influential = config._asdict()
     del influential["n_mfcc"]
     cache = Cache(project, ClipFeatures, influential, extract)
@@ -93,7 +95,7 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig
         _reserve_space(partial_path)
         clip_features = partial(extract, config=config)
         everywhere = partial(_compile_and_map, config=config)
-        folder = settings().audio or project.audio
+        folder = settings().audio_url or project.audio
         for row, extracted in enumerate(cached_map(clip_features, tracks, folder, cache, everywhere)):
             missing = n_frames - extracted.mel.shape[1]
             mel[row] = np.pad(extracted.mel, ((0, 0), (0, missing)), mode="wrap")
@@ -124,7 +126,7 @@ def _compile_and_map(
     if missing:
         noise = np.random.default_rng(0).standard_normal(config.sample_rate)
         spectra = Spectra(noise, config.sample_rate, config.n_fft, config.hop_length, config.n_mels)
-        describe_spectra(spectra, config.family)
+        describe_spectra(spectra, config.feature_set)
     return parallel_map(function, missing, "features", remote_ok=True)
 
 

@@ -13,10 +13,10 @@ from songgenre.models.crops import NO_AUGMENTATION, MelDataset
 def variants(plan: TrainConfig) -> dict[str, TrainConfig]:
     """The plan, and plans that differ from it in one choice."""
     crop = plan.sampling.crop_frames
-    other = plan.network._replace(kind="plain" if plan.network.kind == "residual" else "residual")
+    other = plan.network._replace(architecture="plain" if plan.network.architecture == "residual" else "residual")
     return {
         "as chosen": plan,
-        f"{other.kind} network": plan._replace(network=other),
+        f"{other.architecture} network": plan._replace(network=other),
         "no augmentation": plan._replace(augmentation=NO_AUGMENTATION),
         f"crops of {crop // 2} frames": plan._replace(sampling=plan.sampling._replace(crop_frames=crop // 2)),
     }

@@ -103,6 +103,29 @@ class _WatchedGridSearch(GridSearchCV):
             evaluate_candidates(candidates[start : start + size])
 
 
+def check_grids(grids: Mapping[str, Grid]) -> None:
+    """Check the names of models and of their parameters.
+
+    Parameters
+    ----------
+    grids : mapping
+        ``sklearn.grids`` of ``params.yaml``.
+
+    Raises
+    ------
+    UserError
+        If a model is not one of `PIPELINES`, or does not have a parameter.
+    """
+    unknown = set(grids) - set(PIPELINES)
+    if unknown:
+        raise UserError(
+            f"params.yaml: sklearn.grids names {', '.join(sorted(unknown))}, which is no model. "
+            f"Choose from {', '.join(PIPELINES)}."
+        )
+    for name, grid in grids.items():
+        _prefix_grid(grid, PIPELINES[name](0))
+
+
 def grid_search(
     grids: Mapping[str, Grid], X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
 ) -> Iterator[tuple[str, GridSearchCV]]:
@@ -130,12 +153,7 @@ def grid_search(
     UserError
         If a model or one of its parameters is unknown, or there are too few artists or songs for the folds.
     """
-    unknown = set(grids) - set(PIPELINES)
-    if unknown:
-        raise UserError(
-            f"Expected the models in sklearn.grids to be among {', '.join(PIPELINES)}; "
-            f"got {', '.join(sorted(unknown))}."
-        )
+    check_grids(grids)
     fewest = artist_groups.groupby(y).nunique()
     if fewest.min() < folds:
         raise UserError(
@@ -173,7 +191,7 @@ def _check_songs(learned_from: Sequence[pd.Series]) -> None:
 
 
 def refit_best(
-    searches: Mapping[str, GridSearchCV], voters: Sequence[str], X: pd.DataFrame, y: pd.Series
+    searches: Mapping[str, GridSearchCV], soft_voting_members: Sequence[str], X: pd.DataFrame, y: pd.Series
 ) -> dict[str, Pipeline | VotingClassifier]:
     """The tuned models, and the one that they vote for with their probabilities.
 
@@ -181,10 +199,10 @@ def refit_best(
     ----------
     searches : mapping
         What `grid_search` yields.
-    voters : sequence of str
+    soft_voting_members : sequence of str
         Which of them vote; none for no voting.
     X, y
-        As for `grid_search`; each voter is fitted to them.
+        As for `grid_search`; each member is fitted to them.
 
     Returns
     -------
@@ -194,17 +212,17 @@ def refit_best(
     Raises
     ------
     UserError
-        If a voter was not tuned.
+        If a member was not tuned.
     """
-    strangers = sorted(set(voters) - set(searches))
+    strangers = sorted(set(soft_voting_members) - set(searches))
     if strangers:
         raise UserError(
-            f"Expected sklearn.voters to be among the models of sklearn.grids, {', '.join(searches)}; "
+            f"Expected sklearn.soft_voting_members to be among the models of sklearn.grids, {', '.join(searches)}; "
             f"got {', '.join(strangers)}."
         )
     models = {name: search.best_estimator_ for name, search in searches.items()}
-    if voters:
-        voting = VotingClassifier([(name, models[name]) for name in voters], voting="soft")
+    if soft_voting_members:
+        voting = VotingClassifier([(name, models[name]) for name in soft_voting_members], voting="soft")
         with threadpool_limits(1):
             models[SOFT_VOTING] = voting.fit(X, y)
     return models
@@ -212,7 +230,7 @@ def refit_best(
 
 def nested_cross_validate(
     grids: Mapping[str, Grid],
-    voters: Sequence[str],
+    soft_voting_members: Sequence[str],
     X: pd.DataFrame,
     tracks: pd.DataFrame,
     folds: int,
@@ -223,7 +241,7 @@ def nested_cross_validate(
 
     Parameters
     ----------
-    grids, voters, X, folds, seed
+    grids, soft_voting_members, X, folds, seed
         As for `grid_search` and `refit_best`; there are as many outer folds as inner ones.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
@@ -242,7 +260,7 @@ def nested_cross_validate(
         for learn, test in outer.split(X, y, artist_groups):
             inner = X.iloc[learn], y.iloc[learn]
             searches = dict(grid_search(grids, *inner, artist_groups.iloc[learn], folds, seed))
-            models = refit_best(searches, voters, *inner)
+            models = refit_best(searches, soft_voting_members, *inner)
             predictions.append(predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat))
     return pd.concat(predictions, ignore_index=True)
 
@@ -280,8 +298,8 @@ def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     for parameter in addressed:
         if parameter not in known:
             raise UserError(
-                f"Expected a parameter of {type(model).__name__} in sklearn.grids, "
-                f"got {parameter.removeprefix(prefix)!r}."
+                f"params.yaml: sklearn.grids has {parameter.removeprefix(prefix)!r}, which is no parameter of "
+                f"{type(model).__name__}. See scikit-learn's documentation of that class."
             )
     return addressed
 

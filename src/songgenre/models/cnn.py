@@ -40,8 +40,8 @@ CURVE = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation
 class Network(NamedTuple):
     """What the network is made of; see ``cnn`` in ``params.yaml``."""
 
-    kind: Literal["plain", "residual"]
-    widths: list[int]
+    architecture: Literal["plain", "residual"]
+    filters: list[int]
     dropout: float
 
 
@@ -57,7 +57,7 @@ class Training(NamedTuple):
 class Hardware(NamedTuple):
     """What the network is trained on; see ``cnn`` in ``params.yaml``."""
 
-    devices: Literal["one", "mirrored"]
+    distribution: Literal["none", "mirrored"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     intra_op_threads: int
 
@@ -91,10 +91,10 @@ def build_network(n_mels: int, crop_frames: int, n_genres: int, network: Network
     image = layers.Input((n_mels, crop_frames, 1))
     x = layers.Rescaling(1 / 128, offset=-1)(image)
     x = layers.BatchNormalization(axis=1, center=False, scale=False, momentum=0.9, name="band_normalization")(x)
-    for number, width in enumerate(network.widths):
+    for number, width in enumerate(network.filters):
         if number == 0:
             x = layers.ReLU()(_convolution(x, width, strides=(1, 2)))
-        elif network.kind == "residual":
+        elif network.architecture == "residual":
             x = _residual_block(x, width)
         else:
             x = layers.ReLU()(_convolution(x, width))
@@ -257,7 +257,7 @@ def _scope(hardware: Hardware) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(hardware.precision)
     try:
-        with strategies[hardware.devices]().scope():
+        with strategies[hardware.distribution]().scope():
             yield
     finally:
         keras.config.set_dtype_policy(before)

@@ -22,21 +22,21 @@ class Augmentation(NamedTuple):
     ----------
     mixup : float
         Of the Beta distribution from which the share of the other crop is drawn.
-    mask : float
+    spec_augment : float
         Largest share of the bands, and of the frames, that is blanked.
-    shift_bands : int
+    pitch_shift_bands : int
         Largest shift along the frequencies.
-    equaliser : float
+    random_eq_std : float
         Standard deviation of the gain of each of five bands, in levels of the image, of which there are 256.
     """
 
     mixup: float
-    mask: float
-    shift_bands: int
-    equaliser: float
+    spec_augment: float
+    pitch_shift_bands: int
+    random_eq_std: float
 
 
-NO_AUGMENTATION = Augmentation(mixup=0.0, mask=0.0, shift_bands=0, equaliser=0.0)
+NO_AUGMENTATION = Augmentation(mixup=0.0, spec_augment=0.0, pitch_shift_bands=0, random_eq_std=0.0)
 
 
 class Sampling(NamedTuple):
@@ -45,7 +45,7 @@ class Sampling(NamedTuple):
     crop_frames: int
     crops_per_song: int
     batch_size: int
-    balance: float
+    class_balance: float
     label_smoothing: float
     seed: int
 
@@ -154,7 +154,7 @@ def _sample_order(labels: np.ndarray, sampling: Sampling, rng: np.random.Generat
 
     Without balance each comes `crops_per_song` times; with a balance of one, each genre equally often.
     """
-    share = np.bincount(labels)[labels].astype(float) ** -sampling.balance
+    share = np.bincount(labels)[labels].astype(float) ** -sampling.class_balance
     size = len(labels) * sampling.crops_per_song
     shuffled = rng.permutation(len(labels))
     bounds = np.cumsum(share[shuffled])
@@ -166,11 +166,13 @@ def _augment(image: np.ndarray, crop_frames: int, augmentation: Augmentation, rn
     """A crop from a random time, shifted along the frequencies, equalised and blanked in parts."""
     start = rng.integers(image.shape[1] - crop_frames + 1)
     crop = image[:, start : start + crop_frames].astype(np.float32)
-    if augmentation.shift_bands:
-        crop = _shift_bands(crop, int(rng.integers(-augmentation.shift_bands, augmentation.shift_bands + 1)))
-    if augmentation.equaliser:
-        crop = _equalize(crop, rng.normal(0, augmentation.equaliser, EQ_BANDS))
-    return _mask(crop, augmentation.mask, rng)
+    if augmentation.pitch_shift_bands:
+        crop = _shift_bands(
+            crop, int(rng.integers(-augmentation.pitch_shift_bands, augmentation.pitch_shift_bands + 1))
+        )
+    if augmentation.random_eq_std:
+        crop = _equalize(crop, rng.normal(0, augmentation.random_eq_std, EQ_BANDS))
+    return _mask(crop, augmentation.spec_augment, rng)
 
 
 def _shift_bands(crop: np.ndarray, bands: int) -> np.ndarray:

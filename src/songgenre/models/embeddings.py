@@ -85,7 +85,7 @@ def embed_corpus(
     """
     cache = Cache(project, Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed)
     everywhere = partial(parallel_map, description="embeddings", remote_ok=True)
-    folder = settings().audio or project.audio
+    folder = settings().audio_url or project.audio
     songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
     embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
     embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())

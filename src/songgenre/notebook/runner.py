@@ -27,6 +27,7 @@ from traitlets.config import Config
 from songgenre import params, progress
 from songgenre.atomic import replacing
 from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError
+from songgenre.models.classical import check_grids
 from songgenre.notebook.normalise import normalize
 from songgenre.notebook.provenance import inputs_and_versions, publish, run_environment
 from songgenre.paths import Project
@@ -60,8 +61,10 @@ def run(project: Project, name: str, console: Console) -> None:
         If the reports cannot be written.
     """
     source = _source(project, name)
-    parameters = params.load(project.params).section(name.partition("_")[2])
+    settings = params.load(project.params)
+    parameters = settings.section(name.partition("_")[2])
     _check_parameters(source, parameters)
+    check_grids(settings.sklearn.grids)
     for path in (project.executed(name), project.log(name)):
         _check_that_it_is_writable(path.parent)
     project.failed(name).unlink(missing_ok=True)

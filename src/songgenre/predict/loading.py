@@ -68,8 +68,8 @@ class ClipInputs:
         from songgenre.features.spectra import MAX_MFCC
 
         assert self.config
-        every = pd.DataFrame([self._extracted.descriptors], columns=columns(self.config.family, MAX_MFCC))
-        return every[columns(self.config.family, self.config.n_mfcc)]
+        every = pd.DataFrame([self._extracted.descriptors], columns=columns(self.config.feature_set, MAX_MFCC))
+        return every[columns(self.config.feature_set, self.config.n_mfcc)]
 
     @property
     def mel(self) -> np.ndarray:

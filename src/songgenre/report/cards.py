@@ -183,7 +183,7 @@ collections have. Real recordings belong to their holders; none is part of this 
 
 Of each song {clip_s:g} s from its middle. The songs last {durations[0.5]:.0f} s in the median, nine of ten
 {durations[0.05]:.0f} to {durations[0.95]:.0f} s. Labels are the source's; what becomes of a song that is filed under
-several genres, `wrangling.two_genres` says.
+several genres, `wrangling.multi_genre` says.
 
 {table(["genre", "songs", "artists", *SPLITS], genres)}
 

@@ -52,11 +52,11 @@ def make_source(
             task = CrawlConfig(
                 **site,
                 **patience,
-                songs_per_genre=crawl["songs_per_genre"],
+                max_songs_per_genre=crawl["max_songs_per_genre"],
                 max_file_bytes=round(crawl["max_file_mb"] * MB),
                 max_total_bytes=round(crawl["max_total_mb"] * MB),
                 concurrency=crawl["concurrency"],
-                throttle=crawl["throttle"],
+                autothrottle=crawl["autothrottle"],
                 folder=str(project.downloads / site["name"]),
             )
             return Website(task)

@@ -79,7 +79,7 @@ class SongSpider(Spider):
     def __init__(self, task: CrawlConfig) -> None:
         super().__init__()
         self.task = task
-        self.origin = _origin(next(iter(task.listings.values()))[0])
+        self.origin = _origin(next(iter(task.listing_urls.values()))[0])
         self.audio = Path(task.folder)
         self.journaled = dict(_journal(task.journal))
         self.journal = task.journal.open("a", encoding="utf-8")
@@ -89,8 +89,8 @@ class SongSpider(Spider):
         self.total_bytes = 0
         self.total = 0
         self.fatal_error: str | None = None
-        self.song_links = LinkExtractor(allow=task.song_links, deny_extensions=[])
-        self.next_links = LinkExtractor(allow=task.next_links, deny_extensions=[])
+        self.song_links = LinkExtractor(allow=task.song_url_pattern, deny_extensions=[])
+        self.next_links = LinkExtractor(allow=task.next_page_pattern, deny_extensions=[])
 
     async def start(self) -> AsyncIterator[Request]:
         """Ask for the page of every song that is not here yet."""
@@ -117,30 +117,30 @@ class SongSpider(Spider):
 
     async def _read_listings(self) -> list[ListedTrack]:
         songs: dict[str, ListedTrack] = {}
-        for genre, urls in self.task.listings.items():
+        for genre, urls in self.task.listing_urls.items():
             for page in await self._pages_of(genre, urls):
                 song = songs.setdefault(page, ListedTrack(len(songs), page))
                 song.genres.append(genre)
         return list(songs.values())
 
     async def _pages_of(self, genre: str, urls: list[str]) -> list[str]:
-        """The addresses of the song pages that a genre's listings link to, at most ``songs_per_genre``."""
+        """The addresses of the song pages that a genre's listings link to, at most ``max_songs_per_genre``."""
         pages: dict[str, None] = {}
         for first in urls:
             url: str | None = first
             read: set[str] = set()
-            while url and len(read) < MAX_PAGES and len(pages) < self.task.songs_per_genre:
+            while url and len(read) < MAX_PAGES and len(pages) < self.task.max_songs_per_genre:
                 read.add(url)
                 listing = await self._listing(url, genre, is_first=url == first)
                 found = [link.url for link in self.song_links.extract_links(listing)] if listing else []
                 if url == first and not found:
                     raise CrawlError(
-                        f"Expected links to songs, which match {self.task.song_links}, on {url}, the listing of "
-                        f"{genre}, but there are none. Does scraping.site.song_links fit the addresses of its songs?"
+                        f"{url}: no link matches {self.task.song_url_pattern}, but a listing of {genre} should link to "
+                        "songs. Does scraping.site.song_url_pattern fit the addresses of its songs?"
                     )
                 url = self._next(listing, read) if listing and not pages.keys() >= set(found) else None
                 pages |= dict.fromkeys(found)
-        return list(pages)[: self.task.songs_per_genre]
+        return list(pages)[: self.task.max_songs_per_genre]
 
     async def _listing(self, url: str, genre: str, is_first: bool) -> HtmlResponse | None:
         request = Request(url, meta={"download_maxsize": MAX_PAGE_BYTES}, dont_filter=True)
@@ -204,7 +204,7 @@ class SongSpider(Spider):
             artist=recording.artist,
             url=listed.page,
             licence=recording.licence,
-            primary_genre=_first_of(recording.genres, self.task.listings),
+            primary_genre=_first_of(recording.genres, self.task.listing_urls),
         )
 
     def keep_audio(self, response: Response, listed: ListedTrack, song: Track) -> None:
@@ -314,13 +314,13 @@ def settings(task: CrawlConfig) -> dict[str, Any]:
         "USER_AGENT": USER_AGENT,
         "ROBOTSTXT_OBEY": True,
         "SITE_HOSTS": [
-            *{middlewares.netloc(url) for urls in task.listings.values() for url in urls},
+            *{middlewares.netloc(url) for urls in task.listing_urls.values() for url in urls},
             *task.audio_hosts,
         ],
         "CONCURRENT_REQUESTS": task.concurrency,
         "CONCURRENT_REQUESTS_PER_DOMAIN": task.concurrency,
         "DOWNLOAD_DELAY": 0,
-        "AUTOTHROTTLE_ENABLED": task.throttle,
+        "AUTOTHROTTLE_ENABLED": task.autothrottle,
         "AUTOTHROTTLE_START_DELAY": 1,
         "DOWNLOAD_TIMEOUT": task.timeout_s,
         "DOWNLOAD_WARNSIZE": 0,

@@ -40,19 +40,19 @@ class CrawlConfig:
     ----------
     name : str
         Of the source.
-    listings : dict of str to list of str
+    listing_urls : dict of str to list of str
         For each genre the addresses where its songs are listed.
-    song_links, next_links : str
+    song_url_pattern, next_page_pattern : str
         Regular expressions for the addresses of song pages, and of a listing's next page where it is not marked as
         ``rel="next"``.
     audio_hosts : list of str
         Hosts besides those of the listings from which may be loaded.
-    songs_per_genre : int
+    max_songs_per_genre : int
         The first so many of each genre.
     max_file_bytes, max_total_bytes : int
     concurrency : int
         Requests at once.
-    throttle : bool
+    autothrottle : bool
     timeout_s : float
         For one request.
     retries : int
@@ -62,15 +62,15 @@ class CrawlConfig:
     """
 
     name: str
-    listings: dict[str, list[str]]
-    song_links: str
-    next_links: str
+    listing_urls: dict[str, list[str]]
+    song_url_pattern: str
+    next_page_pattern: str
     audio_hosts: list[str]
-    songs_per_genre: int
+    max_songs_per_genre: int
     max_file_bytes: int
     max_total_bytes: int
     concurrency: int
-    throttle: bool
+    autothrottle: bool
     timeout_s: float
     retries: int
     folder: str

@@ -38,9 +38,9 @@ def clean_catalogue(
     folder: Path,
     clip_duration_s: float,
     min_duration_s: float,
-    silence_db: float,
-    two_genres: str,
-    balance: bool,
+    silence_threshold_db: float,
+    multi_genre: str,
+    balance_genres: bool,
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode every song of the catalogue that has audio and decide which are used.
@@ -55,13 +55,13 @@ def clean_catalogue(
         Length of the clip from the middle of each song; all of a shorter song is used.
     min_duration_s : float
         A song shorter than this is excluded.
-    silence_db : float
+    silence_threshold_db : float
         Level, in dB of full scale, below which a song is silent.
-    two_genres : str
+    multi_genre : str
         What happens to a song that is filed under several genres: ``"drop"`` it; use the ``"first"``; or use the
         ``"primary"`` where the source names one of them so, and drop it otherwise. A recording that is there twice,
         under different genres, is dropped as well; with ``"first"``, the best copy and its genre stay.
-    balance : bool
+    balance_genres : bool
         Whether to keep no more songs of any genre than of the rarest: those with the lowest hash of ``track_id`` and
         seed. So a song that is added later takes the place of one other at most.
     seed : int
@@ -80,26 +80,31 @@ def clean_catalogue(
         If no song is left.
     """
     offered = catalogue[catalogue["reason"].isna()].drop(columns=["reason", "detail"])
-    check = partial(_check, clip_duration_s=clip_duration_s, min_duration_s=min_duration_s, silence_db=silence_db)
+    check = partial(
+        _check,
+        clip_duration_s=clip_duration_s,
+        min_duration_s=min_duration_s,
+        silence_threshold_db=silence_threshold_db,
+    )
     checked = list(parallel_map(check, [folder / name for name in offered["audio_path"]], "decoding"))
     found = pd.DataFrame(
         [asdict(song.decoded) for song in checked], columns=[field.name for field in fields(AudioReport)]
     )
     songs = pd.concat([offered.reset_index(drop=True), found], axis=1)
     songs["genre"] = [
-        _genre(genres, primary, two_genres)
+        _genre(genres, primary, multi_genre)
         for genres, primary in zip(songs["genres"], songs["primary_genre"], strict=True)
     ]
     _exclude_by_genre(songs)
-    _exclude_duplicates(songs, [song.fingerprint for song in checked], two_genres)
-    if balance:
+    _exclude_duplicates(songs, [song.fingerprint for song in checked], multi_genre)
+    if balance_genres:
         _exclude_surplus(songs, seed)
     excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
     return _tabulate_tracks(songs[songs["reason"] == ""], clip_duration_s), _tabulate_excluded(excluded)
 
 
-def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_db: float) -> CheckedAudio:
-    decoded = validate_audio(path, min_duration_s, silence_db)
+def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_threshold_db: float) -> CheckedAudio:
+    decoded = validate_audio(path, min_duration_s, silence_threshold_db)
     nothing = np.empty(0, dtype=np.uint32)
     if decoded.reason:
         return CheckedAudio(decoded, nothing)
@@ -116,11 +121,11 @@ def _exclude(songs: pd.DataFrame, index: int, reason: str, detail: str) -> None:
     songs.loc[index, ["reason", "detail"]] = [reason, detail]
 
 
-def _genre(genres: Sequence[str], primary_genre: str | None, two_genres: str) -> str | None:
+def _genre(genres: Sequence[str], primary_genre: str | None, multi_genre: str) -> str | None:
     """The one genre that a song stands for; None if there is none or if it is open which."""
-    if two_genres == "primary" and (primary_genre in genres or (len(genres) == 0 and isinstance(primary_genre, str))):
+    if multi_genre == "primary" and (primary_genre in genres or (len(genres) == 0 and isinstance(primary_genre, str))):
         return primary_genre
-    return genres[0] if len(genres) == 1 or (len(genres) > 1 and two_genres == "first") else None
+    return genres[0] if len(genres) == 1 or (len(genres) > 1 and multi_genre == "first") else None
 
 
 def _exclude_by_genre(songs: pd.DataFrame) -> None:
@@ -132,7 +137,7 @@ def _exclude_by_genre(songs: pd.DataFrame) -> None:
             _exclude(songs, index, "ambiguous_genre", f"filed under {' and '.join(genres)}")
 
 
-def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], two_genres: str) -> None:
+def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], multi_genre: str) -> None:
     """Of each recording the song with a known artist and the most bytes stays."""
     usable = songs[songs["reason"] == ""]
     best_first = usable.assign(unknown=usable["artist"].isna(), size=-usable["bytes"]).sort_values(
@@ -145,7 +150,7 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], two
     for _, group in best_first[copies].groupby(recording[copies]):
         kept = group.iloc[0]
         genres = sorted(set(group["genre"]))
-        if len(genres) > 1 and two_genres != "first":
+        if len(genres) > 1 and multi_genre != "first":
             for index in group.index:
                 detail = f"the same recording is filed under {' and '.join(genres)}"
                 _exclude(songs, index, "ambiguous_genre", detail)

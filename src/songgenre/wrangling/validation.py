@@ -51,7 +51,7 @@ class AudioReport:
     channels: int = 0
 
 
-def validate_audio(path: Path, min_duration_s: float, silence_db: float) -> AudioReport:
+def validate_audio(path: Path, min_duration_s: float, silence_threshold_db: float) -> AudioReport:
     """Decode a whole file, block by block, and judge it.
 
     Whatever the file holds, and also where there is none, the answer is a `AudioReport`.
@@ -61,7 +61,7 @@ def validate_audio(path: Path, min_duration_s: float, silence_db: float) -> Audi
     path : Path
     min_duration_s : float
         A shorter song is ``too_short``.
-    silence_db : float
+    silence_threshold_db : float
         A song whose root mean square is below, in dB of full scale, is ``silent``.
 
     Returns
@@ -73,15 +73,15 @@ def validate_audio(path: Path, min_duration_s: float, silence_db: float) -> Audi
             start = file.read(12)
         if not start:
             return AudioReport("empty", "the file has 0 bytes")
-        return _validate(path, start, min_duration_s, silence_db)
+        return _validate(path, start, min_duration_s, silence_threshold_db)
     except OSError as error:
         return AudioReport("unreadable", f"cannot be read: {error.strerror}")
 
 
-def _validate(path: Path, start: bytes, min_duration_s: float, silence_db: float) -> AudioReport:
+def _validate(path: Path, start: bytes, min_duration_s: float, silence_threshold_db: float) -> AudioReport:
     try:
         with audio.open_audio(path) as file:
-            return _report(file, path, start, min_duration_s, silence_db)
+            return _report(file, path, start, min_duration_s, silence_threshold_db)
     except audio.DECODING_ERRORS:
         if (kind := _kind(start)) is None:
             return _not_audio(start)
@@ -112,7 +112,7 @@ def _not_audio(start: bytes) -> AudioReport:
 
 
 def _report(
-    file: soundfile.SoundFile, path: Path, start: bytes, min_duration_s: float, silence_db: float
+    file: soundfile.SoundFile, path: Path, start: bytes, min_duration_s: float, silence_threshold_db: float
 ) -> AudioReport:
     frames, energy = 0, 0.0
     for y in audio.blocks(file):
@@ -136,8 +136,8 @@ def _report(
             return _not_audio(start)
         return AudioReport("too_short", f"lasts {duration_s:.2f} s, below {min_duration_s:g} s", **properties)
     level_db = 10 * np.log10(max(energy / frames, 1e-20))
-    if level_db < silence_db:
-        return AudioReport("silent", f"its level is {level_db:.0f} dB, below {silence_db:g} dB", **properties)
+    if level_db < silence_threshold_db:
+        return AudioReport("silent", f"its level is {level_db:.0f} dB, below {silence_threshold_db:g} dB", **properties)
     return AudioReport(**properties)
 
 
