@@ -27,7 +27,7 @@ VALID_CATALOGUE = pd.DataFrame(
         "split": ["train", None],
         "audio_path": ["1.mp3", "2.mp3"],
         "url": pd.Series([None, None], dtype="str"),
-        "licence": ["CC0", None],
+        "license": ["CC0", None],
         "sha256": ["0" * 64, "f" * 64],
         "bytes": [1, 0],
         "reason": pd.Series([None, None], dtype="str"),
@@ -35,7 +35,7 @@ VALID_CATALOGUE = pd.DataFrame(
     }
 )
 
-NO_AUDIO = {"audio_path": None, "sha256": None, "reason": "surplus", "detail": "beyond the limit of a site"}
+NO_AUDIO = {"audio_path": None, "sha256": None, "reason": "over_limit", "detail": "beyond the limit of a site"}
 
 
 def with_second_song(**values: object) -> pd.DataFrame:
@@ -117,7 +117,7 @@ def test_catalogue_with_a_wrong_value_is_refused(column: str, values: list[objec
 def test_song_without_audio_says_why(tmp_path: Path) -> None:
     table = with_second_song(**NO_AUDIO)
     write_table(table, CATALOGUE, tmp_path / "catalogue.parquet")
-    assert read_table(CATALOGUE, tmp_path / "catalogue.parquet")["reason"][1] == "surplus"
+    assert read_table(CATALOGUE, tmp_path / "catalogue.parquet")["reason"][1] == "over_limit"
     several = pd.concat([table, table[1:].assign(track_id="folder-3")], ignore_index=True)
     assert check_table(several, CATALOGUE, "x.parquet") is not None
 

@@ -122,6 +122,10 @@ class Project:
     def reports(self) -> Path:
         return self.root / "reports"
 
+    @property
+    def headline(self) -> Path:
+        return self.reports / "headline.json"
+
     def metrics(self, stage: str) -> Path:
         return self.reports / "metrics" / f"{stage}.json"
 

@@ -93,18 +93,19 @@ def front(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[[Proj
     score = Metrics(
         accuracy=0.8,
         macro_f1=0.8,
-        ci95=(0.7, 0.9),
+        ci95_low=0.7,
+        ci95_high=0.9,
         top2_accuracy=0.9,
         log_loss=0.6,
-        calibration_error=0.1,
+        expected_calibration_error=0.1,
         n_test=48,
-        per_genre={"jazz": 0.7, "rock": 0.9},
+        f1={"jazz": 0.7, "rock": 0.9},
         precision={"jazz": 0.7, "rock": 0.9},
         recall={"jazz": 0.7, "rock": 0.9},
         data_hash="0" * 12,
         model_hash="1" * 12,
     )
-    baseline = score.model_copy(update={"accuracy": 0.2, "ci95": (0.1, 0.3)})
+    baseline = score.model_copy(update={"accuracy": 0.2, "ci95_low": 0.1, "ci95_high": 0.3})
     write_metrics({"baseline": baseline, "svm": score}, project.metrics("sklearn"))
     write_corpus(project)
     project.log("03_eda").parent.mkdir()

@@ -80,27 +80,27 @@ def test_metrics_are_those_of_scikit_learn(predicted: pd.DataFrame, artists: pd.
     truth, said = predicted["genre"], predicted["predicted"]
     assert metrics.accuracy == pytest.approx(accuracy_score(truth, said))
     assert metrics.macro_f1 == pytest.approx(f1_score(truth, said, average="macro"))
-    assert list(metrics.per_genre) == GENRES
-    assert list(metrics.per_genre.values()) == pytest.approx(f1_score(truth, said, average=None).tolist())
+    assert list(metrics.f1) == GENRES
+    assert list(metrics.f1.values()) == pytest.approx(f1_score(truth, said, average=None).tolist())
     assert list(metrics.precision.values()) == pytest.approx(precision_score(truth, said, average=None).tolist())
     assert list(metrics.recall.values()) == pytest.approx(recall_score(truth, said, average=None).tolist())
     shares = predicted[[f"p_{genre}" for genre in GENRES]].to_numpy()
     assert metrics.top2_accuracy == pytest.approx(top_k_accuracy_score(truth, shares, k=2))
     assert metrics.log_loss == pytest.approx(log_loss(truth, shares))
-    assert metrics.ci95[0] < metrics.accuracy < metrics.ci95[1]
+    assert metrics.ci95_low < metrics.accuracy < metrics.ci95_high
     assert (metrics.n_test, metrics.data_hash, metrics.model_hash) == (200, "data", "model")
 
 
 def test_metrics_by_hand() -> None:
     metrics = evaluate(by_hand("bbbjjr", "bbjjrj"), pd.Series(list("123456")), "data", "model", seed=1)
     assert metrics.accuracy == pytest.approx(3 / 6)
-    assert metrics.per_genre == pytest.approx({"b": 4 / 5, "j": 2 / 5, "r": 0})
+    assert metrics.f1 == pytest.approx({"b": 4 / 5, "j": 2 / 5, "r": 0})
     assert metrics.macro_f1 == pytest.approx(2 / 5)
 
 
 def test_genre_that_is_neither_there_nor_predicted_counts_as_zero() -> None:
     metrics = evaluate(by_hand("bj", "bj"), pd.Series(["1", "2"]), "data", "model", seed=1)
-    assert metrics.per_genre == {"b": 1, "j": 1, "r": 0}
+    assert metrics.f1 == {"b": 1, "j": 1, "r": 0}
 
 
 def test_a_genre_that_was_ruled_out_makes_no_infinite_loss() -> None:
@@ -192,19 +192,20 @@ def test_bootstrap_of_one_seed_is_the_same_and_of_another_is_not(predicted: pd.D
 
 def test_interval_of_one_who_is_always_right_is_a_point() -> None:
     metrics = evaluate(by_hand("bjr", "bjr"), pd.Series(list("123")), "data", "model", seed=1)
-    assert metrics.ci95 == (1, 1)
+    assert (metrics.ci95_low, metrics.ci95_high) == (1, 1)
 
 
 def measured(accuracy: float) -> Metrics:
     return Metrics(
         accuracy=accuracy,
         macro_f1=0.4,
-        ci95=(0.1, 0.9),
+        ci95_low=0.1,
+        ci95_high=0.9,
         top2_accuracy=0.9,
         log_loss=0.6,
-        calibration_error=0.1,
+        expected_calibration_error=0.1,
         n_test=10,
-        per_genre={"jazz": 0.5},
+        f1={"jazz": 0.5},
         precision={"jazz": 0.5},
         recall={"jazz": 0.5},
         data_hash="d",
@@ -217,8 +218,8 @@ def test_comparison_puts_the_best_first() -> None:
     assert table.index.tolist() == ["cnn", "svm", "baseline"]
     assert table.columns.tolist() == [
         "accuracy",
-        "low",
-        "high",
+        "ci95_low",
+        "ci95_high",
         "macro F1",
         "top 2",
         "log loss",
@@ -253,7 +254,7 @@ def test_invalid_metrics_are_named(tmp_path: Path, text: str) -> None:
     [
         *(
             (name, value)
-            for name in ("accuracy", "macro_f1", "top2_accuracy", "calibration_error")
+            for name in ("accuracy", "macro_f1", "top2_accuracy", "expected_calibration_error")
             for value in (-0.1, 1.1)
         ),
         ("log_loss", -0.1),

@@ -70,5 +70,5 @@ def test_the_best_is_compared_with_every_other_on_the_same_songs() -> None:
     assert table.index.tolist() == ["poor", "same"]
     assert table.loc["poor", "difference"] == pytest.approx(0.5)
     assert table.loc["poor", "p"] == pytest.approx(2 * binomtest(20, 20).pvalue)
-    assert 0.3 < table.loc["poor", "low"] < 0.5 < table.loc["poor", "high"] < 0.7
+    assert 0.3 < table.loc["poor", "ci95_low"] < 0.5 < table.loc["poor", "ci95_high"] < 0.7
     assert table.loc["same"].tolist() == [0, 0, 0, 1]

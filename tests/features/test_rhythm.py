@@ -65,7 +65,7 @@ def test_what_never_changes_does_not_pulsate(seconds: float) -> None:
 @pytest.mark.parametrize(("sr", "hop_length"), [(16_000, 512), (22_050, 1024), (44_100, 512)])
 def test_every_rate_is_heard_at_any_resolution(sr: int, hop_length: int) -> None:
     y = np.random.default_rng(0).standard_normal(8 * sr)
-    described = describe(y, sr, family="full", hop_length=hop_length)
+    described = describe(y, sr, feature_set="full", hop_length=hop_length)
     values = described[described.index.str.startswith("fluctuation")]
     assert len(values) == N_BANDS * len(RATES)
     assert np.isfinite(values).all()

@@ -232,8 +232,8 @@ def test_numbers_that_are_constant_but_for_rounding_are_left_out(separable: Corp
     X, y, _ = separable
     rng = np.random.default_rng(0)
     dead = pd.DataFrame(0.3 + 1e-7 * rng.standard_normal((len(X), 50)), columns=[f"dead {at}" for at in range(50)])
-    model = PIPELINES["linear"](0).fit(pd.concat([X, dead], axis=1), y.to_numpy())
+    model = PIPELINES["lda"](0).fit(pd.concat([X, dead], axis=1), y.to_numpy())
     elsewhere = pd.concat([X, dead + 1e-6], axis=1)
     np.testing.assert_allclose(
-        model.predict_proba(elsewhere), PIPELINES["linear"](0).fit(X, y.to_numpy()).predict_proba(X)
+        model.predict_proba(elsewhere), PIPELINES["lda"](0).fit(X, y.to_numpy()).predict_proba(X)
     )

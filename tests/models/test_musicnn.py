@@ -200,7 +200,7 @@ def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: P
     y = np.repeat(["blues", "jazz", "rock"], 20)
     X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 12, 20, axis=0)
     X = np.insert(X, 2, 0.3 + 1e-7 * rng.standard_normal(60), axis=1)
-    model = classical.PIPELINES["linear"](0).fit(X, y)
+    model = classical.PIPELINES["lda"](0).fit(X, y)
     head.save(head.from_pipeline(model), tmp_path / "head.npz")
     loaded = head.load(tmp_path / "head.npz")
     expected = model.predict_proba(X)

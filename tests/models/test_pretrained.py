@@ -64,7 +64,7 @@ def test_probabilities_of_a_linear_model_are_calibrated() -> None:
     X = rng.standard_normal((600, 60))
     X[:, :3] += np.repeat(np.eye(3) * 1.5, 200, axis=0)
     learn = np.arange(600) % 2 == 0
-    pipeline = classical.PIPELINES["linear"](0).set_params(calibratedclassifiercv__estimator__shrinkage=0.01)
+    pipeline = classical.PIPELINES["lda"](0).set_params(calibratedclassifiercv__estimator__shrinkage=0.01)
     model = pipeline.fit(X[learn], y[learn])
     shares = model.predict_proba(X[~learn])
     raw = model[-1].calibrated_classifiers_[0].estimator.predict_proba(model[:-1].transform(X[~learn]))

@@ -30,10 +30,10 @@ def project(tmp_path: Path, measured: "Callable[[float], Metrics]") -> Project:
     write_table(tracks.astype({"title": "str", "artist": "str"}), TRACKS, project.tracks)
     write_metrics({"baseline": measured(0.25), "deep_net": measured(0.75)}, project.metrics("evaluation"))
     project.plot("nested").parent.mkdir(parents=True)
-    pd.DataFrame({"model": ["baseline"], "accuracy": [0.5], "low": [0.4], "high": [0.6]}).to_csv(
+    pd.DataFrame({"model": ["baseline"], "accuracy": [0.5], "ci95_low": [0.4], "ci95_high": [0.6]}).to_csv(
         project.plot("nested"), index=False
     )
-    pd.DataFrame({"test": ["any songs"], "songs": [4], "accuracy": [0.625]}).to_csv(
+    pd.DataFrame({"test": ["random CV"], "songs": [4], "accuracy": [0.625]}).to_csv(
         project.plot("protocols"), index=False
     )
     log = project.log("01_scraping")
@@ -60,7 +60,7 @@ def test_what_was_measured_is_kept_and_shown(project: Project) -> None:
     assert rows[2] == ["deep net", "0.75 (0.65 to 0.85)", ""]
     assert rows[3] == ["baseline", "0.25 (0.15 to 0.35)", "0.50 (0.40 to 0.60)"]
     assert rows[4][1:] == ["my music"]
-    assert rows[6] == ["any songs", "0.62"]
+    assert rows[6] == ["random CV", "0.62"]
     assert rows[9] == ["01_scraping", "13, 300"]
 
 

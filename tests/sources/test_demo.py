@@ -65,7 +65,7 @@ def test_songs_are_described_by_their_pages(songs: list[Track]) -> None:
     for song in songs:
         assert song.title
         assert song.artist
-        assert song.licence == "https://creativecommons.org/publicdomain/zero/1.0/"
+        assert song.license == "https://creativecommons.org/publicdomain/zero/1.0/"
         assert song.primary_genre in song.genres
         assert song.source_id.startswith(f"/song/{song.primary_genre}-")
 

@@ -109,7 +109,7 @@ def test_song_has_what_the_table_says(folder: Path, audio: Path) -> None:
         genres=("Hip-Hop",),
         title="Food",
         artist="AWOL",
-        licence="Attribution",
+        license="Attribution",
         collection="fma_small",
         primary_genre="Hip-Hop",
         split="train",
@@ -138,7 +138,7 @@ def test_split_is_the_published_one(folder: Path, audio: Path) -> None:
 def test_text_may_be_missing_or_odd(folder: Path, audio: Path) -> None:
     songs = collected(fma(folder, size="large"), audio)
     assert (songs["5"].title, songs["5"].artist) == (None, "NA")
-    assert (songs["140"].title, songs["140"].artist, songs["140"].licence) == ("None", 'Été "live", trio', None)
+    assert (songs["140"].title, songs["140"].artist, songs["140"].license) == ("None", 'Été "live", trio', None)
     assert (songs["1482"].genres, songs["1482"].primary_genre) == ((), None)
 
 

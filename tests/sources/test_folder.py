@@ -193,13 +193,13 @@ def test_folder_without_audio_says_what_was_expected(music: Path, audio: Path) -
 
 
 def test_list_tells_genres_artist_and_title(music: Path, audio: Path) -> None:
-    columns = "file,genre,artist,title,collection,primary_genre,licence,url"
+    columns = "file,genre,artist,title,collection,primary_genre,license,url"
     text = f"{columns}\na.mp3,rock | jazz,Anna,Hello,box,jazz,CC0,https://a.example\nsub/b.mp3,,,,,,,\n"
     a, b = listed(music, audio, text, "a.mp3", "sub/b.mp3")
     assert (a.genres, a.artist, a.title, a.collection) == (("rock", "jazz"), "Anna", "Hello", "box")
-    assert (a.primary_genre, a.licence, a.url) == ("jazz", "CC0", "https://a.example")
+    assert (a.primary_genre, a.license, a.url) == ("jazz", "CC0", "https://a.example")
     assert (b.genres, b.artist, b.title, b.collection) == ((), None, None, None)
-    assert (b.primary_genre, b.licence, b.url) == (None, None, None)
+    assert (b.primary_genre, b.license, b.url) == (None, None, None)
     assert (audio / b.file).read_text("utf-8") == "the sound of sub/b.mp3"
 
 

@@ -62,7 +62,7 @@ def test_about_tells_whom_to_cite_and_what_to_heed(folder: Path) -> None:
     assert about is gtzan.INFO
     for work in ("Tzanetakis", "10(5), 2002", "arXiv:1306.1461", "Kereliuk", "17(11), 2015"):
         assert work in about.citation
-    assert about.licence
+    assert about.license
     assert "research" in about.terms
 
 

@@ -71,7 +71,7 @@ def test_songs_come_in_the_order_of_the_listing_with_what_their_pages_say(
         title="Hello",
         artist="Anna",
         url=f"{site.url}/song/hello",
-        licence="https://creativecommons.org/licenses/by/4.0/",
+        license="https://creativecommons.org/licenses/by/4.0/",
         primary_genre="rock",
     )
     assert (second.title, second.artist, second.primary_genre) == ("bye", None, None)
@@ -232,7 +232,7 @@ def test_what_comes_after_the_total_is_surplus_whatever_answers_first(
     site.hold = hold
     songs = by_name(Website(task(site, tmp_path / "kept", max_total_bytes=4500, concurrency=4)).collect(audio))
     assert [name for name, song in songs.items() if song.file] == SONGS[:5]
-    assert {song.reason for name, song in songs.items() if name not in SONGS[:5]} == {"surplus"}
+    assert {song.reason for name, song in songs.items() if name not in SONGS[:5]} == {"over_limit"}
     assert {path.name for path in audio.iterdir()} == {song.file for song in songs.values() if song.file}
     assert all(song.title == name for name, song in songs.items())
     assert sum(path.startswith("/audio/") for path in site.counts()) < 12

@@ -26,7 +26,7 @@ Ledger = tuple[pd.DataFrame, pd.DataFrame]
 
 SR = 22_050
 
-REFUSED = {"refused.mp3": "not_audio", "over_the_limit.mp3": "surplus"}
+REFUSED = {"refused.mp3": "not_audio", "over_the_limit.mp3": "over_limit"}
 
 PRIMARY = {
     "multi_genre.wav": "jazz",
@@ -223,7 +223,7 @@ def test_song_without_audio_is_excluded_as_the_source_says_and_never_opened(
 def test_balanced_genres_have_as_many_songs_as_the_rarest(balanced: Ledger, first: Ledger) -> None:
     assert first[0]["genre"].value_counts().to_dict() == {"rock": 7, "jazz": 1}
     assert balanced[0]["genre"].value_counts().to_dict() == {"rock": 1, "jazz": 1}
-    beyond = balanced[1][balanced[1]["reason"] == "surplus"]
+    beyond = balanced[1][balanced[1]["reason"] == "over_limit"]
     assert len(beyond) == 6 + 1  # the source had refused one
     assert beyond["detail"].str.contains(r"\brock\b.*\b1\b").sum() == 6
 

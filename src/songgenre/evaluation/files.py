@@ -30,6 +30,23 @@ def write_plot(table: pd.DataFrame, path: Path) -> None:
         table.to_csv(partial, index=False)
 
 
+def write_headline(nested: pd.DataFrame, test: pd.DataFrame, path: Path) -> None:
+    """Write the figures by which runs are compared, for ``dvc metrics`` and ``dvc exp``.
+
+    Parameters
+    ----------
+    nested, test : pd.DataFrame
+        `songgenre.evaluation.metrics.compare_models` in nested folds and on the test songs; the accuracy of the best
+        model of each, with its interval, is written.
+    path : Path
+    """
+    names = ["accuracy", "ci95_low", "ci95_high"]
+    headline = {name: float(nested[name].iloc[0]) for name in names}
+    headline |= {f"test_{name}": float(test[name].iloc[0]) for name in names}
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(headline, indent=2) + "\n")
+
+
 def write_metrics(metrics: Mapping[str, Metrics], path: Path) -> None:
     """Write the metrics of a stage as JSON."""
     content = {model: measured.model_dump(mode="json") for model, measured in metrics.items()}

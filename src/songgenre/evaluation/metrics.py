@@ -24,18 +24,18 @@ class Metrics(BaseModel):
     ----------
     accuracy, macro_f1 : float
         On the test songs.
-    ci95 : (float, float)
+    ci95_low, ci95_high : float
         95 % interval of the accuracy, from a bootstrap over artists.
     top2_accuracy : float
         How often the true genre is one of the two most probable.
     log_loss : float
         Mean negative logarithm of the probability of the true genre.
-    calibration_error : float
+    expected_calibration_error : float
         See `expected_calibration_error`.
     n_test : int
         Test songs.
-    per_genre, precision, recall : dict
-        F1, precision and recall of each genre.
+    f1, precision, recall : dict
+        Of each genre.
     data_hash, model_hash : str
         SHA-256, first 12 digits, of the table of tracks and of the model's file.
     """
@@ -44,12 +44,13 @@ class Metrics(BaseModel):
 
     accuracy: float = Field(ge=0, le=1)
     macro_f1: float = Field(ge=0, le=1)
-    ci95: tuple[float, float]
+    ci95_low: float = Field(ge=0, le=1)
+    ci95_high: float = Field(ge=0, le=1)
     top2_accuracy: float = Field(ge=0, le=1)
     log_loss: float = Field(ge=0)
-    calibration_error: float = Field(ge=0, le=1)
+    expected_calibration_error: float = Field(ge=0, le=1)
     n_test: int = Field(ge=1)
-    per_genre: dict[str, float]
+    f1: dict[str, float]
     precision: dict[str, float]
     recall: dict[str, float]
     data_hash: str
@@ -143,12 +144,13 @@ def evaluate(
     return Metrics(
         accuracy=float(accuracy_score(truth, predicted)),
         macro_f1=float(np.mean(f1)),
-        ci95=(float(low), float(high)),
+        ci95_low=float(low),
+        ci95_high=float(high),
         top2_accuracy=float(((shares > of_truth[:, np.newaxis]).sum(axis=1) < 2).mean()),
         log_loss=float(-np.log(of_truth.clip(PROBABILITY_FLOOR)).mean()),
-        calibration_error=expected_calibration_error(predictions),
+        expected_calibration_error=expected_calibration_error(predictions),
         n_test=len(predictions),
-        per_genre=dict(zip(genres, f1.tolist(), strict=True)),
+        f1=dict(zip(genres, f1.tolist(), strict=True)),
         precision=dict(zip(genres, precision.tolist(), strict=True)),
         recall=dict(zip(genres, recall.tolist(), strict=True)),
         data_hash=data_hash,
@@ -269,13 +271,13 @@ def compare_models(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
     rows = {
         model: {
             "accuracy": measured.accuracy,
-            "low": measured.ci95[0],
-            "high": measured.ci95[1],
+            "ci95_low": measured.ci95_low,
+            "ci95_high": measured.ci95_high,
             "macro F1": measured.macro_f1,
             "top 2": measured.top2_accuracy,
             "log loss": measured.log_loss,
-            "calibration error": measured.calibration_error,
-            **measured.per_genre,
+            "calibration error": measured.expected_calibration_error,
+            **measured.f1,
         }
         for model, measured in metrics.items()
     }

@@ -85,7 +85,7 @@ def compare_with(
     others = [model for model in predictions["model"].unique() if model != best]
     table = pd.DataFrame(
         {other: paired_difference(right[best], right[other], artists, seed, samples) for other in others},
-        index=["low", "high"],
+        index=["ci95_low", "ci95_high"],
     ).T
     table.insert(0, "difference", right[best].mean() - right[others].mean())
     table["p"] = holm(pd.Series({other: mcnemar(right[best], right[other]) for other in others}))

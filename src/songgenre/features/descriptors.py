@@ -181,7 +181,7 @@ _BASIC = [name for name in _FMA if name not in ("chroma_cqt", "chroma_cens")]
 
 FEATURE_SETS: dict[FeatureSet, list[str]] = {"basic": [*_BASIC, "tempo"], "fma": _FMA, "full": list(DEFINITIONS)}
 
-STATISTICS = ["mean", "std", "skew", "kurtosis", "median", "min", "max", "change"]
+STATISTICS = ["mean", "std", "skew", "kurtosis", "median", "min", "max", "mean_abs_delta"]
 STATISTICS_OF: dict[FeatureSet, list[str]] = {"basic": STATISTICS[:2], "fma": STATISTICS[:7], "full": STATISTICS}
 """Of the frames of a clip: moments, order statistics, and the mean absolute change from frame to frame."""
 

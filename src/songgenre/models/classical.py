@@ -66,7 +66,7 @@ PIPELINES: dict[str, Callable[[int], Pipeline]] = {
     "logistic_regression": lambda seed: make_pipeline(
         *_scale(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
     ),
-    "linear": lambda seed: make_pipeline(
+    "lda": lambda seed: make_pipeline(
         VarianceThreshold(ROUNDING_VARIANCE),
         StandardScaler(),
         PCA(svd_solver="full"),

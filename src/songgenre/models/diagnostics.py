@@ -18,7 +18,7 @@ TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 MIN_SONGS_PER_GENRE = 5
 """Songs of a genre in any part of a learning curve, if it has so many: with fewer, some models cannot be fitted."""
 
-_ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|change|\d+bpm)$"
+_ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|mean_abs_delta|\d+bpm)$"
 
 
 def learning_curve(
@@ -123,8 +123,8 @@ def evaluation_protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame,
     y = tracks["genre"]
     by_artist = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     ways = {
-        "songs by other artists": list(by_artist.split(X, y, tracks["artist_group"])),
-        "any songs": StratifiedKFold(folds, shuffle=True, random_state=seed),
+        "artist-grouped CV": list(by_artist.split(X, y, tracks["artist_group"])),
+        "random CV": StratifiedKFold(folds, shuffle=True, random_state=seed),
     }
     rows = []
     for name, cv in ways.items():
@@ -136,5 +136,5 @@ def evaluation_protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame,
         if set(y[out]) <= set(y[~out]):
             with threadpool_limits(1):
                 predicted = clone(model).fit(X[~out], y[~out].to_numpy()).predict(X[out])
-            rows.append((f"the collection {collection}", int(out.sum()), accuracy_score(y[out], predicted)))
+            rows.append((f"leave-one-collection-out: {collection}", int(out.sum()), accuracy_score(y[out], predicted)))
     return pd.DataFrame(rows, columns=["test", "songs", "accuracy"])

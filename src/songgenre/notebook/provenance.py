@@ -46,7 +46,7 @@ def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
     """
     stage = _stage(project, name)
     data = [dep for dep in stage.get("deps", []) if dep.startswith(("data/", "reports/"))]
-    models = [out for out in stage.get("outs", []) if out.startswith("models/")]
+    models = [out for out in stage.get("outs", []) if isinstance(out, str) and out.startswith("models/")]
     return {
         "inputs": {dep: _hash(project.root / dep) for dep in data if (project.root / dep).is_file()},
         "models": {

@@ -222,7 +222,7 @@ def _load_cnn(project: Project) -> Predictor:
 
     with suppress_native_stderr():
         model = load_keras(_file("cnn", project))
-    genres = list(read_metrics(project.metrics("cnn"))["cnn"].per_genre)
+    genres = list(read_metrics(project.metrics("cnn"))["cnn"].f1)
 
     def judge(inputs: ClipInputs) -> pd.Series:
         mel = inputs.mel

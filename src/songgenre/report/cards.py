@@ -89,15 +89,15 @@ def model_card(project: Project) -> str:
         (
             genre,
             (predictions["genre"] == genre).sum(),
-            *(f"{of[genre]:.2f}" for of in (measured.precision, measured.recall, measured.per_genre)),
+            *(f"{of[genre]:.2f}" for of in (measured.precision, measured.recall, measured.f1)),
         )
-        for genre in measured.per_genre
+        for genre in measured.f1
     ]
     seed = settings.evaluation.seed
     collections = [(collection, *_accuracy(rows, seed)) for collection, rows in predictions.groupby("collection")]
-    genre_names = ", ".join(measured.per_genre)
+    genre_names = ", ".join(measured.f1)
     learned = tracks[tracks["split"] != "test"]
-    low, high = measured.ci95
+    low, high = measured.ci95_low, measured.ci95_high
     return f"""# Model card: {winner.display_name}
 
 The best of {len(compared)} models that the last run trained: {family}. It gives each of {genre_names}
@@ -127,7 +127,8 @@ Accuracy **{measured.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, boo
 ## Calibration
 
 Log loss {measured.log_loss:.3f}; calibration error, the mean distance between confidence and accuracy,
-{measured.calibration_error:.3f}. Of the half of the songs of which it is surest, {surest["accuracy"]:.3f} are right.
+{measured.expected_calibration_error:.3f}. Of the half of the songs of which it is surest, {surest["accuracy"]:.3f}
+are right.
 
 ## Limits
 
@@ -159,9 +160,9 @@ def data_card(project: Project) -> str:
         for genre, rows in tracks.groupby("genre")
     ]
     collections = [
-        (source, collection, licence, len(rows))
-        for (source, collection, licence), rows in used.fillna({"licence": "unknown"}).groupby(
-            ["source", "collection", "licence"]
+        (source, collection, license, len(rows))
+        for (source, collection, license), rows in used.fillna({"license": "unknown"}).groupby(
+            ["source", "collection", "license"]
         )
     ]
     reasons = excluded["reason"].value_counts().sort_index()
@@ -174,7 +175,7 @@ def data_card(project: Project) -> str:
 
 ## Where they come from
 
-{table(["source", "collection", "licence", "songs used"], collections)}
+{table(["source", "collection", "license", "songs used"], collections)}
 
 The demonstration is invented: composed by rules, played by a synthesizer, and filed with the faults that real
 collections have. Real recordings belong to their holders; none is part of this project.
@@ -206,7 +207,7 @@ anew.
 
 def _accuracy(predictions: pd.DataFrame, seed: int) -> tuple[int, str, str]:
     measured = evaluate(predictions, predictions["artist_group"], "", "", seed)
-    low, high = measured.ci95
+    low, high = measured.ci95_low, measured.ci95_high
     return measured.n_test, f"{measured.accuracy:.2f}", f"{low:.2f} to {high:.2f}"
 
 

@@ -30,11 +30,11 @@ class Score(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     accuracy: float
-    low: float
-    high: float
+    ci95_low: float
+    ci95_high: float
 
     def __str__(self) -> str:
-        return f"{self.accuracy:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.accuracy:.2f} ({self.ci95_low:.2f} to {self.ci95_high:.2f})"
 
 
 class Cost(BaseModel):
@@ -96,11 +96,11 @@ def collect_results(project: Project) -> Result:
         artists=tracks["artist_group"].nunique(),
         genres=_count(tracks["genre"]),
         test={
-            name: Score(accuracy=score.accuracy, low=score.ci95[0], high=score.ci95[1])
+            name: Score(accuracy=score.accuracy, ci95_low=score.ci95_low, ci95_high=score.ci95_high)
             for name, score in read_metrics(project.metrics("evaluation")).items()
         },
         nested={
-            row["model"]: Score(accuracy=row["accuracy"], low=row["low"], high=row["high"])
+            row["model"]: Score(accuracy=row["accuracy"], ci95_low=row["ci95_low"], ci95_high=row["ci95_high"])
             for row in pd.read_csv(nested).to_dict("records")
         },
         protocols=pd.read_csv(protocols).set_index("test")["accuracy"].to_dict(),

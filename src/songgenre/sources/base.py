@@ -22,7 +22,7 @@ class SourceInfo:
     name, description, homepage : str
     citation : str
         The work to cite, in words; empty if there is none.
-    licence : str
+    license : str
         Under which the music, or its description, is given.
     terms : str
         What its user has to heed.
@@ -34,13 +34,13 @@ class SourceInfo:
     description: str
     homepage: str
     citation: str
-    licence: str
+    license: str
     terms: str
     checksums: Mapping[str, str] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """All that is known, as a paragraph and a list."""
-        known = {"Licence": self.licence, "Terms": self.terms, "To cite": self.citation}
+        known = {"Licence": self.license, "Terms": self.terms, "To cite": self.citation}
         lines = [f"- {name}: {text}" for name, text in known.items() if text]
         return "\n".join([f"**{self.name}** ({self.homepage}): {self.description}", "", *lines])
 
@@ -59,7 +59,7 @@ class Track:
         Name of its audio in the folder of collected audio; None where that could not be had.
     genres : tuple of str
         All the genres under which the source files it; may be empty.
-    title, artist, url, licence : str, optional
+    title, artist, url, license : str, optional
         None where the source does not say.
     collection : str, optional
         The part of the source it belongs to; the source itself by default.
@@ -78,7 +78,7 @@ class Track:
     title: str | None = None
     artist: str | None = None
     url: str | None = None
-    licence: str | None = None
+    license: str | None = None
     collection: str | None = None
     primary_genre: str | None = None
     split: str | None = None

@@ -39,7 +39,7 @@ def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
             "split": song.split,
             "audio_path": song.file,
             "url": sanitize_text(song.url),
-            "licence": sanitize_text(song.licence),
+            "license": sanitize_text(song.license),
             "sha256": None if song.file is None else _sha256(audio / song.file),
             "bytes": 0 if song.file is None else (audio / song.file).stat().st_size,
             "reason": song.reason,

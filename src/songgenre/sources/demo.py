@@ -21,7 +21,7 @@ INFO = SourceInfo(
     ),
     homepage="songgenre demo serve",
     citation="",
-    licence="CC0 1.0",
+    license="CC0 1.0",
     terms="None. How well a model does on it says nothing about real music.",
 )
 

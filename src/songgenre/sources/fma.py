@@ -33,7 +33,7 @@ INFO = SourceInfo(
         "Michaël Defferrard, Kirell Benzi, Pierre Vandergheynst, Xavier Bresson: FMA: A Dataset For Music Analysis. "
         "International Society for Music Information Retrieval Conference (ISMIR), 2017. arXiv:1612.01840"
     ),
-    licence="The metadata CC BY 4.0; each clip the licence that its artist chose, see the catalogue.",
+    license="The metadata CC BY 4.0; each clip the licence that its artist chose, see the catalogue.",
     terms="Meant for research. Cite the paper, and heed the licence of each clip that you pass on.",
     checksums={
         "fma_metadata.zip": "f0df49ffe5f2a6008d7dc83c6915b31835dfe733",
@@ -51,7 +51,7 @@ COLUMNS = {
     "subset": ("set", "subset"),
     "genre": ("track", "genre_top"),
     "title": ("track", "title"),
-    "licence": ("track", "license"),
+    "license": ("track", "license"),
     "artist": ("artist", "name"),
 }
 
@@ -191,7 +191,7 @@ def _songs(metadata: Path, size: str) -> list[Track]:
             genres=(row["genre"],) if row["genre"] else (),
             title=row["title"],
             artist=row["artist"],
-            licence=row["licence"],
+            license=row["license"],
             collection=f"fma_{size}",
             primary_genre=row["genre"],
             split=SPLITS.get(row["split"]),

@@ -1,7 +1,7 @@
 """A folder of the user's own music.
 
 Either one sub-folder per genre (``rock/song.mp3``), or audio files anywhere below a ``tracks.csv`` with the columns
-``file``, ``genre`` and, if known, ``artist``, ``title``, ``primary_genre``, ``collection``, ``licence`` and ``url``.
+``file``, ``genre`` and, if known, ``artist``, ``title``, ``primary_genre``, ``collection``, ``license`` and ``url``.
 Several genres of a song are separated by ``|``. A folder of GTZAN is recognised; see `songgenre.sources.gtzan`.
 """
 
@@ -26,7 +26,7 @@ INFO = SourceInfo(
     description="A folder of the user's own music",
     homepage="",
     citation="",
-    licence="As each song's tracks.csv says; unknown where it does not.",
+    license="As each song's tracks.csv says; unknown where it does not.",
     terms="Its user needs the right to copy and to analyse it.",
 )
 
@@ -149,7 +149,7 @@ def _read_listing(listing: Path) -> list[Track]:
 
 def _song_of_row(row: dict[str, str], number: int) -> Track:
     genres = tuple(dict.fromkeys(genre.strip() for genre in row["genre"].split("|") if genre.strip()))
-    optional = ("artist", "title", "primary_genre", "collection", "licence", "url")
+    optional = ("artist", "title", "primary_genre", "collection", "license", "url")
     known = {column: row.get(column) or None for column in optional}
     if sanitize_text(row["file"]) is None:
         detail = f"row {number} of tracks.csv names no file"

@@ -25,7 +25,7 @@ INFO = SourceInfo(
         "B. L. Sturm and J. Larsen, 'Deep learning and music adversaries', IEEE Transactions on Multimedia 17(11), "
         "2015."
     ),
-    licence="None is known.",
+    license="None is known.",
     terms="For research only: it was put together without permission for the music.",
 )
 

@@ -24,14 +24,14 @@ class Recording:
     ----------
     audio_url : str
         As the page gives it; may be relative.
-    title, artist, licence : str or None
+    title, artist, license : str or None
     genres : tuple of str
     """
 
     audio_url: str
     title: str | None
     artist: str | None
-    licence: str | None
+    license: str | None
     genres: tuple[str, ...]
 
 
@@ -66,7 +66,7 @@ def parse_recording(document: lxml.etree._Element, url: str) -> Recording | None
             audio_url=_own_audio(item) or audio_urls[0],
             title=_name(item.get("name")),
             artist=_first(item, "byArtist", "creator", "author"),
-            licence=_name(item.get("license")),
+            license=_name(item.get("license")),
             genres=tuple(_names(item.get("genre"))),
         )
     return None

@@ -187,7 +187,7 @@ class SongSpider(Spider):
             self._refuse(listed, ("unreadable", f"its audio has no web address: {error}"))
             return
         if self._is_enough(listed):
-            self._refuse(listed, self._surplus(), song)
+            self._refuse(listed, self._over_limit(), song)
             return
         print(json.dumps(asdict(song)), file=self.journal, flush=True)
         yield request
@@ -203,7 +203,7 @@ class SongSpider(Spider):
             title=recording.title,
             artist=recording.artist,
             url=listed.page,
-            licence=recording.licence,
+            license=recording.license,
             primary_genre=_first_of(recording.genres, self.task.listing_urls),
         )
 
@@ -240,8 +240,8 @@ class SongSpider(Spider):
             return False
         return sum(size for place, size in self.bytes.items() if place < listed.place) >= self.task.max_total_bytes
 
-    def _surplus(self) -> tuple[str, str]:
-        return "surplus", f"comes after the first {self.task.max_total_bytes / 1e6:g} MB"
+    def _over_limit(self) -> tuple[str, str]:
+        return "over_limit", f"comes after the first {self.task.max_total_bytes / 1e6:g} MB"
 
     def _source_id(self, page: str) -> str:
         return page.removeprefix(self.origin)
@@ -252,7 +252,7 @@ class SongSpider(Spider):
         for place in sorted(self.songs):
             song = self.songs[place]
             if song.file and total >= self.task.max_total_bytes:
-                reason, detail = self._surplus()
+                reason, detail = self._over_limit()
                 song = replace(song, file=None, reason=reason, detail=detail)
             total += self.bytes[place]
             songs.append(song)

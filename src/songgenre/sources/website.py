@@ -23,7 +23,7 @@ INFO = SourceInfo(
     description="Songs that a web site lists by genre, described with schema.org markup.",
     homepage="https://schema.org/MusicRecording",
     citation="",
-    licence="That of each song, as its page says.",
+    license="That of each song, as its page says.",
     terms=(
         "A site's terms of use come before everything here: many, Envato Elements among them, forbid automated "
         "collection, and what may be heard may not be kept or shared. The crawler obeys robots.txt, says who it is, "

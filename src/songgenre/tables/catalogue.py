@@ -37,7 +37,7 @@ CATALOGUE = pa.DataFrameSchema(
         "split": text(nullable=True, checks=pa.Check.isin(SPLITS)),
         "audio_path": text(nullable=True, checks=[pa.Check.str_matches(FILE_NAME), pa.Check(_differ)]),
         "url": text(nullable=True),
-        "licence": text(nullable=True),
+        "license": text(nullable=True),
         "sha256": text(nullable=True, checks=pa.Check.str_matches("^[0-9a-f]{64}$")),
         "bytes": pa.Column(int, pa.Check.ge(0)),
         "reason": text(nullable=True, checks=pa.Check.isin(REASONS)),

@@ -18,9 +18,9 @@ REASONS = [
     "duplicate",
     "ambiguous_genre",
     "missing_genre",
-    "surplus",
+    "over_limit",
 ]
-"""Why a song is not used. Surplus: more than was asked for, by a limit or by balancing the genres."""
+"""Why a song is not used. Over limit: beyond a limit of the crawl, or of balanced genres."""
 
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 

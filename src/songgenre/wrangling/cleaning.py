@@ -98,7 +98,7 @@ def clean_catalogue(
     _exclude_by_genre(songs)
     _exclude_duplicates(songs, [song.fingerprint for song in checked], multi_genre)
     if balance_genres:
-        _exclude_surplus(songs, seed)
+        _exclude_over_limit(songs, seed)
     excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
     return _tabulate_tracks(songs[songs["reason"] == ""], clip_duration_s), _tabulate_excluded(excluded)
 
@@ -160,7 +160,7 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], mul
             _exclude(songs, index, "duplicate", f"{same} as {kept['track_id']}")
 
 
-def _exclude_surplus(songs: pd.DataFrame, seed: int) -> None:
+def _exclude_over_limit(songs: pd.DataFrame, seed: int) -> None:
     """Of each genre the songs with the lowest hashes stay, as many as there are of the rarest."""
     usable = songs[songs["reason"] == ""]
     fewest = usable["genre"].value_counts().min()
@@ -168,7 +168,7 @@ def _exclude_surplus(songs: pd.DataFrame, seed: int) -> None:
     in_order = usable.loc[position.sort_values().index]
     beyond = in_order[in_order.groupby("genre").cumcount() >= fewest]
     for index, genre in beyond["genre"].items():
-        _exclude(songs, index, "surplus", f"of {genre}, {fewest} are kept, as many as there are of the rarest genre")
+        _exclude(songs, index, "over_limit", f"of {genre}, {fewest} are kept, as many as there are of the rarest genre")
 
 
 def _tabulate_tracks(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def from_pipeline(model: Pipeline) -> Head:
     Parameters
     ----------
     model : Pipeline
-        ``linear`` of `songgenre.models.classical.PIPELINES`, fitted to three genres or more.
+        ``lda`` of `songgenre.models.classical.PIPELINES`, fitted to three genres or more.
     """
     selected, scaler, pca = model[0], model[1], model[2]
     [calibrated] = model[3].calibrated_classifiers_

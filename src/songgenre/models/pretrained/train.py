@@ -19,7 +19,7 @@ from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 
 CARD = Path(head.BUNDLED).parent / "MODEL_CARD.md"
-MODEL = "linear"
+MODEL = "lda"
 
 
 def train_head(project: Project, shrinkage: Sequence[float], folds: int, repeats: int, seed: int) -> Path:
@@ -93,13 +93,13 @@ def model_card(
     """
     y, genres = tracks["genre"], genre_names(nested)
     metrics = evaluate_all(nested, tracks, {MODEL: ("", "")}, seed)[MODEL]
-    low, high = metrics.ci95
+    low, high = metrics.ci95_low, metrics.ci95_high
     per_genre = [
         (
             genre,
             (y == genre).sum(),
             tracks["artist_group"][y == genre].nunique(),
-            *(f"{of[genre]:.2f}" for of in (metrics.recall, metrics.per_genre)),
+            *(f"{of[genre]:.2f}" for of in (metrics.recall, metrics.f1)),
         )
         for genre in genres
     ]
@@ -138,7 +138,7 @@ On **other recordings** it is worse. A model of the same kind that has heard not
 
 One temperature was fitted to songs that the model had not been trained on. In the cross-validation the log loss is
 {metrics.log_loss:.3f} and the calibration error, the mean distance between confidence and accuracy,
-{metrics.calibration_error:.3f}.
+{metrics.expected_calibration_error:.3f}.
 
 ## Limits
 
@@ -160,4 +160,4 @@ def _accuracy(predictions: pd.DataFrame, tracks: pd.DataFrame, seed: int) -> str
     if of_these.empty:
         return "not measured, as others lack a genre"
     measured = evaluate(of_these, of_these["artist_group"], "", "", seed)
-    return "{:.2f} ({:.2f} to {:.2f})".format(measured.accuracy, *measured.ci95)
+    return f"{measured.accuracy:.2f} ({measured.ci95_low:.2f} to {measured.ci95_high:.2f})"
