@@ -21,14 +21,13 @@ import pandas as pd
 import pytest
 from distributed import Client
 from moto.server import ThreadedMotoServer
-from ruamel.yaml import YAML
 
 import songgenre
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.features.extract import FeatureConfig, extract_corpus
 from songgenre.models.classical import grid_search
-from songgenre.params import load
+from songgenre.params import LOCAL, Compute, load_params
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import write_table
@@ -37,7 +36,7 @@ from songgenre.tables.mel_index import MEL_INDEX
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[1]
 DASK = Path(sys.executable).with_name("dask")
-RECIPE = FeatureConfig(**load(ROOT / "params.yaml").section("features"))
+RECIPE = FeatureConfig(**load_params(ROOT / "params.yaml").section("features"))
 NOBODY = "tcp://127.0.0.1:1"
 PATIENCE_S = 120
 N_SONGS = 24
@@ -170,41 +169,37 @@ def expected(audio: Path, tracks: pd.DataFrame) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def work_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Project]:
-    """Change into a project without audio that has its own settings."""
-
-    def change(**compute: Any) -> Project:
-        params = YAML().load(ROOT / "params.yaml")
-        params["compute"] |= compute
-        YAML().dump(params, tmp_path / "params.yaml")
-        (tmp_path / "dvc.yaml").touch()
-        monkeypatch.chdir(tmp_path)
-        return Project(tmp_path)
-
-    return change
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project without audio around the working folder."""
+    monkeypatch.chdir(tmp_path)
+    return Project(tmp_path)
 
 
-def written(tracks: pd.DataFrame, project: Project) -> dict[str, bytes]:
-    descriptors, mel_index = extract_corpus(tracks, project, RECIPE)
+def on(scheduler: str | None, audio_url: str = "", cache_url: str = "") -> Compute:
+    return Compute(scheduler=scheduler, audio_url=audio_url, cache_url=cache_url)
+
+
+def written(tracks: pd.DataFrame, project: Project, compute: Compute = LOCAL) -> dict[str, bytes]:
+    descriptors, mel_index = extract_corpus(tracks, project, RECIPE, compute)
     write_table(descriptors, DESCRIPTORS, project.descriptors)
     write_table(mel_index, MEL_INDEX, project.mel_index)
     return {path.name: path.read_bytes() for path in (project.descriptors, project.mel_index, project.mel)}
 
 
 def test_cluster_writes_the_same_bytes_as_this_machine_and_is_not_asked_again(
-    work_in: Callable[..., Project],
+    project: Project,
     two_workers: Cluster,
     bucket: str,
     tracks: pd.DataFrame,
     expected: dict[str, bytes],
 ) -> None:
-    places = {"audio": f"{bucket}/audio", "cache": f"{bucket}/features"}
-    assert written(tracks, work_in(scheduler=two_workers.address, **places)) == expected
-    assert written(tracks, work_in(scheduler=NOBODY, **places)) == expected
+    places = f"{bucket}/audio", f"{bucket}/features"
+    assert written(tracks, project, on(two_workers.address, *places)) == expected
+    assert written(tracks, project, on(NOBODY, *places)) == expected
 
 
 def test_same_bytes_are_written_when_a_worker_is_killed(
-    work_in: Callable[..., Project],
+    project: Project,
     two_workers: Cluster,
     bucket: str,
     tmp_path: Path,
@@ -223,8 +218,8 @@ def test_same_bytes_are_written_when_a_worker_is_killed(
     monkeypatch.setattr("songgenre.compute.progress_bar", held)
     storage = fsspec.filesystem("s3", use_listings_cache=False)
     with workers(1, two_workers.address, tmp_path) as [third], ThreadPoolExecutor() as threads:
-        project = work_in(scheduler=two_workers.address, audio=f"{bucket}/audio", cache=f"{bucket}/killed")
-        result = threads.submit(written, tracks, project)
+        compute = on(two_workers.address, f"{bucket}/audio", f"{bucket}/killed")
+        result = threads.submit(written, tracks, project, compute)
         try:
             wait_until(lambda: result.done() or len(storage.find(f"{bucket}/killed")) > 4)
             assert not result.done()
@@ -234,56 +229,47 @@ def test_same_bytes_are_written_when_a_worker_is_killed(
         assert result.result() == expected
 
 
-def test_results_come_in_order_from_workers_with_one_thread_each(
-    work_in: Callable[..., Project], two_workers: Cluster
-) -> None:
+def test_results_come_in_order_from_workers_with_one_thread_each(project: Project, two_workers: Cluster) -> None:
     def look(item: int) -> tuple[int, int, str | None]:
         time.sleep(0.05 * (item % 2))
         return item, os.getpgid(0), os.environ.get("OPENBLAS_NUM_THREADS")
 
-    work_in(scheduler=two_workers.address)
-    items, places, threads = zip(*parallel_map(look, range(50), "looking"), strict=True)
+    items, places, threads = zip(*parallel_map(look, range(50), "looking", on(two_workers.address)), strict=True)
     assert items == tuple(range(50))
     assert set(places) == {worker.pid for worker in two_workers.workers}
     assert set(threads) == {"1"}
 
 
-def test_work_on_files_stays_here_where_the_workers_do_not_share_them(
-    work_in: Callable[..., Project], bucket: str
-) -> None:
-    work_in(scheduler=NOBODY, audio=f"{bucket}/audio", cache=f"{bucket}/features")
-    assert list(parallel_map(len, ["a", "bc"], "measuring")) == [1, 2]
+def test_work_on_files_stays_here_where_the_workers_do_not_share_them(project: Project, bucket: str) -> None:
+    compute = on(NOBODY, f"{bucket}/audio", f"{bucket}/features")
+    assert list(parallel_map(len, ["a", "bc"], "measuring", compute)) == [1, 2]
 
 
 def test_error_of_a_task_arrives_as_it_is(
-    work_in: Callable[..., Project], two_workers: Cluster, bucket: str, tracks: pd.DataFrame
+    project: Project, two_workers: Cluster, bucket: str, tracks: pd.DataFrame
 ) -> None:
-    project = work_in(scheduler=two_workers.address, audio=f"{bucket}/nothing", cache=f"{bucket}/none")
+    compute = on(two_workers.address, f"{bucket}/nothing", f"{bucket}/none")
     with pytest.raises(UserError, match=r"s3://music/nothing/\d+\.\w+"):
-        extract_corpus(tracks, project, RECIPE)
+        extract_corpus(tracks, project, RECIPE, compute)
 
 
-def test_scheduler_that_does_not_answer_is_named(
-    work_in: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scheduler_that_does_not_answer_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("songgenre.compute.TIMEOUT_S", 0.5)
-    work_in(scheduler=NOBODY)
     with pytest.raises(UserError, match=rf"{NOBODY}.*`dask scheduler`"):
-        list(parallel_map(len, ["a"], "measuring"))
+        list(parallel_map(len, ["a"], "measuring", on(NOBODY)))
 
 
 def test_scheduler_without_workers_and_a_lost_one_are_named(
-    work_in: Callable[..., Project], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait = Client.wait_for_workers
     with scheduler(tmp_path) as (started, address):
-        work_in(scheduler=address)
         with monkeypatch.context() as patch:
             patch.setattr(Client, "wait_for_workers", lambda client, n, timeout: wait(client, n, timeout=0.2))
             with pytest.raises(UserError, match=f"`dask worker --nthreads 1 {address}`"):
-                list(parallel_map(len, ["a"], "measuring"))
+                list(parallel_map(len, ["a"], "measuring", on(address)))
         with workers(1, address, tmp_path) as [one]:
-            results = parallel_map(time.sleep, [0.0, *[600.0] * 10], "waiting")
+            results = parallel_map(time.sleep, [0.0, *[600.0] * 10], "waiting", on(address))
             next(results)
             kill(one)
             kill(started)
@@ -291,25 +277,20 @@ def test_scheduler_without_workers_and_a_lost_one_are_named(
                 next(results)
 
 
-def test_workers_with_other_code_are_refused(
-    work_in: Callable[..., Project], two_workers: Cluster, tmp_path: Path
-) -> None:
+def test_workers_with_other_code_are_refused(project: Project, two_workers: Cluster, tmp_path: Path) -> None:
     package = tmp_path / "other" / "songgenre"
     shutil.copytree(Path(songgenre.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     with (package / "audio.py").open("a") as file:
         file.write("LOUDER = 2\n")
-    work_in(scheduler=two_workers.address)
     with (
         workers(1, two_workers.address, tmp_path, PYTHONPATH=str(package.parent)),
         pytest.raises(UserError, match=r"songgenre [0-9a-f]{12}\b.* [0-9a-f]{12}\b"),
     ):
-        list(parallel_map(len, ["a"], "measuring"))
+        list(parallel_map(len, ["a"], "measuring", on(two_workers.address)))
     wait_until(lambda: number_of_workers(two_workers.address) == 2)
 
 
-def test_grid_search_on_the_cluster_chooses_the_same_parameters(
-    work_in: Callable[..., Project], two_workers: Cluster
-) -> None:
+def test_grid_search_on_the_cluster_chooses_the_same_parameters(project: Project, two_workers: Cluster) -> None:
     rng = np.random.default_rng(0)
     genres = pd.Series(np.repeat(["rock", "jazz", "folk"], 40))
     X = pd.DataFrame(rng.normal(size=(120, 6)) + 0.5 * pd.factorize(genres)[0][:, None])
@@ -317,10 +298,9 @@ def test_grid_search_on_the_cluster_chooses_the_same_parameters(
     grids = {"logistic_regression": {"C": [0.01, 1.0]}, "random_forest": {"n_estimators": [5], "max_depth": [1, 4]}}
 
     def searched(scheduler: str | None) -> list[tuple[dict[str, Any], list[float], np.ndarray]]:
-        work_in(scheduler=scheduler)
         return [
             (search.best_params_, search.cv_results_["mean_test_score"].tolist(), search.predict_proba(X).tolist())
-            for _, search in grid_search(grids, X, genres, artists, folds=3, seed=0)
+            for _, search in grid_search(grids, X, genres, artists, folds=3, seed=0, compute=on(scheduler))
         ]
 
     assert searched(two_workers.address) == searched(None)

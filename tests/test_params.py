@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from songgenre.errors import UserError
-from songgenre.params import load
+from songgenre.params import load_params
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,29 +32,29 @@ def edited(folder: Path, old: str, new: str) -> Path:
 
 
 def test_section_is_what_the_file_says(content: dict[str, Any]) -> None:
-    params = load(ROOT / "params.yaml")
+    params = load_params(ROOT / "params.yaml")
     assert {name: params.section(name) for name in content} == content
 
 
 def test_unknown_section_names_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"\bscraping\b.*'scrapping'"):
-        load(ROOT / "params.yaml").section("scrapping")
+        load_params(ROOT / "params.yaml").section("scrapping")
 
 
 @pytest.mark.parametrize("value", ["1e-3", "0.001", "1.0E-3"])
 def test_scientific_notation_is_a_number(tmp_path: Path, value: str) -> None:
     path = edited(tmp_path, "learning_rate: 0.003", f"learning_rate: {value}")
-    assert load(path).cnn.learning_rate == 0.001
+    assert load_params(path).cnn.learning_rate == 0.001
 
 
 @pytest.mark.parametrize("word", ["no", "off", "yes"])
 def test_no_is_a_string(tmp_path: Path, word: str) -> None:
     path = edited(tmp_path, "compared_genres:", f"compared_genres: [{word}, jazz]")
-    assert load(path).eda.compared_genres == [word, "jazz"]
+    assert load_params(path).eda.compared_genres == [word, "jazz"]
 
 
 def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None:
-    assert load(edited(tmp_path, "clip_duration_s:", "clip_duration_s: 30")).wrangling.clip_duration_s == 30
+    assert load_params(edited(tmp_path, "clip_duration_s:", "clip_duration_s: 30")).wrangling.clip_duration_s == 30
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_wrong_value_is_named(content: dict[str, Any], tmp_path: Path, section: 
         inner = inner[part]
     inner[name] = value
     with pytest.raises(UserError) as error:
-        load(write(content, tmp_path))
+        load_params(write(content, tmp_path))
     assert f"{section}.{name}" in str(error.value)
     assert str(tmp_path / "params.yaml") in str(error.value)
 
@@ -115,7 +115,7 @@ def test_every_problem_is_named_at_once(content: dict[str, Any], tmp_path: Path)
     del content["evaluation"]
     content["more"] = {}
     with pytest.raises(UserError) as error:
-        load(write(content, tmp_path))
+        load_params(write(content, tmp_path))
     for problem in ("cnn.epoch: ", "features.n_fft: ", "evaluation: ", "more: "):
         assert problem in str(error.value)
 
@@ -123,7 +123,7 @@ def test_every_problem_is_named_at_once(content: dict[str, Any], tmp_path: Path)
 def test_something_must_be_left_to_train_on(content: dict[str, Any], tmp_path: Path) -> None:
     content["wrangling"] |= {"validation_fraction": 0.5, "test_fraction": 0.5}
     with pytest.raises(UserError, match=r"validation_fraction \+ test_fraction"):
-        load(write(content, tmp_path))
+        load_params(write(content, tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -138,25 +138,25 @@ def test_members_are_models_that_are_trained(
 ) -> None:
     content[section][name] = members
     with pytest.raises(UserError, match=rf"{section}(.|\n)*{name}.*perceptron"):
-        load(write(content, tmp_path))
+        load_params(write(content, tmp_path))
 
 
 def test_ensemble_may_not_vote_with_votes_that_are_not_cast(content: dict[str, Any], tmp_path: Path) -> None:
     content["sklearn"]["soft_voting_members"] = []
     with pytest.raises(UserError, match=r"ensemble.*soft_voting"):
-        load(write(content, tmp_path))
+        load_params(write(content, tmp_path))
 
 
 def test_source_folder_needs_a_folder(content: dict[str, Any], tmp_path: Path) -> None:
     content["scraping"]["source"] = "folder"
     with pytest.raises(UserError, match=r"params\.yaml(.|\n)*\bsource\b.*\bfolder\b"):
-        load(write(content, tmp_path))
+        load_params(write(content, tmp_path))
 
 
 def test_cluster_that_reads_audio_elsewhere_needs_a_cache_elsewhere(content: dict[str, Any], tmp_path: Path) -> None:
     content["compute"] |= {"scheduler": "tcp://host:8786", "audio_url": "s3://bucket/audio"}
     with pytest.raises(UserError, match=r"params\.yaml(.|\n)*\bcompute\b.*\bcache_url\b"):
-        load(write(content, tmp_path))
+        load_params(write(content, tmp_path))
 
 
 @pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "\ta: 1"])
@@ -164,7 +164,7 @@ def test_invalid_yaml_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=r"params\.yaml.*YAML"):
-        load(path)
+        load_params(path)
 
 
 @pytest.mark.parametrize(("text", "value"), [("", "None"), ("a song", "'a song'"), ("- 1", "[1]")])
@@ -172,13 +172,13 @@ def test_yaml_that_is_no_mapping_names_the_file(tmp_path: Path, text: str, value
     path = tmp_path / "params.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=re.escape(value)) as error:
-        load(path)
+        load_params(path)
     assert str(path) in str(error.value)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(str(tmp_path / "params.yaml"))) as error:
-        load(tmp_path / "params.yaml")
+        load_params(tmp_path / "params.yaml")
     assert isinstance(error.value.__context__, FileNotFoundError)
 
 
@@ -192,11 +192,11 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 )
 def test_address_with_a_secret_is_refused_and_not_repeated(tmp_path: Path, old: str, new: str, name: str) -> None:
     with pytest.raises(UserError, match=rf"params\.yaml.*\b{re.escape(name)}\b.*password") as error:
-        load(edited(tmp_path, old, new))
+        load_params(edited(tmp_path, old, new))
     assert "pa55w0rd" not in str(error.value)
 
 
 def test_secret_in_a_value_that_does_not_fit_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"compute\.scheduler.*tcp://\*\*\*@host") as error:
-        load(edited(tmp_path, "scheduler: null.*", "scheduler: at tcp://anna:pa55w0rd@host"))
+        load_params(edited(tmp_path, "scheduler: null.*", "scheduler: at tcp://anna:pa55w0rd@host"))
     assert "pa55w0rd" not in str(error.value)

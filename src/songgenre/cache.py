@@ -20,8 +20,6 @@ import numpy as np
 
 from songgenre import audio
 from songgenre.code_version import code_version
-from songgenre.compute import settings
-from songgenre.paths import Project
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,12 +35,12 @@ class CacheMiss(NamedTuple):
 
 
 class Cache(Generic[Entry]):
-    """Entries of one kind, where ``compute.cache_url`` says: a folder, or wherever fsspec reaches.
+    """Entries of one kind, in a folder or wherever fsspec reaches.
 
     Parameters
     ----------
-    project : Project
-        Its folder is taken if ``compute.cache_url`` names none.
+    url : str
+        A folder, or for example ``s3://bucket/features``.
     kind : type
         A named tuple of arrays and numbers.
     parameters : mapping
@@ -52,9 +50,9 @@ class Cache(Generic[Entry]):
     """
 
     def __init__(
-        self, project: Project, kind: type[Entry], parameters: Mapping[str, Any], function: Callable[..., Entry]
+        self, url: str, kind: type[Entry], parameters: Mapping[str, Any], function: Callable[..., Entry]
     ) -> None:
-        self.url = settings().cache_url or str(project.feature_cache)
+        self.url = url
         self.kind = kind
         self.config = json.dumps([parameters, code_version(function)], sort_keys=True)
 

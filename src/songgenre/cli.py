@@ -173,9 +173,11 @@ def notebook_clean(
 @report.command("build")
 def report_build() -> None:
     """Build the report site from the executed notebooks and the metrics."""
+    from songgenre.params import load_params
     from songgenre.report import site
 
-    typer.echo(site.build(Project.find()))
+    project = Project.find()
+    typer.echo(site.build(project, load_params(project.params).compute))
 
 
 @report.command("export")
@@ -227,7 +229,7 @@ def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")
     from songgenre.demo.corpus import plan_corpus
     from songgenre.demo.server import serve
 
-    recordings = plan_corpus(**params.load(Project.find().params).section("scraping")["demo"])
+    recordings = plan_corpus(**params.load_params(Project.find().params).section("scraping")["demo"])
     serve(recordings, port, lambda url: typer.echo(f"The shop is open at {url}/, until you press Ctrl-C."))
 
 
@@ -255,7 +257,7 @@ def pretrained_train_head() -> None:
     from songgenre.models.pretrained import train
 
     project = Project.find()
-    settings = params.load(project.params).transfer
+    settings = params.load_params(project.params).transfer
     typer.echo(train.train_head(project, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
 
 

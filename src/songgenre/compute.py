@@ -21,8 +21,7 @@ import joblib
 from joblib.externals.loky import ProcessPoolExecutor
 
 from songgenre.errors import UserError
-from songgenre.params import Compute, load
-from songgenre.paths import Project
+from songgenre.params import LOCAL, Compute
 from songgenre.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -42,23 +41,12 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 LIBRARIES = ("joblib", "librosa", "numba", "numpy", "pandas", "scikit-learn", "scipy", "soundfile", "soxr")
 
 
-def settings() -> Compute:
-    """``compute`` in the parameters of the project around the working folder; where there is none, all is here.
-
-    Raises
-    ------
-    UserError
-        If the parameters are wrong.
-    """
-    try:
-        project = Project.find()
-    except UserError:
-        return Compute(scheduler=None, audio_url="", cache_url="")
-    return load(project.params).compute
-
-
 def parallel_map(
-    function: Callable[[Item], Result], items: Sequence[Item], description: str, remote_ok: bool = False
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    description: str,
+    compute: Compute = LOCAL,
+    remote_ok: bool = False,
 ) -> Generator[Result, None, None]:
     """Apply a function to every item, one worker process per core, results in order.
 
@@ -69,6 +57,8 @@ def parallel_map(
     items : sequence
     description : str
         What is being done, for the progress display.
+    compute : Compute
+        The section of ``params.yaml`` that may name a cluster.
     remote_ok : bool
         Whether the items say where a machine that does not share this folder finds what they need. Others stay here,
         unless the machines of the cluster share it.
@@ -82,7 +72,6 @@ def parallel_map(
     UserError
         If a cluster is named but cannot do it.
     """
-    compute = settings()
     if compute.scheduler and (remote_ok or not compute.audio_url):
         with _cluster(compute.scheduler) as client:
             if not compute.audio_url:
@@ -97,20 +86,24 @@ def parallel_map(
 
 
 @contextmanager
-def joblib_backend() -> Iterator[None]:
+def joblib_backend(compute: Compute = LOCAL) -> Iterator[None]:
     """Have joblib, and so scikit-learn, use the cores of this machine or the cluster, as `parallel_map` does.
+
+    Parameters
+    ----------
+    compute : Compute
+        The section of ``params.yaml`` that may name a cluster.
 
     Raises
     ------
     UserError
         If a cluster is named but cannot do it, or, in contrast to `parallel_map`, a worker is lost.
     """
-    scheduler = settings().scheduler
-    if scheduler is None:
+    if compute.scheduler is None:
         with _local_backend():
             yield
     else:
-        with _cluster(scheduler) as client, joblib.parallel_config(backend="dask", client=client):
+        with _cluster(compute.scheduler) as client, joblib.parallel_config(backend="dask", client=client):
             yield
 
 
@@ -198,11 +191,11 @@ def _check_workers(client: Client, address: str) -> None:
 
 
 def _check_that_folder_is_shared(client: Client) -> None:
-    params = Project.find().params
-    for worker, shares in client.run(os.path.isfile, params).items():
+    folder = Path.cwd()
+    for worker, shares in client.run(os.path.isdir, folder).items():
         if not shares:
             raise UserError(
-                f"Expected the workers of the Dask cluster to share {params.parent}, but {worker} does not see it. "
+                f"Expected the workers of the Dask cluster to share {folder}, but {worker} does not see it. "
                 "Set compute.audio_url and compute.cache_url in params.yaml to where they find the audio, for example "
                 "s3://bucket/audio, and may keep the features."
             )

@@ -214,6 +214,10 @@ class Compute(Section):
         return self
 
 
+LOCAL = Compute(scheduler=None, audio_url="", cache_url="")
+"""Everything on this machine and in this folder."""
+
+
 class Params(Section):
     """All of ``params.yaml``."""
 
@@ -255,7 +259,7 @@ class Params(Section):
         return section.model_dump()
 
 
-def load(path: Path) -> Params:
+def load_params(path: Path) -> Params:
     """Read and check ``params.yaml``.
 
     YAML 1.2, as DVC reads it, so that ``1e-3`` is a number and ``no`` a string.

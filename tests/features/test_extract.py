@@ -56,7 +56,7 @@ def extracted(project: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
     return extract_corpus(TRACKS, project, RECIPE)
 
 
-def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: str, remote_ok: bool) -> Iterator[Any]:
+def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: Any, remote_ok: bool) -> Iterator[Any]:
     with threadpool_limits(1):
         yield from map(function, items)
 
@@ -247,7 +247,7 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     killed.wait()
     parameters = RECIPE._asdict()
     del parameters["n_mfcc"]
-    cache = Cache(copy, ClipFeatures, parameters, extract)
+    cache = Cache(str(copy.feature_cache), ClipFeatures, parameters, extract)
     keys = [cache.key(*track) for track in many[["sha256", "clip_start_s", "clip_duration_s"]].itertuples(index=False)]
     kept = many[[cache.get(key) is not None for key in keys]]
     torn = len(cache.keys()) - len(kept)

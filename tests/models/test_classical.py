@@ -40,7 +40,7 @@ def corpus(artists_per_genre: int, genre_matters: float, artist_matters: float) 
 @pytest.fixture(scope="module", autouse=True)
 def one_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(classical, "joblib_backend", lambda: joblib.parallel_config(backend="sequential"))
+        patch.setattr(classical, "joblib_backend", lambda compute: joblib.parallel_config(backend="sequential"))
         yield
 
 

@@ -24,7 +24,7 @@ FOLDS = 4
 def one_process(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Only the tests that are marked as integration start worker processes."""
     if not request.node.get_closest_marker("integration"):
-        monkeypatch.setattr(diagnostics, "joblib_backend", lambda: joblib.parallel_config(backend="sequential"))
+        monkeypatch.setattr(diagnostics, "joblib_backend", lambda compute: joblib.parallel_config(backend="sequential"))
 
 
 def nearest() -> Pipeline:

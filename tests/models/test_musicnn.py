@@ -75,7 +75,7 @@ def by_hand(patch: np.ndarray, variables: Variables) -> tuple[np.ndarray, np.nda
 @pytest.mark.integration
 @pytest.mark.parametrize("name", musicnn_weights.NETWORKS)
 def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
-    variables = musicnn_weights.load(pretrained, name)
+    variables = musicnn_weights.load_weights(pretrained, name)
     spectrogram = musicnn.log_mel(melody(1, 6.1, 16_000).astype(np.float32))
     heard = musicnn.forward(variables, spectrogram)
     precise = {key: value.astype(float) for key, value in variables.items()}
@@ -92,7 +92,7 @@ def test_network_computes_what_the_paper_says(pretrained: Path, name: str, melod
 @pytest.mark.integration
 @pytest.mark.parametrize("name", musicnn_weights.NETWORKS)
 def test_keras_model_hears_the_same(pretrained: Path, name: str, melody: Callable[..., np.ndarray]) -> None:
-    variables = musicnn_weights.load(pretrained, name)
+    variables = musicnn_weights.load_weights(pretrained, name)
     spectrogram = musicnn.log_mel(melody(3, 7, 16_000).astype(np.float32))
     heard, keras_heard = (
         musicnn.forward(variables, spectrogram),
@@ -103,7 +103,7 @@ def test_keras_model_hears_the_same(pretrained: Path, name: str, melody: Callabl
 
 
 def test_music_of_one_patch_does_not_change(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
-    variables = musicnn_weights.load(pretrained, musicnn_weights.NETWORKS[0])
+    variables = musicnn_weights.load_weights(pretrained, musicnn_weights.NETWORKS[0])
     heard = musicnn.forward(variables, musicnn.log_mel(melody(1, 3.1, 16_000).astype(np.float32)))
     mean, deviation = np.split(heard.embedding, 2)
     assert np.abs(mean).max() > 0
@@ -154,7 +154,7 @@ def test_shared_products_are_those_of_every_place(n_taps: int, width: int, n_pla
 
 
 def test_same_bits_however_many_threads(pretrained: Path, melody: Callable[..., np.ndarray]) -> None:
-    variables = musicnn_weights.load(pretrained, "MSD_musicnn")
+    variables = musicnn_weights.load_weights(pretrained, "MSD_musicnn")
     spectrogram = musicnn.log_mel(melody(2, 4, 16_000).astype(np.float32))
     heard = []
     for threads in (1, 2):
@@ -201,8 +201,8 @@ def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: P
     X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 12, 20, axis=0)
     X = np.insert(X, 2, 0.3 + 1e-7 * rng.standard_normal(60), axis=1)
     model = classical.PIPELINES["lda"](0).fit(X, y)
-    head.save(head.from_pipeline(model), tmp_path / "head.npz")
-    loaded = head.load(tmp_path / "head.npz")
+    head.save_head(head.from_pipeline(model), tmp_path / "head.npz")
+    loaded = head.load_head(tmp_path / "head.npz")
     expected = model.predict_proba(X)
     assert 0.5 < expected.max(axis=1).mean() < 0.999
     given = pd.DataFrame([loaded.probabilities(x) for x in X])

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from songgenre.errors import UserError
-from songgenre.models.musicnn_weights import NETWORKS, Wheel, download_wheel, extract_weights, load
+from songgenre.models.musicnn_weights import NETWORKS, Wheel, download_wheel, extract_weights, load_weights
 
 VARIABLES = {
     "conv2d/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -91,7 +91,7 @@ def test_weights_and_licence_come_through_pip(
     ]
     assert (tmp_path / "pretrained" / "LICENSE.md").read_text() == "Do as you like."
     for network in NETWORKS:
-        weights = load(tmp_path / "pretrained", network)
+        weights = load_weights(tmp_path / "pretrained", network)
         assert weights.keys() == VARIABLES.keys()
         for name, values in VARIABLES.items():
             np.testing.assert_array_equal(weights[name], values)
@@ -142,4 +142,4 @@ def test_another_file_put_there_is_named(wheel: Wheel, tmp_path: Path) -> None:
 
 def test_missing_weights_say_how_to_fetch_them(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"MSD_musicnn.*dvc repro pretrained"):
-        load(tmp_path, "MSD_musicnn")
+        load_weights(tmp_path, "MSD_musicnn")

@@ -73,7 +73,7 @@ def test_probabilities_of_a_linear_model_are_calibrated() -> None:
 
 
 def test_head_that_ships_is_small_and_fits_the_networks() -> None:
-    shipped = head.load()
+    shipped = head.load_head()
     assert set(shipped.genres) == {"electronic", "hip-hop", "classical", "country", "rock"}
     assert shipped.weights.shape == (len(embeddings.columns()), 5)
     assert head.BUNDLED.stat().st_size < 200_000

@@ -56,7 +56,7 @@ def test_tells_a_story_in_at_most_sixty_lines_but_for_imports(path: Path) -> Non
 
 def test_parameters_are_those_of_params_yaml(path: Path) -> None:
     section = path.stem.partition("_")[2]
-    assert parameters_cell(path) == params.load(ROOT / "params.yaml").section(section)
+    assert parameters_cell(path) == params.load_params(ROOT / "params.yaml").section(section)
 
 
 def test_is_committed_clean(path: Path) -> None:

@@ -75,7 +75,7 @@ def test_weights_come_from_the_wheel_by_themselves_and_give_the_same_answer(
 ) -> None:
     pretrained = user_cache / "songgenre" / "pretrained"
     clip = audio.Clip(music / "a.wav", 0.0, 12.0)
-    expected = head.load().probabilities(embeddings.embed(clip, embeddings.load_networks(pretrained)).embedding)
+    expected = head.load_head().probabilities(embeddings.embed(clip, embeddings.load_networks(pretrained)).embedding)
     assert probabilities(answered, "a.wav") == pytest.approx(expected.to_dict(), abs=1e-6)
     assert answered.loc["a.wav", "genre"] == expected.idxmax()
     assert answered.loc["a.wav", "unsure"] == (expected.max() < 0.5)
@@ -85,7 +85,7 @@ def test_weights_come_from_the_wheel_by_themselves_and_give_the_same_answer(
 def test_long_song_is_the_mean_of_its_windows(answered: pd.DataFrame, music: Path, user_cache: Path) -> None:
     networks = embeddings.load_networks(user_cache / "songgenre" / "pretrained")
     clips = [audio.Clip(music / "deep" / "b.flac", start_s, 30.0) for start_s in (0.5, 30.5)]
-    said = [head.load().probabilities(embeddings.embed(clip, networks).embedding) for clip in clips]
+    said = [head.load_head().probabilities(embeddings.embed(clip, networks).embedding) for clip in clips]
     assert probabilities(answered, "b.flac") == pytest.approx(pd.DataFrame(said).mean().to_dict(), abs=1e-6)
 
 

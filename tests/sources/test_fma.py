@@ -45,7 +45,9 @@ SONGS = {
 def one_process(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Only the tests that are marked as integration start worker processes."""
     if not request.node.get_closest_marker("integration"):
-        monkeypatch.setattr(fma_module, "parallel_map", lambda function, items, description: map(function, items))
+        monkeypatch.setattr(
+            fma_module, "parallel_map", lambda function, items, description, compute: map(function, items)
+        )
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ import pandas as pd
 from songgenre import audio
 from songgenre.atomic import replacing
 from songgenre.cache import Cache, CacheMiss, cached_map
-from songgenre.compute import parallel_map, settings
+from songgenre.compute import parallel_map
 from songgenre.features.descriptors import FeatureSet, columns, describe_spectra
 from songgenre.features.spectra import MAX_MFCC, Spectra, mel_levels
+from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 
 
@@ -63,7 +64,9 @@ def extract(clip: audio.Clip, config: FeatureConfig) -> ClipFeatures:
     )
 
 
-def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
+def extract_corpus(
+    tracks: pd.DataFrame, project: Project, config: FeatureConfig, compute: Compute = LOCAL
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the features of every track that are not in the cache, in parallel; mel images stream to ``mel.npy``.
 
     All images have the width of the longest clip; a shorter one begins anew to fill its image.
@@ -74,6 +77,8 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig
         `songgenre.tables.tracks.TRACKS`.
     project : Project
     config : FeatureConfig
+    compute : Compute
+        Where the work is done.
 
     Returns
     -------
@@ -85,7 +90,7 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig
     wanted = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
     influential = config._asdict()
     del influential["n_mfcc"]
-    cache = Cache(project, ClipFeatures, influential, extract)
+    cache = Cache(compute.cache_url or str(project.feature_cache), ClipFeatures, influential, extract)
     n_frames = 1 + round(tracks["clip_duration_s"].max() * config.sample_rate) // config.hop_length
     values = np.empty((len(tracks), len(names)))
     db_max = np.empty(len(tracks))
@@ -94,8 +99,8 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig
         mel = np.lib.format.open_memmap(partial_path, mode="w+", dtype=np.uint8, shape=shape)
         _reserve_space(partial_path)
         clip_features = partial(extract, config=config)
-        everywhere = partial(_compile_and_map, config=config)
-        folder = settings().audio_url or project.audio
+        everywhere = partial(_compile_and_map, config=config, compute=compute)
+        folder = compute.audio_url or project.audio
         for row, extracted in enumerate(cached_map(clip_features, tracks, folder, cache, everywhere)):
             missing = n_frames - extracted.mel.shape[1]
             mel[row] = np.pad(extracted.mel, ((0, 0), (0, missing)), mode="wrap")
@@ -117,17 +122,14 @@ def extract_corpus(tracks: pd.DataFrame, project: Project, config: FeatureConfig
 
 
 def _compile_and_map(
-    function: Callable[[CacheMiss], ClipFeatures], missing: Sequence[CacheMiss], config: FeatureConfig
+    function: Callable[[CacheMiss], ClipFeatures], missing: Sequence[CacheMiss], config: FeatureConfig, compute: Compute
 ) -> Generator[ClipFeatures, None, None]:
-    """Apply a function in parallel; before that, compile what workers would else compile all at the same time.
-
-    In a new installation, workers that wrote and read numba's cache at the same time have been seen to crash.
-    """
+    """Apply a function in parallel; before that, compile once what every worker would else compile."""
     if missing:
         noise = np.random.default_rng(0).standard_normal(config.sample_rate)
         spectra = Spectra(noise, config.sample_rate, config.n_fft, config.hop_length, config.n_mels)
         describe_spectra(spectra, config.feature_set)
-    return parallel_map(function, missing, "features", remote_ok=True)
+    return parallel_map(function, missing, "features", compute, remote_ok=True)
 
 
 def _reserve_space(path: Path) -> None:

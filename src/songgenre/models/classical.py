@@ -31,6 +31,7 @@ from threadpoolctl import threadpool_limits
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
 from songgenre.evaluation.metrics import tabulate_predictions
+from songgenre.params import LOCAL, Compute
 from songgenre.progress import progress_bar
 
 Grid = Mapping[str, Sequence[Any]]
@@ -127,7 +128,13 @@ def check_grids(grids: Mapping[str, Grid]) -> None:
 
 
 def grid_search(
-    grids: Mapping[str, Grid], X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
+    grids: Mapping[str, Grid],
+    X: pd.DataFrame,
+    y: pd.Series,
+    artist_groups: pd.Series,
+    folds: int,
+    seed: int,
+    compute: Compute = LOCAL,
 ) -> Iterator[tuple[str, GridSearchCV]]:
     """Tune each model by grid search, scored by accuracy in stratified folds that keep artists together.
 
@@ -141,6 +148,8 @@ def grid_search(
     artist_groups : pd.Series [shape=(n_tracks,)]
     folds : int
     seed : int
+    compute : Compute
+        Where the work is done.
 
     Yields
     ------
@@ -174,7 +183,7 @@ def grid_search(
             error_score="raise",
         )
     for name, search in searches.items():
-        with joblib_backend(), threadpool_limits(1):
+        with joblib_backend(compute), threadpool_limits(1):
             search.fit(X, y.to_numpy(), groups=artist_groups)  # as an array: scikit-learn 1.9 asks for y[0]
         yield name, search
 
@@ -236,12 +245,13 @@ def nested_cross_validate(
     folds: int,
     repeats: int,
     seed: int,
+    compute: Compute = LOCAL,
 ) -> pd.DataFrame:
     """Predict every song by models that were tuned and fitted without its artist (nested cross-validation).
 
     Parameters
     ----------
-    grids, soft_voting_members, X, folds, seed
+    grids, soft_voting_members, X, folds, seed, compute
         As for `grid_search` and `refit_best`; there are as many outer folds as inner ones.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
@@ -259,7 +269,7 @@ def nested_cross_validate(
         outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
         for learn, test in outer.split(X, y, artist_groups):
             inner = X.iloc[learn], y.iloc[learn]
-            searches = dict(grid_search(grids, *inner, artist_groups.iloc[learn], folds, seed))
+            searches = dict(grid_search(grids, *inner, artist_groups.iloc[learn], folds, seed, compute))
             models = refit_best(searches, soft_voting_members, *inner)
             predictions.append(predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat))
     return pd.concat(predictions, ignore_index=True)

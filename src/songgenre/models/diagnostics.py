@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
+from songgenre.params import LOCAL, Compute
 
 TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Of the songs of each genre to learn from, in a learning curve."""
@@ -22,7 +23,13 @@ _ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|mean_abs_
 
 
 def learning_curve(
-    model: Pipeline, X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
+    model: Pipeline,
+    X: pd.DataFrame,
+    y: pd.Series,
+    artist_groups: pd.Series,
+    folds: int,
+    seed: int,
+    compute: Compute = LOCAL,
 ) -> pd.DataFrame:
     """Accuracy on other artists after learning from fewer or more songs, of each genre its share.
 
@@ -35,6 +42,8 @@ def learning_curve(
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
     y, artist_groups : pd.Series [shape=(n_tracks,)]
     folds, seed : int
+    compute : Compute
+        Where the work is done.
 
     Returns
     -------
@@ -53,7 +62,7 @@ def learning_curve(
         for share in TRAIN_SHARES:
             taken = (share * songs).round().clip(lower=songs.clip(upper=MIN_SONGS_PER_GENRE))
             growing.append((shuffled.index[place < shuffled.map(taken)], test))
-    with joblib_backend():
+    with joblib_backend(compute):
         accuracy = cross_val_score(model, X, y.to_numpy(), cv=growing, n_jobs=-1, error_score="raise")
     return pd.DataFrame({"songs": [len(learn) for learn, _ in growing], "accuracy": accuracy})
 
@@ -99,7 +108,9 @@ def grouped_permutation_importance(
     return table.set_index("descriptor").loc[order].reset_index()
 
 
-def evaluation_protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame, folds: int, seed: int) -> pd.DataFrame:
+def evaluation_protocols(
+    model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame, folds: int, seed: int, compute: Compute = LOCAL
+) -> pd.DataFrame:
     """The same model, tested on songs by other artists, on any songs, and on collections that it never heard.
 
     A score on any songs is too good: it holds what a model learned of the artists. One on another collection shows
@@ -113,6 +124,8 @@ def evaluation_protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame,
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
     folds, seed : int
+    compute : Compute
+        Where the work is done.
 
     Returns
     -------
@@ -128,7 +141,7 @@ def evaluation_protocols(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame,
     }
     rows = []
     for name, cv in ways.items():
-        with joblib_backend():
+        with joblib_backend(compute):
             predicted = cross_val_predict(model, X, y.to_numpy(), cv=cv, n_jobs=-1)
         rows.append((name, len(y), accuracy_score(y, predicted)))
     for collection, left_out in tracks.groupby("collection"):

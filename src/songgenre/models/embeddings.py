@@ -12,8 +12,9 @@ import pandas as pd
 
 from songgenre import audio
 from songgenre.cache import Cache, cached_map
-from songgenre.compute import parallel_map, settings
+from songgenre.compute import parallel_map
 from songgenre.models import musicnn, musicnn_weights
+from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 
 Network = Mapping[str, np.ndarray]
@@ -47,7 +48,7 @@ def load_networks(pretrained: Path) -> list[Network]:
     UserError
         If their weights are missing.
     """
-    return [musicnn_weights.load(pretrained, name) for name in musicnn_weights.NETWORKS]
+    return [musicnn_weights.load_weights(pretrained, name) for name in musicnn_weights.NETWORKS]
 
 
 def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
@@ -64,7 +65,7 @@ def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
 
 
 def embed_corpus(
-    tracks: pd.DataFrame, project: Project, networks: Sequence[Network]
+    tracks: pd.DataFrame, project: Project, networks: Sequence[Network], compute: Compute = LOCAL
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Embed every track that is not in the cache, in parallel.
 
@@ -74,7 +75,9 @@ def embed_corpus(
         `songgenre.tables.tracks.TRACKS`.
     project : Project
     networks : sequence of mapping
-        Of the function `load_networks`.
+        Of `load_networks`.
+    compute : Compute
+        Where the work is done.
 
     Returns
     -------
@@ -83,9 +86,11 @@ def embed_corpus(
     tags : pd.DataFrame [shape=(n_tracks, n_tags)]
         Probability of each tag, the columns by network and tag, with the index of `tracks`.
     """
-    cache = Cache(project, Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed)
-    everywhere = partial(parallel_map, description="embeddings", remote_ok=True)
-    folder = settings().audio_url or project.audio
+    cache = Cache(
+        compute.cache_url or str(project.feature_cache), Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed
+    )
+    everywhere = partial(parallel_map, description="embeddings", compute=compute, remote_ok=True)
+    folder = compute.audio_url or project.audio
     songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
     embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
     embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())

@@ -117,7 +117,7 @@ def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Mus
     ----------
     variables : mapping
         From the name of a variable, such as ``conv2d_1/kernel``, to its values, as
-        `songgenre.models.musicnn_weights.load` gives them.
+        `songgenre.models.musicnn_weights.load_weights` gives them.
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
     """
     with threadpool_limits(1):

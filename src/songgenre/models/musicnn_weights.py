@@ -96,7 +96,7 @@ def extract_weights(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> N
         (folder / "LICENSE.md").write_bytes(licence)
 
 
-def load(pretrained: Path, network: str) -> dict[str, np.ndarray]:
+def load_weights(pretrained: Path, network: str) -> dict[str, np.ndarray]:
     """The weights of a network that `extract_weights` wrote.
 
     Raises

@@ -61,7 +61,7 @@ def run(project: Project, name: str, console: Console) -> None:
         If the reports cannot be written.
     """
     source = _source(project, name)
-    settings = params.load(project.params)
+    settings = params.load_params(project.params)
     parameters = settings.section(name.partition("_")[2])
     _check_parameters(source, parameters)
     check_grids(settings.sklearn.grids)

@@ -33,7 +33,7 @@ def run(
     sources : sequence of str
         See `songgenre.predict.inputs.resolve`.
     name : str
-        Of the model, see `songgenre.predict.loading.load`.
+        Of the model, see `songgenre.predict.loading.load_model`.
     threshold : float
         An answer less probable than this is unsure.
     form : str

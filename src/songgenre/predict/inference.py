@@ -85,7 +85,7 @@ def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | Skipp
     ----------
     song : AudioInput
     name : str
-        Of the model, see `songgenre.predict.loading.load`.
+        Of the model, see `songgenre.predict.loading.load_model`.
     """
     classifier = load_classifier(name)
     decoded = validate_audio(song.path, MIN_DURATION_S, SILENCE_DB)
@@ -120,4 +120,4 @@ def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[S
 @cache
 def load_classifier(name: loading.Name) -> loading.Classifier:
     """The model, loaded once in every process."""
-    return loading.load(name)
+    return loading.load_model(name)

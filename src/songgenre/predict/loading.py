@@ -118,7 +118,7 @@ class Classifier(NamedTuple):
         return sum(probabilities[1:], probabilities[0]) / len(probabilities)
 
 
-def load(name: Name) -> Classifier:
+def load_model(name: Name) -> Classifier:
     """Load a model.
 
     Parameters
@@ -136,7 +136,7 @@ def load(name: Name) -> Classifier:
     if name == "pretrained":
         from songgenre.models.pretrained import head
 
-        shipped = head.load()
+        shipped = head.load_head()
         return Classifier(name, BUNDLED_CLIP_S, (lambda inputs: shipped.probabilities(inputs.embedding),), _networks())
     return _load_trained(name, Project.find())
 
@@ -163,7 +163,7 @@ def _models(name: Name, project: Project) -> list[str]:
 
     if name == "sklearn":
         return [_best_of_sklearn(project)]
-    return params.load(project.params).evaluation.ensemble if name == "ensemble" else [name]
+    return params.load_params(project.params).evaluation.ensemble if name == "ensemble" else [name]
 
 
 def _file(model: str, project: Project) -> Path:
@@ -176,7 +176,7 @@ def _load_trained(name: Name, project: Project) -> Classifier:
     from songgenre import params
     from songgenre.features.extract import FeatureConfig
 
-    settings = params.load(project.params)
+    settings = params.load_params(project.params)
     models = _models(name, project)
     needs_networks, needs_recipe = "transfer" in models, any(model != "transfer" for model in models)
     return Classifier(

@@ -57,7 +57,7 @@ def find_similar(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFra
 
     tracks = read_table(TRACKS, project.tracks)
     corpus = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
-    clip_duration_s = params.load(project.params).wrangling.clip_duration_s
+    clip_duration_s = params.load_params(project.params).wrangling.clip_duration_s
     clip = audio.Clip(path, *center_clip(audio.duration_s(path), clip_duration_s))
     embedding = embeddings.embed(clip, embeddings.load_networks(pretrained_folder())).embedding
     found = tracks[["track_id", "title", "artist", "genre"]].assign(

@@ -81,7 +81,7 @@ def model_card(project: Project) -> str:
     tracks = read_table(TRACKS, project.tracks)
     predictions = answered.merge(tracks[["track_id", "artist_group", "collection"]], on="track_id")
     surest = accuracy_coverage_curve(predictions).query("coverage >= 0.5").iloc[0]
-    settings = params.load(project.params)
+    settings = params.load_params(project.params)
     family = FAMILIES.get(winner.name, "a scikit-learn classifier on descriptors of the sound")
     if winner.name == ENSEMBLE:
         family += f" ({', '.join(settings.evaluation.ensemble).replace('_', ' ')})"

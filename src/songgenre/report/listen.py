@@ -22,6 +22,7 @@ from songgenre.cache import Cache, cached_map
 from songgenre.compute import parallel_map
 from songgenre.evaluation.metrics import confusion_table
 from songgenre.evaluation.similarity import Retrieval, measure_retrieval, nearest_by_other_artists, standardize
+from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 from songgenre.plots.excerpts import DURATION_S, Excerpt, encode_excerpt
 from songgenre.plots.style import genre_colors
@@ -88,7 +89,7 @@ class MapGenre(NamedTuple):
     songs: list[MapSong]
 
 
-def write_map(project: Project, best: Model | None, folder: Path) -> None:
+def write_map(project: Project, best: Model | None, folder: Path, compute: Compute = LOCAL) -> None:
     """Write ``map.html`` and the excerpts that it plays.
 
     Parameters
@@ -100,6 +101,8 @@ def write_map(project: Project, best: Model | None, folder: Path) -> None:
         The model whose answers are shown.
     folder : Path
         Of the site.
+    compute : Compute
+        Where excerpts are encoded.
 
     Raises
     ------
@@ -122,7 +125,7 @@ def write_map(project: Project, best: Model | None, folder: Path) -> None:
         content |= {"genres": genres, "songs": songs, "total": len(tracks), "size": (WIDTH, HEIGHT)}
         content["matrix"] = None if predictions is None else confusion_table(predictions)
         content["retrieval"] = _measure_retrieval(project, tracks)
-        _write_excerpts(project, shown, folder / "audio")
+        _write_excerpts(project, shown, folder / "audio", compute)
     write_html(folder / "map.html", render("map.html.j2", **content))
 
 
@@ -234,10 +237,10 @@ def _encode_pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
     return found
 
 
-def _write_excerpts(project: Project, tracks: pd.DataFrame, folder: Path) -> None:
+def _write_excerpts(project: Project, tracks: pd.DataFrame, folder: Path, compute: Compute) -> None:
     folder.mkdir()
-    cache = Cache(project, Excerpt, {}, encode_excerpt)
-    map_fn = partial(parallel_map, description="excerpts")
+    cache = Cache(compute.cache_url or str(project.feature_cache), Excerpt, {}, encode_excerpt)
+    map_fn = partial(parallel_map, description="excerpts", compute=compute)
     encoded = cached_map(encode_excerpt, tracks, project.audio, cache, map_fn)
     for track_id, excerpt in zip(tracks["track_id"], encoded, strict=True):
         (folder / f"{track_id}.mp3").write_bytes(excerpt.content.tobytes())

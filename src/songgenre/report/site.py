@@ -8,6 +8,7 @@ from pathlib import Path
 
 from songgenre.atomic import replacing
 from songgenre.notebook.provenance import publish
+from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 from songgenre.report import cards, dag
 from songgenre.report.key_figures import Figure, key_figure
@@ -38,13 +39,15 @@ class Stage:
         return self.name.partition("_")[2].replace("_", " ")
 
 
-def build(project: Project) -> Path:
+def build(project: Project, compute: Compute = LOCAL) -> Path:
     """Write the whole report site, in place of the one that was there.
 
     Parameters
     ----------
     project : Project
         The project whose executed notebooks and metrics are shown. What has not run yet is shown as such.
+    compute : Compute
+        Where excerpts are encoded.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def build(project: Project) -> Path:
         for stage in stages:
             html = render_notebook(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
             write_html(folder / f"{stage.name}.html", html)
-        write_map(project, best_model(scores), folder)
+        write_map(project, best_model(scores), folder, compute)
         documents = cards.available_cards(project)
         for name, text in documents.items():
             write_html(folder / f"{name}.html", _card(name, text, pages))

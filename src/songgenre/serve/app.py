@@ -58,7 +58,7 @@ class Settings(NamedTuple):
     port : int
         0 for any that is free.
     model : str
-        See `songgenre.predict.loading.load`.
+        See `songgenre.predict.loading.load_model`.
     threshold : float
         An answer less probable than this is unsure.
     max_mb : int

@@ -32,7 +32,7 @@ class Worker:
     Parameters
     ----------
     name : str
-        Of the model, see `songgenre.predict.loading.load`.
+        Of the model, see `songgenre.predict.loading.load_model`.
     max_duration_s : float
         A longer song is refused.
     skip_hash_check : bool

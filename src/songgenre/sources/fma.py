@@ -22,6 +22,7 @@ import pandas as pd
 
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
+from songgenre.params import LOCAL, Compute
 from songgenre.sources.base import Source, SourceInfo, Track
 from songgenre.sources.download import fetch, sha1_of
 
@@ -106,6 +107,8 @@ class Fma(Source):
         How long the server may stay silent.
     retries : int
         Of a request.
+    compute : Compute
+        Where the clips are copied.
     checksums : mapping of str to str
         The SHA-1 of each archive.
     about : SourceInfo
@@ -118,6 +121,7 @@ class Fma(Source):
     max_file_mb: float
     timeout_s: float
     retries: int
+    compute: Compute = LOCAL
     checksums: Mapping[str, str] = field(default_factory=lambda: INFO.checksums)
     about: SourceInfo = INFO
 
@@ -143,7 +147,7 @@ class Fma(Source):
         clips = self._locate(f"fma_{self.size}")
         put = partial(_write_audio, clips=clips, audio=audio, max_bytes=round(self.max_file_mb * 1e6))
         batches = [list(batch) for _, batch in groupby(songs, lambda song: int(song.source_id) // 1000)]
-        collected = list(chain.from_iterable(parallel_map(put, batches, "collecting, folder by folder")))
+        collected = list(chain.from_iterable(parallel_map(put, batches, "collecting, folder by folder", self.compute)))
         if not any(song.file for song in collected):
             raise UserError(
                 f"Expected clips like {_clip(clips, 2)} in {clips}, but none of the {len(collected)} could be had. "

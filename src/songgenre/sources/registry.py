@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 from songgenre.sources.base import Source
 from songgenre.sources.demo import Demo
@@ -24,6 +25,7 @@ def make_source(
     fma: Mapping[str, Any],
     site: Mapping[str, Any],
     crawl: Mapping[str, Any],
+    compute: Compute = LOCAL,
 ) -> Source:
     """Make the source that ``scraping.source`` names.
 
@@ -33,6 +35,8 @@ def make_source(
         Relative folders are relative to its root.
     source, folder, demo, fma, site, crawl
         The section ``scraping`` of ``params.yaml``.
+    compute : Compute
+        Where many files are copied.
 
     Returns
     -------
@@ -46,7 +50,12 @@ def make_source(
         case "fma":
             downloaded = project.root / Path(folder).expanduser() if folder else None
             return Fma(
-                **fma, **patience, folder=downloaded, downloads=project.downloads, max_file_mb=crawl["max_file_mb"]
+                **fma,
+                **patience,
+                folder=downloaded,
+                downloads=project.downloads,
+                max_file_mb=crawl["max_file_mb"],
+                compute=compute,
             )
         case "site":
             task = CrawlConfig(

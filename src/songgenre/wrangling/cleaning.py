@@ -15,6 +15,7 @@ import pandas as pd
 from songgenre import audio
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
+from songgenre.params import LOCAL, Compute
 from songgenre.wrangling import duplicates
 from songgenre.wrangling.split import artist_group, hash_to_unit_interval
 from songgenre.wrangling.validation import AudioReport, validate_audio
@@ -42,6 +43,7 @@ def clean_catalogue(
     multi_genre: str,
     balance_genres: bool,
     seed: int,
+    compute: Compute = LOCAL,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode every song of the catalogue that has audio and decide which are used.
 
@@ -66,6 +68,8 @@ def clean_catalogue(
         seed. So a song that is added later takes the place of one other at most.
     seed : int
         Of the balance.
+    compute : Compute
+        Where the files are decoded.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def clean_catalogue(
         min_duration_s=min_duration_s,
         silence_threshold_db=silence_threshold_db,
     )
-    checked = list(parallel_map(check, [folder / name for name in offered["audio_path"]], "decoding"))
+    checked = list(parallel_map(check, [folder / name for name in offered["audio_path"]], "decoding", compute))
     found = pd.DataFrame(
         [asdict(song.decoded) for song in checked], columns=[field.name for field in fields(AudioReport)]
     )

@@ -55,8 +55,8 @@ class Head:
         return pd.Series(softmax(embedding @ self.weights.astype(float) + self.bias), index=list(self.genres))
 
 
-def load(path: Path = BUNDLED) -> Head:
-    """Load the head that ships, or another that `save` wrote.
+def load_head(path: Path = BUNDLED) -> Head:
+    """Load the head that ships, or another that `save_head` wrote.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def load(path: Path = BUNDLED) -> Head:
         ) from None
 
 
-def save(head: Head, path: Path) -> None:
+def save_head(head: Head, path: Path) -> None:
     """Save a head; the same head gives the same bytes."""
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez(file, genres=np.array(head.genres), weights=head.weights, bias=head.bias)

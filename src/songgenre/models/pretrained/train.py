@@ -43,7 +43,7 @@ def train_head(project: Project, shrinkage: Sequence[float], folds: int, repeats
     [(_, search)] = classical.grid_search(grids, X, tracks["genre"], tracks["artist_group"], folds, seed)
     nested = classical.nested_cross_validate(grids, [], X, tracks, folds, repeats, seed)
     unseen_collection = leave_one_collection_out(search.best_estimator_, X, tracks)
-    head.save(head.from_pipeline(search.best_estimator_), head.BUNDLED)
+    head.save_head(head.from_pipeline(search.best_estimator_), head.BUNDLED)
     CARD.write_text(model_card(tracks, nested, unseen_collection, folds, repeats, seed))
     return CARD
 
