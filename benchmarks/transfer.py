@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import musicnn_keras
 import numpy as np
 import soundfile
 
 from songgenre import audio
-from songgenre.models import determinism, embeddings, musicnn, musicnn_keras, musicnn_weights
+from songgenre.models import determinism, embeddings, musicnn, musicnn_weights
 from songgenre.paths import Project
 
 N_CLIPS = 5

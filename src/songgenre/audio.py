@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import stat
 from collections.abc import Iterator
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SUFFIXES = frozenset({".wav", ".au", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3"})
+UNSUPPORTED_SUFFIXES = frozenset({".m4a", ".mp4", ".aac", ".wma", ".ape", ".wv", ".mpc", ".webm"})
+"""Of audio that libsndfile does not decode."""
+
 FORMATS = "wav, aiff, au, flac, ogg, opus or mp3"
 
 BLOCK = 1 << 18
@@ -60,6 +64,24 @@ def clips(tracks: pd.DataFrame, folder: Path | str) -> list[Clip]:
         Clip(_join(folder, track.audio_path), track.clip_start_s, track.clip_duration_s)
         for track in tracks.itertuples()
     ]
+
+
+def center_clip(duration_s: float, clip_duration_s: float) -> tuple[float, float]:
+    """Place a clip in the middle of a song.
+
+    Parameters
+    ----------
+    duration_s : float
+        Of the song, in seconds.
+    clip_duration_s : float
+        Of the clip; a shorter song is the clip.
+
+    Returns
+    -------
+    start_s, duration_s : float
+    """
+    length_s = float(min(duration_s, clip_duration_s))
+    return math.floor((duration_s - length_s) / 2 * 100) / 100, length_s
 
 
 def _join(folder: Path | str, name: str) -> Path | str:

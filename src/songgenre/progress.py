@@ -102,7 +102,7 @@ def listening(console: Console) -> Iterator[dict[str, str]]:
     Parameters
     ----------
     console : rich.console.Console
-        Where to draw. If it is no terminal, the start and the end of each step are printed, a line each.
+        Where to draw. If it is no terminal, a line is printed at the end of each step.
 
     Yields
     ------
@@ -147,5 +147,5 @@ def _draw(connection: Connection, bars: Progress) -> None:
         if done == 0:
             tasks[description] = bars.add_task(description, total=total)
         bars.update(tasks[description], completed=done)
-        if not bars.console.is_terminal and done in (0, total):
+        if not bars.console.is_terminal and done == total:
             bars.console.print(f"{description}: {done}/{total}")

@@ -11,7 +11,7 @@ import scipy.stats
 import soundfile
 
 from songgenre.errors import UserError
-from songgenre.features import describe, describe_and_mel, mel_image
+from songgenre.features import describe, mel_image
 from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS, STATISTICS, columns
 from songgenre.features.spectra import Spectra
 
@@ -264,13 +264,6 @@ def test_a_file_is_described_as_its_samples_are(tmp_path: Path, melody: Maker, w
     for file in (stereo, str(stereo)):
         np.testing.assert_allclose(describe(file, SR), describe(y, SR), rtol=1e-6, atol=1e-9)
         np.testing.assert_array_equal(mel_image(file, SR), mel_image(y, SR))
-
-
-def test_one_pass_gives_what_two_give() -> None:
-    y = noise(2)
-    described, image = describe_and_mel(y, SR, feature_set="full", n_mfcc=13)
-    np.testing.assert_array_equal(described, describe(y, SR, feature_set="full", n_mfcc=13))
-    np.testing.assert_array_equal(image, mel_image(y, SR))
 
 
 @pytest.mark.parametrize(

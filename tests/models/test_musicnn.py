@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import librosa
+import musicnn_keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from songgenre import audio
 from songgenre.errors import UserError
-from songgenre.models import classical, embeddings, musicnn, musicnn_keras, musicnn_weights
+from songgenre.models import classical, embeddings, musicnn, musicnn_weights
 from songgenre.models.pretrained import head
 
 ROOT = Path(__file__).parents[2]

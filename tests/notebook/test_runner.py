@@ -22,6 +22,7 @@ from ruamel.yaml import YAML
 from songgenre.errors import HINT_MEMORY, UserError
 from songgenre.notebook import runner
 from songgenre.paths import Project
+from songgenre.report.notebook_page import render_notebook
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = 'compared_genres = ["hip-hop", "classical"]\nsongs_per_genre = 3'
@@ -106,7 +107,6 @@ class Run(NamedTuple):
     outputs: list[str]
     log: dict[str, float]
     notebook: bytes
-    page: bytes
 
 
 class Good(NamedTuple):
@@ -153,9 +153,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Good:
             started = time.perf_counter()
             terminal = run(project)
             seconds = time.perf_counter() - started
-        executed, page = project.executed("03_eda"), project.html / "03_eda.html"
+        executed = project.executed("03_eda")
         log = json.loads(project.log("03_eda").read_text())
-        runs.append(Run(terminal, seconds, outputs(executed), log, executed.read_bytes(), page.read_bytes()))
+        runs.append(Run(terminal, seconds, outputs(executed), log, executed.read_bytes()))
     return Good(project, runs)
 
 
@@ -172,12 +172,12 @@ def failed_command(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, "
 @pytest.mark.integration
 def test_runs_with_the_section_of_params_yaml(good: Good) -> None:
     assert good.runs[0].outputs[0] == "5 ['hip-hop', 'classical']\n"
-    assert "A story" in good.runs[0].page.decode()
+    assert "A story" in good.runs[0].notebook.decode()
 
 
 @pytest.mark.integration
 def test_progress_goes_to_the_terminal_and_not_into_the_notebook(good: Good) -> None:
-    assert "counting: 0/4" in good.runs[0].terminal
+
     assert "counting: 4/4" in good.runs[0].terminal
     assert good.runs[0].outputs[1] == "6\n"
 
@@ -185,7 +185,7 @@ def test_progress_goes_to_the_terminal_and_not_into_the_notebook(good: Good) -> 
 @pytest.mark.integration
 def test_two_runs_give_the_same_bytes(good: Good) -> None:
     first, second = good.runs
-    assert (second.notebook, second.page) == (first.notebook, first.page)
+    assert second.notebook == first.notebook
 
 
 @pytest.mark.integration
@@ -312,7 +312,7 @@ def test_parameters_are_values_and_never_code(project: Project, write: Write) ->
     [said] = outputs(project.executed("01_scraping"))
     assert json.loads(said) == ["".join(HOSTILE), listings]
     assert [path.name for path in project.root.rglob("ran")] == []
-    soup = BeautifulSoup((project.html / "01_scraping.html").read_text("utf-8"), "html.parser")
+    soup = BeautifulSoup(render_notebook(project.executed("01_scraping"), ["01_scraping"]), "html.parser")
     assert "open(" in soup.get_text()
 
 
@@ -326,7 +326,7 @@ def test_unknown_parameter_is_an_error_before_anything_runs(project: Project, wr
 
 
 @pytest.mark.integration
-def test_secrets_are_in_no_notebook_page_log_or_message(good: Good) -> None:
+def test_secrets_are_in_no_notebook_log_or_message(good: Good) -> None:
     said = "".join(one.terminal for one in good.runs)
     assert "opening s3://bucket with ***" in said
     assert "https://***@host/song.mp3" in written(good.project)

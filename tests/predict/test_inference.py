@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from songgenre.audio import center_clip
 from songgenre.predict import inference
 from songgenre.predict.inputs import AudioInput
-from songgenre.wrangling.cleaning import center_clip
 
 
 @pytest.mark.parametrize("duration_s", [12.0, 30.0, 33.43, 59.99])

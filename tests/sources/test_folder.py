@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from songgenre.audio import UNSUPPORTED_SUFFIXES
 from songgenre.errors import UserError
 from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
-from songgenre.sources.folder import UNDECODABLE, Folder
+from songgenre.sources.folder import Folder
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import check_table
 
@@ -76,7 +77,7 @@ def test_what_is_hidden_is_not_taken(music: Path, audio: Path) -> None:
     assert [song.source_id for song in collect(music, audio)] == ["rock/song.mp3"]
 
 
-@pytest.mark.parametrize("ending", [*sorted(UNDECODABLE), ".M4A"])
+@pytest.mark.parametrize("ending", [*sorted(UNSUPPORTED_SUFFIXES), ".M4A"])
 def test_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path, ending: str) -> None:
     put(music, f"rock/a{ending}", "rock/b.mp3")
     song, _ = collect(music, audio)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from songgenre.audio import Clip, load_clip
+from songgenre.audio import Clip, center_clip, load_clip
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.sources.base import Track
@@ -17,7 +17,7 @@ from songgenre.tables.excluded import EXCLUDED
 from songgenre.tables.files import read_table, write_table
 from songgenre.tables.tracks import TRACKS
 from songgenre.wrangling import cleaning
-from songgenre.wrangling.cleaning import center_clip, clean_catalogue
+from songgenre.wrangling.cleaning import clean_catalogue
 from songgenre.wrangling.split import hash_to_unit_interval
 
 Maker = Callable[..., np.ndarray]

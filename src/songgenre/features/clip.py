@@ -85,38 +85,6 @@ def mel_image(
     return mel_levels(_spectra(y, sr, n_fft, hop_length, n_mels).mel_power, db_range)[0]
 
 
-def describe_and_mel(
-    y: np.ndarray | str | Path,
-    sr: int = 22_050,
-    *,
-    feature_set: FeatureSet = "fma",
-    n_fft: int = 2048,
-    hop_length: int = 512,
-    n_mfcc: int = 20,
-    n_mels: int = 128,
-    db_range: float = 80.0,
-) -> tuple[pd.Series, np.ndarray]:
-    """Do what `describe` and `mel_image` do, from one pass.
-
-    With `n_mels` other than 128 the descriptors that rest on mel bands differ from those of `describe`.
-
-    Returns
-    -------
-    described : pd.Series
-    image : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
-
-    Raises
-    ------
-    UserError
-        See `describe`.
-    """
-    _check(feature_set, n_mfcc)
-    if n_mels < MAX_MFCC:
-        raise UserError(f"Expected n_mels to be {MAX_MFCC} or more, for the MFCC, got {n_mels}.")
-    spectra = _spectra(y, sr, n_fft, hop_length, n_mels)
-    return _describe(spectra, feature_set, n_mfcc), mel_levels(spectra.mel_power, db_range)[0]
-
-
 def _describe(spectra: Spectra, feature_set: FeatureSet, n_mfcc: int) -> pd.Series:
     values = pd.Series(describe_spectra(spectra, feature_set), columns(feature_set, MAX_MFCC), name=feature_set)
     return values[columns(feature_set, n_mfcc)]

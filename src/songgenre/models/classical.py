@@ -135,6 +135,7 @@ def grid_search(
     folds: int,
     seed: int,
     compute: Compute = LOCAL,
+    within: str = "",
 ) -> Iterator[tuple[str, GridSearchCV]]:
     """Tune each model by grid search, scored by accuracy in stratified folds that keep artists together.
 
@@ -150,6 +151,8 @@ def grid_search(
     seed : int
     compute : Compute
         Where the work is done.
+    within : str
+        Which part of a longer computation this is, for the progress display.
 
     Yields
     ------
@@ -175,7 +178,7 @@ def grid_search(
     for name, grid in grids.items():
         pipeline = PIPELINES[name](seed)
         searches[name] = _WatchedGridSearch(
-            f"tuning {name.replace('_', ' ')}",
+            f"tuning {name.replace('_', ' ')}{within}",
             pipeline,
             _prefix_grid(grid, pipeline),
             cv=cv,
@@ -267,9 +270,10 @@ def nested_cross_validate(
     predictions = []
     for repeat in range(repeats):
         outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
-        for learn, test in outer.split(X, y, artist_groups):
+        for fold, (learn, test) in enumerate(outer.split(X, y, artist_groups), start=repeat * folds + 1):
             inner = X.iloc[learn], y.iloc[learn]
-            searches = dict(grid_search(grids, *inner, artist_groups.iloc[learn], folds, seed, compute))
+            within = f", nested fold {fold} of {folds * repeats}"
+            searches = dict(grid_search(grids, *inner, artist_groups.iloc[learn], folds, seed, compute, within))
             models = refit_best(searches, soft_voting_members, *inner)
             predictions.append(predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat))
     return pd.concat(predictions, ignore_index=True)

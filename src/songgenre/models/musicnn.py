@@ -6,7 +6,7 @@ tags, are what the network makes of 3 s of music. How that is on average and how
 
 What comes after a convolution is the largest of its values over the frequencies, and what comes before is a single
 image. So each convolution is a row of matrix products, none of whose results has to be kept. `make bench` compares it
-with Keras, which `songgenre.models.musicnn_keras` uses; it starts without the seconds that TensorFlow takes.
+with the same networks in Keras; it starts without the seconds that TensorFlow takes.
 """
 
 from __future__ import annotations

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from songgenre import audio
+from songgenre.audio import center_clip
 from songgenre.errors import UserError
 from songgenre.predict import loading
 from songgenre.predict.inputs import AudioInput
 from songgenre.progress import progress_bar
-from songgenre.wrangling.cleaning import center_clip
 from songgenre.wrangling.validation import validate_audio
 
 MIN_DURATION_S = 1.0

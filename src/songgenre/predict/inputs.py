@@ -126,13 +126,13 @@ def download(url: str, path: Path) -> None:
 
 
 def _audio_files(folder: Path) -> Iterator[AudioInput]:
-    from songgenre.sources.folder import UNDECODABLE
+    from songgenre.audio import UNSUPPORTED_SUFFIXES
 
     found = []
     for where, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(where, name) for name in files if not name.startswith(".")]
-    songs = sorted(path for path in found if path.suffix.lower() in SUFFIXES | UNDECODABLE)
+    songs = sorted(path for path in found if path.suffix.lower() in SUFFIXES | UNSUPPORTED_SUFFIXES)
     if not songs:
         raise UserError(
             f"Expected audio in {folder}, but no file in it has one of the endings {', '.join(sorted(SUFFIXES))}."

@@ -51,9 +51,9 @@ def find_similar(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFra
         If the file cannot be decoded, or the corpus or the weights of the networks are missing.
     """
     from songgenre import params
+    from songgenre.audio import center_clip
     from songgenre.models import embeddings
     from songgenre.predict.loading import pretrained_folder
-    from songgenre.wrangling.cleaning import center_clip
 
     tracks = read_table(TRACKS, project.tracks)
     corpus = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]

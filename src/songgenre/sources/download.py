@@ -6,13 +6,13 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
 import httpx
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 from songgenre.errors import UserError
 from songgenre.progress import echo, progress_bar
@@ -199,11 +199,7 @@ def parse_retry_after(header: str) -> float | None:
     float or None
         Seconds from now; None if the header asks for nothing.
     """
-    asked = header.strip()
-    if asked.isdecimal():
-        return float(asked)
     try:
-        date = parsedate_to_datetime(asked)
-    except (ValueError, OverflowError):
+        return Retry().parse_retry_after(header)
+    except InvalidHeader:
         return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())

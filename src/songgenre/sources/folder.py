@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre.audio import SUFFIXES, open_bytes
+from songgenre.audio import SUFFIXES, UNSUPPORTED_SUFFIXES, open_bytes
 from songgenre.errors import UserError
 from songgenre.progress import progress_bar
 from songgenre.sources import gtzan
@@ -29,9 +29,6 @@ INFO = SourceInfo(
     license="As each song's tracks.csv says; unknown where it does not.",
     terms="Its user needs the right to copy and to analyse it.",
 )
-
-UNDECODABLE = frozenset({".m4a", ".mp4", ".aac", ".wma", ".ape", ".wv", ".mpc", ".webm"})
-"""Endings of audio that libsndfile does not decode."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +111,7 @@ def _by_genre_folder(folder: Path) -> list[Track]:
     songs = [
         _song(path.relative_to(folder).as_posix(), genres=(path.parent.name,), title=path.stem)
         for path in paths
-        if path.suffix.lower() in SUFFIXES | UNDECODABLE
+        if path.suffix.lower() in SUFFIXES | UNSUPPORTED_SUFFIXES
     ]
     if not songs:
         raise UserError(
@@ -159,7 +156,7 @@ def _song_of_row(row: dict[str, str], number: int) -> Track:
 
 def _song(file: str, genres: tuple[str, ...], **known: str | None) -> Track:
     suffix = Path(file).suffix.lower()
-    if suffix in UNDECODABLE:
+    if suffix in UNSUPPORTED_SUFFIXES:
         detail = f"{suffix[1:].upper()} files cannot be decoded here; convert it to flac or mp3"
         return Track("folder", file, None, genres, **known, reason="not_audio", detail=detail)
     ending = suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -26,12 +25,6 @@ class CheckedAudio(NamedTuple):
 
     decoded: AudioReport
     fingerprint: np.ndarray
-
-
-def center_clip(duration_s: float, clip_duration_s: float) -> tuple[float, float]:
-    """Start and length, in seconds, of the clip from the middle of a song; of all of it if it is shorter."""
-    length_s = float(min(duration_s, clip_duration_s))
-    return math.floor((duration_s - length_s) / 2 * 100) / 100, length_s
 
 
 def clean_catalogue(
@@ -114,7 +107,7 @@ def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_th
         return CheckedAudio(decoded, nothing)
     sample_rate = duplicates.SAMPLE_RATE
     try:
-        y = audio.load_clip(audio.Clip(path, *center_clip(decoded.duration_s, clip_duration_s)), sample_rate)
+        y = audio.load_clip(audio.Clip(path, *audio.center_clip(decoded.duration_s, clip_duration_s)), sample_rate)
     except UserError:
         detail = "is damaged: it can be decoded from its beginning, but not from its middle"
         return CheckedAudio(replace(decoded, reason="unreadable", detail=detail), nothing)
@@ -181,7 +174,7 @@ def _tabulate_tracks(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFram
             "Expected at least one usable song in the catalogue, but all are excluded. "
             "The ledger of exclusions says why; is wrangling.min_duration_s longer than the songs?"
         )
-    clips = [center_clip(duration_s, clip_duration_s) for duration_s in songs["duration_s"]]
+    clips = [audio.center_clip(duration_s, clip_duration_s) for duration_s in songs["duration_s"]]
     return pd.DataFrame(
         {
             "track_id": songs["track_id"],
