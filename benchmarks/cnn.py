@@ -15,12 +15,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from songgenre.models import cnn, determinism
-from songgenre.models.crops import Augmentation, MelDataset, Sampling
+from songgenre.models.crops import MelDataset
+from songgenre.params import Cnn, load_params
 
 N_MELS, N_FRAMES, N_GENRES = 128, 1292, 8
 N_CROPS, EPOCHS = 1536, 2
 BATCH_SIZE, CROP_FRAMES, SEED = 32, 256, 1
-NETWORK = cnn.Network("plain", [16, 32, 64, 128], 0.3)
+CONFIG = load_params(Path(__file__).parents[1] / "params.yaml").cnn
 
 
 def synthesize(path: Path, n_songs: int) -> None:
@@ -36,19 +37,20 @@ def anonymous_mib() -> float:
     return int(next(line for line in status if line.startswith("RssAnon")).split()[1]) / 1024
 
 
+def configured(epochs: int, crops_per_song: int) -> Cnn:
+    sampling = CONFIG.sampling.model_copy(
+        update={"crop_frames": CROP_FRAMES, "crops_per_song": crops_per_song, "batch_size": BATCH_SIZE}
+    )
+    return CONFIG.model_copy(update={"epochs": epochs, "patience": epochs, "sampling": sampling, "seed": SEED})
+
+
 def ours(mel: np.ndarray, cache: Path) -> int:
     """Train on songs from all over the file, and validate on others."""
     rows = np.linspace(0, len(mel) - 1, 300).astype(int)
     labels = np.arange(300) % N_GENRES
     train, validation = MelDataset(mel, rows[:256], labels[:256]), MelDataset(mel, rows[256:], labels[256:])
-    plan = cnn.TrainConfig(
-        NETWORK,
-        Sampling(CROP_FRAMES, N_CROPS // 256, BATCH_SIZE, 0.0, 0.0, SEED),
-        Augmentation(mixup=0.3, spec_augment=0.17, pitch_shift_bands=0, random_eq_std=0.0),
-        cnn.Training(EPOCHS, EPOCHS, 0.003, 0.01),
-        cnn.Hardware("none", "float32", 2),
-    )
-    cnn.train(train, validation, N_GENRES, plan, cache)
+    config = configured(EPOCHS, N_CROPS // 256)
+    cnn.train(train, validation, N_GENRES, config, cache)
     return EPOCHS * N_CROPS
 
 
@@ -56,14 +58,9 @@ def all_songs(mel: np.ndarray, cache: Path) -> int:
     """Train and validate on every song of the file, for one epoch."""
     labels = np.arange(len(mel)) % N_GENRES
     songs = MelDataset(mel, np.arange(len(mel)), labels)
-    plan = cnn.TrainConfig(
-        NETWORK._replace(filters=[4, 4]),
-        Sampling(CROP_FRAMES, 1, BATCH_SIZE, 0.0, 0.0, SEED),
-        Augmentation(mixup=0.3, spec_augment=0.17, pitch_shift_bands=0, random_eq_std=0.0),
-        cnn.Training(1, 1, 0.003, 0.01),
-        cnn.Hardware("none", "float32", 2),
-    )
-    cnn.train(songs, songs, N_GENRES, plan, cache)
+    network = CONFIG.network.model_copy(update={"filters": [4, 4]})
+    config = configured(1, 1).model_copy(update={"network": network})
+    cnn.train(songs, songs, N_GENRES, config, cache)
     return len(mel)
 
 
@@ -71,7 +68,7 @@ def keras_in_memory(mel: np.ndarray, cache: Path) -> int:
     rows = np.arange(N_CROPS) % len(mel)
     crops = mel[rows, :, :CROP_FRAMES, np.newaxis].astype(np.float32)
     labels = rows % N_GENRES
-    model = cnn.build_network(N_MELS, CROP_FRAMES, N_GENRES, NETWORK)
+    model = cnn.build_network(N_MELS, CROP_FRAMES, N_GENRES, CONFIG.network)
     model.compile("adamw", "sparse_categorical_crossentropy")
     model.fit(crops, labels, batch_size=BATCH_SIZE, epochs=EPOCHS, verbose=0)
     return EPOCHS * N_CROPS

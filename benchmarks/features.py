@@ -23,12 +23,13 @@ from threadpoolctl import threadpool_limits
 from songgenre import audio
 from songgenre.cache import Cache
 from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS, describe_spectra
-from songgenre.features.extract import ClipFeatures, FeatureConfig, extract, extract_corpus
+from songgenre.features.extract import ClipFeatures, extract, extract_corpus
 from songgenre.features.spectra import Spectra, mel_levels
+from songgenre.params import load_params
 from songgenre.paths import Project
 
-RECIPE = FeatureConfig("fma", 22_050, 2048, 512, 20, 128, 80.0)
-SR = RECIPE.sample_rate
+CONFIG = load_params(Path(__file__).parents[1] / "params.yaml").features.model_copy(update={"feature_set": "fma"})
+SR = CONFIG.sample_rate
 N_CLIPS = 10
 N_CORPUS = int(os.environ.get("BENCHMARK_SONGS", "5000"))
 
@@ -92,7 +93,7 @@ def with_scipy(frames: list[np.ndarray]) -> np.ndarray:
 
 
 def ours(clip: audio.Clip) -> None:
-    extract(clip, RECIPE)
+    extract(clip, CONFIG)
 
 
 def seconds(function: Callable[[audio.Clip], None], clips: list[audio.Clip]) -> float:
@@ -121,18 +122,18 @@ def stage_table(clips: list[audio.Clip]) -> pd.Series:
         "contrast": lambda spectra: DEFINITIONS["spectral_contrast"].compute(spectra),
         "zero crossings": lambda spectra: DEFINITIONS["zero_crossing_rate"].compute(spectra),
         "chroma CENS": lambda spectra: spectra.chroma_cens,
-        "mel image": lambda spectra: mel_levels(spectra.mel_power, RECIPE.mel_db_range),
+        "mel image": lambda spectra: mel_levels(spectra.mel_power, CONFIG.mel_db_range),
     }
     taken = pd.DataFrame(0.0, index=range(len(clips)), columns=["decoding", *steps, "statistics and the rest"])
     for row, clip in enumerate(clips):
         clock = [time.perf_counter()]
         y = audio.load_clip(clip, SR)
         clock.append(time.perf_counter())
-        spectra = Spectra(y, SR, RECIPE.n_fft, RECIPE.hop_length, RECIPE.n_mels)
+        spectra = Spectra(y, SR, CONFIG.n_fft, CONFIG.hop_length, CONFIG.n_mels)
         for step in steps.values():
             step(spectra)
             clock.append(time.perf_counter())
-        describe_spectra(spectra, RECIPE.feature_set)
+        describe_spectra(spectra, CONFIG.feature_set)
         clock.append(time.perf_counter())
         taken.iloc[row] = np.diff(clock) * 1e3
     return taken.median()
@@ -156,7 +157,7 @@ def one_after_the_other(clips: list[audio.Clip], cache: Cache[ClipFeatures]) -> 
     with threadpool_limits(1):
         started = time.perf_counter()
         for place, clip in enumerate(clips):
-            cache.put(f"{place:064d}", extract(clip, RECIPE))
+            cache.put(f"{place:064d}", extract(clip, CONFIG))
         return (time.perf_counter() - started) / len(clips)
 
 
@@ -183,22 +184,22 @@ def measure_corpus(clips: list[audio.Clip]) -> None:
             }
         )
         tracks = everything[:N_CORPUS]
-        extract_corpus(tracks[:20], Project(Path(folder) / "warming up"), RECIPE)
+        extract_corpus(tracks[:20], Project(Path(folder) / "warming up"), CONFIG)
         corpus = Project(Path(folder) / "corpus")
-        alone = Cache(Project(Path(folder) / "alone"), ClipFeatures, RECIPE._asdict(), extract)
+        alone = Cache(str(Path(folder) / "alone"), ClipFeatures, CONFIG.model_dump(), extract)
         alone_s = one_after_the_other(clips[: 10 * N_CLIPS], alone)
         watcher = threading.Thread(target=worker_memory, args=(samples, ended))
         watcher.start()
         started = time.perf_counter()
-        extract_corpus(tracks, corpus, RECIPE)
+        extract_corpus(tracks, corpus, CONFIG)
         cold_s = time.perf_counter() - started
         ended.set()
         watcher.join()
         started = time.perf_counter()
-        extract_corpus(tracks, corpus, RECIPE)
+        extract_corpus(tracks, corpus, CONFIG)
         warm_s = time.perf_counter() - started
         started = time.perf_counter()
-        extract_corpus(everything[n_new:], corpus, RECIPE)
+        extract_corpus(everything[n_new:], corpus, CONFIG)
         more_s = time.perf_counter() - started
         alone_s = (alone_s + one_after_the_other(clips[: 10 * N_CLIPS], alone)) / 2
     cores = os.cpu_count() or 1
@@ -211,7 +212,7 @@ def measure_corpus(clips: list[audio.Clip]) -> None:
 
 def main() -> None:
     clips = find_clips()
-    print(f"{len(clips)} clips; feature_set {RECIPE.feature_set}: {len(FEATURE_SETS[RECIPE.feature_set])} descriptors")
+    print(f"{len(clips)} clips; feature_set {CONFIG.feature_set}: {len(FEATURE_SETS[CONFIG.feature_set])} descriptors")
     measure_clips(clips)
     measure_corpus(clips)
 

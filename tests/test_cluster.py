@@ -25,7 +25,7 @@ from moto.server import ThreadedMotoServer
 import songgenre
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
-from songgenre.features.extract import FeatureConfig, extract_corpus
+from songgenre.features.extract import extract_corpus
 from songgenre.models.classical import grid_search
 from songgenre.params import LOCAL, Compute, load_params
 from songgenre.paths import Project
@@ -36,7 +36,7 @@ from songgenre.tables.mel_index import MEL_INDEX
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[1]
 DASK = Path(sys.executable).with_name("dask")
-RECIPE = FeatureConfig(**load_params(ROOT / "params.yaml").section("features"))
+CONFIG = load_params(ROOT / "params.yaml").features
 NOBODY = "tcp://127.0.0.1:1"
 PATIENCE_S = 120
 N_SONGS = 24
@@ -180,7 +180,7 @@ def on(scheduler: str | None, audio_url: str = "", cache_url: str = "") -> Compu
 
 
 def written(tracks: pd.DataFrame, project: Project, compute: Compute = LOCAL) -> dict[str, bytes]:
-    descriptors, mel_index = extract_corpus(tracks, project, RECIPE, compute)
+    descriptors, mel_index = extract_corpus(tracks, project, CONFIG, compute)
     write_table(descriptors, DESCRIPTORS, project.descriptors)
     write_table(mel_index, MEL_INDEX, project.mel_index)
     return {path.name: path.read_bytes() for path in (project.descriptors, project.mel_index, project.mel)}
@@ -250,7 +250,7 @@ def test_error_of_a_task_arrives_as_it_is(
 ) -> None:
     compute = on(two_workers.address, f"{bucket}/nothing", f"{bucket}/none")
     with pytest.raises(UserError, match=r"s3://music/nothing/\d+\.\w+"):
-        extract_corpus(tracks, project, RECIPE, compute)
+        extract_corpus(tracks, project, CONFIG, compute)
 
 
 def test_scheduler_that_does_not_answer_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,6 +161,20 @@ class Sampling(Section):
 
 
 class Augmentation(Section):
+    """How crops are varied for training; zeros leave them as they are.
+
+    Parameters
+    ----------
+    mixup : float
+        Of the Beta distribution from which the share of the other crop is drawn (Zhang et al. 2018).
+    spec_augment : float
+        Largest share of the bands, and of the frames, that is blanked (Park et al. 2019).
+    pitch_shift_bands : int
+        Largest shift along the mel bands.
+    random_eq_std : float
+        Standard deviation of the gain of each of five bands, in levels of the image, of which there are 256.
+    """
+
     mixup: float = Field(ge=0)
     spec_augment: float = Field(ge=0, lt=1)
     pitch_shift_bands: int = Field(ge=0)

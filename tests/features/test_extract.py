@@ -19,8 +19,9 @@ from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.features import describe, mel_image
 from songgenre.features.descriptors import columns
-from songgenre.features.extract import ClipFeatures, FeatureConfig, extract, extract_corpus
+from songgenre.features.extract import ClipFeatures, extract, extract_corpus
 from songgenre.features.spectra import MAX_MFCC
+from songgenre.params import Features
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table, write_table
@@ -29,7 +30,9 @@ from songgenre.tables.mel_index import MEL_INDEX
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
 
-RECIPE = FeatureConfig("basic", sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=48, mel_db_range=60.0)
+CONFIG = Features(
+    feature_set="basic", sample_rate=22_050, n_fft=1024, hop_length=256, n_mfcc=5, n_mels=48, mel_db_range=60.0
+)
 
 TRACKS = pd.DataFrame(
     {
@@ -53,7 +56,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio
 
 @pytest.fixture(scope="module")
 def extracted(project: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return extract_corpus(TRACKS, project, RECIPE)
+    return extract_corpus(TRACKS, project, CONFIG)
 
 
 def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: Any, remote_ok: bool) -> Iterator[Any]:
@@ -74,7 +77,7 @@ def clip(project: Project, row: int) -> Clip:
 
 
 def test_features_are_those_of_the_decoded_clip(project: Project) -> None:
-    features = extract(clip(project, 0), RECIPE._replace(n_mels=128))
+    features = extract(clip(project, 0), CONFIG.model_copy(update={"n_mels": 128}))
     y = load_clip(clip(project, 0), 22_050)
     described = describe(y, 22_050, feature_set="basic", n_fft=1024, hop_length=256, n_mfcc=MAX_MFCC)
     np.testing.assert_array_equal(features.descriptors, described)
@@ -87,7 +90,7 @@ def test_rows_are_in_the_order_of_the_tracks(project: Project, extracted: tuple[
     assert descriptors["track_id"].tolist() == mel_index["track_id"].tolist() == ["c", "a", "b"]
     assert mel_index["row"].tolist() == [0, 1, 2]
     for row in range(3):
-        alone = extract(clip(project, row), RECIPE)
+        alone = extract(clip(project, row), CONFIG)
         expected = pd.Series(alone.descriptors, columns("basic", MAX_MFCC))[columns("basic", 5)]
         values = descriptors.drop(columns="track_id").iloc[row]
         assert values.index.tolist() == expected.index.tolist()
@@ -122,7 +125,7 @@ def test_file_that_cannot_be_decoded_is_named_and_the_old_images_stay(
     (project.audio / "broken.mp3").write_text("not a song")
     broken = TRACKS.assign(audio_path=["c.flac", "broken.mp3", "b.mp3"], sha256=["c" * 64, "d" * 64, "b" * 64])
     with pytest.raises(UserError, match=r"broken\.mp3"):
-        extract_corpus(broken, project, RECIPE)
+        extract_corpus(broken, project, CONFIG)
     assert project.mel.read_bytes() == before
     assert list(project.mel.parent.iterdir()) == [project.mel]
 
@@ -134,7 +137,7 @@ def copy(project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame], tmp_pat
     return Project(tmp_path / "copy")
 
 
-def same(project: Project, copy: Project, config: FeatureConfig = RECIPE) -> None:
+def same(project: Project, copy: Project, config: Features = CONFIG) -> None:
     """Features computed with what is in the cache of the copy are those computed from nothing."""
     with_cache = extract_corpus(TRACKS, copy, config)
     images = copy.mel.read_bytes()
@@ -157,7 +160,7 @@ def test_other_processes_compute_the_same(
 ) -> None:
     monkeypatch.setattr("songgenre.features.extract.parallel_map", parallel_map)
     shutil.rmtree(copy.feature_cache)
-    for here, there in zip(extracted, extract_corpus(TRACKS, copy, RECIPE), strict=True):
+    for here, there in zip(extracted, extract_corpus(TRACKS, copy, CONFIG), strict=True):
         pd.testing.assert_frame_equal(here, there, check_exact=True)
     assert copy.mel.read_bytes() == project.mel.read_bytes()
 
@@ -169,14 +172,14 @@ def test_songs_that_are_known_are_not_decoded_again(project: Project, copy: Proj
 
 def test_another_number_of_mfcc_decodes_nothing(project: Project, copy: Project) -> None:
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
-    same(project, copy, RECIPE._replace(n_mfcc=31))
+    same(project, copy, CONFIG.model_copy(update={"n_mfcc": 31}))
 
 
 def test_only_new_songs_are_computed(project: Project, copy: Project, melody: Maker, write_audio: Writer) -> None:
     write_audio(copy.audio / "new.wav", melody(9, seconds=4))
     new = TRACKS.iloc[:1].assign(track_id="new", audio_path="new.wav", sha256="e" * 64)
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
-    descriptors, _ = extract_corpus(pd.concat([TRACKS[:2], new, TRACKS[2:]]), copy, RECIPE)
+    descriptors, _ = extract_corpus(pd.concat([TRACKS[:2], new, TRACKS[2:]]), copy, CONFIG)
     assert descriptors["track_id"].tolist() == ["c", "a", "new", "b"]
 
 
@@ -187,7 +190,7 @@ def test_only_new_songs_are_computed(project: Project, copy: Project, melody: Ma
 def test_other_parameters_compute_anew(copy: Project, changed: dict[str, object]) -> None:
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
     with pytest.raises(UserError):
-        extract_corpus(TRACKS, copy, RECIPE._replace(**changed))
+        extract_corpus(TRACKS, copy, CONFIG.model_copy(update=changed))
 
 
 @pytest.mark.parametrize("column", ["sha256", "clip_start_s", "clip_duration_s"])
@@ -196,14 +199,14 @@ def test_other_audio_or_another_part_of_it_is_computed_anew(copy: Project, colum
     other = TRACKS.copy()
     other.loc[other.index[0], column] = "f" * 64 if column == "sha256" else 0.25
     with pytest.raises(UserError, match=r"c\.flac"):
-        extract_corpus(other, copy, RECIPE)
+        extract_corpus(other, copy, CONFIG)
 
 
 def test_other_code_computes_anew(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("songgenre.cache.code_version", lambda code: "another")
     unreadable(copy, "c.flac")
     with pytest.raises(UserError, match=r"c\.flac"):
-        extract_corpus(TRACKS, copy, RECIPE)
+        extract_corpus(TRACKS, copy, CONFIG)
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK", None])
@@ -212,7 +215,7 @@ def test_damaged_entry_is_computed_anew_and_mended(project: Project, copy: Proje
     whole = entry.read_bytes()
     middle = len(whole) // 2
     entry.write_bytes(whole[:middle] + b"????" + whole[middle + 4 :] if damage is None else damage)
-    extract_corpus(TRACKS, copy, RECIPE)
+    extract_corpus(TRACKS, copy, CONFIG)
     with np.load(entry) as mended:
         assert set(mended) == {"descriptors", "mel", "mel_db_max"}
     same(project, copy)
@@ -229,14 +232,15 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     shutil.rmtree(copy.feature_cache)
     script = (
         "import sys; from pathlib import Path; import pandas as pd; from songgenre.paths import Project;"
-        "from songgenre.features.extract import FeatureConfig, extract_corpus;"
-        "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), FeatureConfig(*eval(sys.argv[3])))"
+        "from songgenre.features.extract import extract_corpus; from songgenre.params import Features;"
+        "config = Features.model_validate_json(sys.argv[3]);"
+        "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), config)"
     )
     tracks = copy.root / "tracks.pickle"
     many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(2000)])
     many.to_pickle(tracks)
     killed = subprocess.Popen(
-        [sys.executable, "-c", script, str(copy.root), str(tracks), repr(tuple(RECIPE))], start_new_session=True
+        [sys.executable, "-c", script, str(copy.root), str(tracks), CONFIG.model_dump_json()], start_new_session=True
     )
     deadline = time.monotonic() + 120
     while len(list(copy.feature_cache.rglob("*.npz"))) < 30:
@@ -244,7 +248,7 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
         time.sleep(0.02)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    parameters = RECIPE._asdict()
+    parameters = CONFIG.model_dump()
     del parameters["n_mfcc"]
     cache = Cache(str(copy.feature_cache), ClipFeatures, parameters, extract)
     keys = [cache.key(*track) for track in many[["sha256", "clip_start_s", "clip_duration_s"]].itertuples(index=False)]
@@ -253,4 +257,4 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     assert 0 <= torn <= (os.cpu_count() or 1)
     assert 30 <= len(kept) + torn < len(many)
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
-    extract_corpus(kept, copy, RECIPE)
+    extract_corpus(kept, copy, CONFIG)

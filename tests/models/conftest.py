@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from songgenre.models import cnn, determinism, storage
-from songgenre.models.crops import Augmentation, Sampling, MelDataset
+from songgenre.models.crops import MelDataset
 from songgenre.models.checkpoint import Checkpoint
+from songgenre.params import Augmentation, Cnn, Hardware, Network, Sampling
 
 if sys.argv[2:] == ["killed"]:
     save = Checkpoint.save
@@ -43,14 +44,17 @@ for song, genre in enumerate(labels):
         mel[song, :, first::6] += 120
 songs = [MelDataset(mel, rows, labels[rows]) for rows in np.split(np.arange(N_SONGS), [48, 60])]
 folder = Path(sys.argv[1])
-plan = cnn.TrainConfig(
-    cnn.Network("residual", filters=[8, 16], dropout=0.1),
-    Sampling(crop_frames=32, crops_per_song=2, batch_size=8, class_balance=0.5, label_smoothing=0.05, seed=1),
-    Augmentation(mixup=0.2, spec_augment=0.1, pitch_shift_bands=1, random_eq_std=4.0),
-    cnn.Training(epochs=8, patience=8, learning_rate=0.01, weight_decay=0.01),
-    cnn.Hardware("none", "float32", 2),
+config = Cnn.model_construct(
+    epochs=8, patience=8, learning_rate=0.01, weight_decay=0.01,
+    network=Network(architecture="residual", filters=[8, 16], dropout=0.1),
+    sampling=Sampling.model_construct(
+        crop_frames=32, crops_per_song=2, batch_size=8, class_balance=0.5, label_smoothing=0.05
+    ),
+    augmentation=Augmentation(mixup=0.2, spec_augment=0.1, pitch_shift_bands=1, random_eq_std=4.0),
+    hardware=Hardware(distribution="none", precision="float32", intra_op_threads=2),
+    seed=1,
 )
-model, curve = cnn.train(songs[0], songs[1], N_GENRES, plan, folder / "cache")
+model, curve = cnn.train(songs[0], songs[1], N_GENRES, config, folder / "cache")
 
 storage.save_keras(model, folder / "model.keras")
 curve.to_csv(folder / "curve.csv", index=False)

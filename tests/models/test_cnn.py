@@ -13,21 +13,27 @@ import pytest
 from songgenre.errors import UserError
 from songgenre.models import cnn
 from songgenre.models.checkpoint import TrainingState, training_hash
-from songgenre.models.cnn import Hardware, Network, TrainConfig, Training
-from songgenre.models.crops import NO_AUGMENTATION, Augmentation, MelDataset, Sampling
+from songgenre.models.crops import NO_AUGMENTATION, MelDataset
 from songgenre.models.storage import load_keras
+from songgenre.params import Augmentation, load_params
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
 
 pytestmark = pytest.mark.integration
 
-TINY = Network("plain", filters=[4], dropout=0.0)
-PLAN = TrainConfig(
-    TINY,
-    Sampling(crop_frames=32, crops_per_song=1, batch_size=16, class_balance=0.0, label_smoothing=0.0, seed=1),
-    Augmentation(mixup=0.3, spec_augment=0.1, pitch_shift_bands=0, random_eq_std=0.0),
-    Training(epochs=1, patience=1, learning_rate=0.01, weight_decay=0.0),
-    Hardware("none", "float32", 2),
+CNN = load_params(Path(__file__).parents[2] / "params.yaml").cnn
+TINY = CNN.network.model_copy(update={"filters": [4], "dropout": 0.0})
+CONFIG = CNN.model_copy(
+    update={
+        "epochs": 1,
+        "patience": 1,
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "network": TINY,
+        "sampling": CNN.sampling.model_copy(update={"crop_frames": 32, "crops_per_song": 1, "batch_size": 16}),
+        "augmentation": Augmentation(mixup=0.3, spec_augment=0.1, pitch_shift_bands=0, random_eq_std=0.0),
+        "seed": 1,
+    }
 )
 
 
@@ -100,20 +106,20 @@ def test_training_stops_when_validation_gains_no_more(tmp_path: Path) -> None:
         MelDataset(songs.mel, rows[:24], rows[:24] % 2),
         MelDataset(songs.mel, rows[24:], rows[24:] % 2),
     )
-    plan = PLAN._replace(training=Training(epochs=60, patience=2, learning_rate=0.05, weight_decay=0.0))
-    model, curve = cnn.train(learning, validation, 2, plan, tmp_path)
+    config = CONFIG.model_copy(update={"epochs": 60, "patience": 2, "learning_rate": 0.05})
+    model, curve = cnn.train(learning, validation, 2, config, tmp_path)
     assert len(curve) < 60
     assert curve["validation_loss"].idxmin() == len(curve) - 3
     assert cnn.evaluate(model, validation)[0] == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
 
 
-@pytest.mark.parametrize("change", ["code", "image", "label", "plan"])
+@pytest.mark.parametrize("change", ["code", "image", "label", "config"])
 def test_backup_is_of_the_same_training_only(change: str) -> None:
     songs = noise(6)
     code = "code"
-    before = training_hash(code, songs, songs, 2, PLAN)
-    assert training_hash(code, noise(6), noise(6), 2, PLAN) == before
-    plan = PLAN
+    before = training_hash(code, songs, songs, 2, CONFIG)
+    assert training_hash(code, noise(6), noise(6), 2, CONFIG) == before
+    config = CONFIG
     if change == "code":
         code = "other code"
     elif change == "image":
@@ -121,8 +127,8 @@ def test_backup_is_of_the_same_training_only(change: str) -> None:
     elif change == "label":
         songs.labels[3] = 1 - songs.labels[3]
     else:
-        plan = PLAN._replace(network=TINY._replace(dropout=0.1))
-    assert training_hash(code, songs, songs, 2, plan) != before
+        config = CONFIG.model_copy(update={"network": TINY.model_copy(update={"dropout": 0.1})})
+    assert training_hash(code, songs, songs, 2, config) != before
 
 
 def test_probabilities_are_the_mean_over_crops_that_cover_the_song(trained_twice: list[Path]) -> None:
@@ -135,24 +141,26 @@ def test_probabilities_are_the_mean_over_crops_that_cover_the_song(trained_twice
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "filters"), [("plain", [3, 5, 9]), ("residual", [3, 5, 5, 5, 9, 9, 9])])
-def test_network_is_of_the_size_asked_for(kind: str, filters: list[int]) -> None:
-    model = cnn.build_network(n_mels=40, crop_frames=64, n_genres=7, network=Network(kind, [3, 5, 9], 0.5))
+@pytest.mark.parametrize(("architecture", "filters"), [("plain", [3, 5, 9]), ("residual", [3, 5, 5, 5, 9, 9, 9])])
+def test_network_is_of_the_size_asked_for(architecture: str, filters: list[int]) -> None:
+    network = CNN.network.model_copy(update={"architecture": architecture, "filters": [3, 5, 9]})
+    model = cnn.build_network(n_mels=40, crop_frames=64, n_genres=7, network=network)
     assert model.input_shape == (None, 40, 64, 1)
     assert model.output_shape == (None, 7)
     assert sorted(layer.filters for layer in model.layers if hasattr(layer, "filters")) == filters
 
 
 def test_crop_wider_than_the_songs_says_what_to_change(tmp_path: Path) -> None:
-    plan = PLAN._replace(sampling=PLAN.sampling._replace(crop_frames=41))
+    config = CONFIG.model_copy(update={"sampling": CONFIG.sampling.model_copy(update={"crop_frames": 41})})
     with pytest.raises(UserError, match=r"cnn\.sampling\.crop_frames.*\b40\b.*\b41\b"):
-        cnn.train(noise(4), noise(4), 2, plan, tmp_path)
+        cnn.train(noise(4), noise(4), 2, config, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_answers_in_full_precision(precision: str, tmp_path: Path) -> None:
-    model, curve = cnn.train(noise(16), noise(4), 2, PLAN._replace(hardware=Hardware("none", precision, 2)), tmp_path)
+    hardware = CNN.hardware.model_copy(update={"precision": precision})
+    model, curve = cnn.train(noise(16), noise(4), 2, CONFIG.model_copy(update={"hardware": hardware}), tmp_path)
     assert np.isfinite(curve).all(axis=None)
     assert next(layer for layer in model.layers if hasattr(layer, "filters")).compute_dtype == precision[6:]
     assert cnn.predict_probabilities(model, noise(4)).dtype == np.float32
@@ -165,7 +173,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 from songgenre.models import cnn, determinism
-from songgenre.models.crops import NO_AUGMENTATION, Sampling, MelDataset
+from songgenre.models.crops import NO_AUGMENTATION, MelDataset
+from songgenre.params import Cnn, Hardware, Network, Sampling
 
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
@@ -174,11 +183,16 @@ mel = np.random.default_rng(0).integers(256, size=(32, 16, 40), dtype=np.uint8)
 songs = MelDataset(mel, np.arange(32), np.arange(32) % 2)
 assert tf.distribute.MirroredStrategy().num_replicas_in_sync == 2
 for name in ("none", "mirrored"):
-    plan = cnn.TrainConfig(
-        cnn.Network("plain", [4], 0.0), Sampling(32, 1, 32, 0.0, 0.0, 1), NO_AUGMENTATION,
-        cnn.Training(2, 2, 0.01, 0.0), cnn.Hardware(name, "float32", 2),
+    config = Cnn.model_construct(
+        epochs=2, patience=2, learning_rate=0.01, weight_decay=0.0,
+        network=Network(architecture="plain", filters=[4], dropout=0.0),
+        sampling=Sampling.model_construct(
+            crop_frames=32, crops_per_song=1, batch_size=32, class_balance=0.0, label_smoothing=0.0
+        ),
+        augmentation=NO_AUGMENTATION,
+        hardware=Hardware(distribution=name, precision="float32", intra_op_threads=2), seed=1,
     )
-    model, curve = cnn.train(songs, songs, 2, plan, Path(sys.argv[1]))
+    model, curve = cnn.train(songs, songs, 2, config, Path(sys.argv[1]))
     print(*curve["train_loss"], *curve["validation_loss"])
 """
 
@@ -207,7 +221,7 @@ def test_memory_mapped_images_are_never_in_memory_as_a_whole(tmp_path: Path) -> 
     rows = np.linspace(0, n_songs - 1, 40).round().astype(int)
     songs = MelDataset(np.load(tmp_path / "mel.npy", mmap_mode="r"), rows, np.arange(40) % 2)
     before = private_memory()
-    model, _ = cnn.train(songs, songs, 2, PLAN, tmp_path / "cache")
+    model, _ = cnn.train(songs, songs, 2, CONFIG, tmp_path / "cache")
     cnn.predict_probabilities(model, songs)
     assert private_memory() - before < mel.nbytes / 8
 
@@ -225,8 +239,8 @@ def test_every_song_is_predicted_once_by_a_network_without_its_artist(tmp_path: 
         }
     )
     mel_index = pd.DataFrame({"track_id": tracks["track_id"], "row": np.arange(48)})
-    plan = PLAN._replace(training=PLAN.training._replace(epochs=6, patience=6), augmentation=NO_AUGMENTATION)
-    said = cnn.cross_validate(tracks, mel, mel_index, plan, folds=2, cache=tmp_path)
+    changes = {"epochs": 6, "patience": 6, "augmentation": NO_AUGMENTATION, "folds": 2}
+    said = cnn.cross_validate(tracks, mel, mel_index, CONFIG.model_copy(update=changes), cache=tmp_path)
     assert sorted(said["track_id"]) == sorted(tracks["track_id"])
     check_table(said, NESTED, "said")
     assert said.merge(tracks, on=["track_id", "genre"]).shape[0] == 48

@@ -3,11 +3,18 @@ import pandas as pd
 import pytest
 
 from songgenre.models import crops
-from songgenre.models.crops import NO_AUGMENTATION, Augmentation, Batch, MelDataset, Sampling
+from songgenre.models.crops import NO_AUGMENTATION, Batch, MelDataset
+from songgenre.params import Augmentation, Sampling
 
 
-def sampling(crops_per_song: int = 1, balance: float = 0.0, label_smoothing: float = 0.0, seed: int = 1) -> Sampling:
-    return Sampling(32, crops_per_song, 4, balance, label_smoothing, seed)
+def sampling(crops_per_song: int = 1, balance: float = 0.0, label_smoothing: float = 0.0) -> Sampling:
+    return Sampling.model_construct(
+        crop_frames=32,
+        crops_per_song=crops_per_song,
+        batch_size=4,
+        class_balance=balance,
+        label_smoothing=label_smoothing,
+    )
 
 
 def flat_images(n_songs: int = 100) -> np.ndarray:
@@ -16,9 +23,14 @@ def flat_images(n_songs: int = 100) -> np.ndarray:
 
 
 def batches(
-    songs: MelDataset, n_genres: int, how: Sampling, augmentation: Augmentation = NO_AUGMENTATION, epoch: int = 1
+    songs: MelDataset,
+    n_genres: int,
+    how: Sampling,
+    augmentation: Augmentation = NO_AUGMENTATION,
+    seed: int = 1,
+    epoch: int = 1,
 ) -> list[Batch]:
-    return list(crops.augmented_batches(songs, n_genres, how, augmentation, epoch))
+    return list(crops.augmented_batches(songs, n_genres, how, augmentation, seed, epoch))
 
 
 @pytest.mark.parametrize("mixup", [0.0, 0.3])
@@ -26,7 +38,12 @@ def batches(
 def test_crops_come_from_the_given_rows_only_with_their_labels(mixup: float, crops_per_song: int) -> None:
     rows = np.array([3, 50, 97, 8, 20])
     songs = MelDataset(flat_images(), rows, np.arange(5))
-    made = batches(songs, 5, sampling(crops_per_song), Augmentation(mixup, 0.2, 2, 0.0))
+    made = batches(
+        songs,
+        5,
+        sampling(crops_per_song),
+        Augmentation(mixup=mixup, spec_augment=0.2, pitch_shift_bands=2, random_eq_std=0.0),
+    )
     images, targets = map(np.concatenate, zip(*made, strict=True))
     assert images.shape == (5 * crops_per_song, 16, 32, 1)
     assert np.ptp(images, axis=(1, 2, 3)).max() < 1e-3
@@ -62,9 +79,9 @@ def test_balance_brings_rare_genres_more_often(balance: float, expected: list[in
 def test_crops_are_those_of_the_seed_and_the_epoch() -> None:
     mel = np.random.default_rng(0).integers(256, size=(6, 16, 40), dtype=np.uint8)
     songs = MelDataset(mel, np.arange(6), np.zeros(6, dtype=int))
-    everything = Augmentation(0.3, 0.2, 2, 5.0)
+    everything = Augmentation(mixup=0.3, spec_augment=0.2, pitch_shift_bands=2, random_eq_std=5.0)
     first, again, next_epoch, other_seed = (
-        np.concatenate([images for images, _ in batches(songs, 2, sampling(seed=seed), everything, epoch)])
+        np.concatenate([images for images, _ in batches(songs, 2, sampling(), everything, seed, epoch)])
         for seed, epoch in [(1, 1), (1, 1), (1, 2), (2, 1)]
     )
     np.testing.assert_array_equal(first, again)

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from songgenre.errors import UserError
 from songgenre.models.classical import PIPELINES, SOFT_VOTING
 from songgenre.models.storage import load_keras, load_sklearn, save_keras, save_sklearn
+from songgenre.params import Network
 
 NAMES = [*PIPELINES, SOFT_VOTING]
 
@@ -32,6 +33,7 @@ from pathlib import Path
 from sklearn.datasets import make_classification
 from sklearn.ensemble import VotingClassifier
 from songgenre.models.classical import PIPELINES
+from songgenre.params import Network
 from songgenre.models.storage import save_sklearn
 
 X, y = make_classification(150, 8, n_informative=5, n_classes=3, random_state=0)
@@ -159,7 +161,7 @@ def test_saving_a_loaded_network_gives_one_that_predicts_the_same(tmp_path: Path
     from songgenre.models import cnn
 
     rng = np.random.default_rng(0)
-    model = cnn.build_network(32, 32, 3, cnn.Network("residual", [8, 16], 0.1))
+    model = cnn.build_network(32, 32, 3, Network(architecture="residual", filters=[8, 16], dropout=0.1))
     model.set_weights([weights + 0.1 * rng.random(weights.shape) for weights in model.get_weights()])
     save_keras(model, tmp_path / "model.keras")
     model = load_keras(tmp_path / "model.keras")

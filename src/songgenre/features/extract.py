@@ -15,22 +15,10 @@ from songgenre import audio
 from songgenre.atomic import replacing
 from songgenre.cache import Cache, CacheMiss, cached_map
 from songgenre.compute import parallel_map
-from songgenre.features.descriptors import FeatureSet, columns, describe_spectra
+from songgenre.features.descriptors import columns, describe_spectra
 from songgenre.features.spectra import MAX_MFCC, Spectra, mel_levels
-from songgenre.params import LOCAL, Compute
+from songgenre.params import LOCAL, Compute, Features
 from songgenre.paths import Project
-
-
-class FeatureConfig(NamedTuple):
-    """The parameters of the features; see ``features`` in ``params.yaml``."""
-
-    feature_set: FeatureSet
-    sample_rate: int
-    n_fft: int
-    hop_length: int
-    n_mfcc: int
-    n_mels: int
-    mel_db_range: float
 
 
 class ClipFeatures(NamedTuple):
@@ -49,7 +37,7 @@ class ClipFeatures(NamedTuple):
     mel_db_max: float
 
 
-def extract(clip: audio.Clip, config: FeatureConfig) -> ClipFeatures:
+def extract(clip: audio.Clip, config: Features) -> ClipFeatures:
     """Decode a clip once and compute its descriptors and its mel image.
 
     Raises
@@ -65,7 +53,7 @@ def extract(clip: audio.Clip, config: FeatureConfig) -> ClipFeatures:
 
 
 def extract_corpus(
-    tracks: pd.DataFrame, project: Project, config: FeatureConfig, compute: Compute = LOCAL
+    tracks: pd.DataFrame, project: Project, config: Features, compute: Compute = LOCAL
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the features of every track that are not in the cache, in parallel; mel images stream to ``mel.npy``.
 
@@ -76,7 +64,7 @@ def extract_corpus(
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     project : Project
-    config : FeatureConfig
+    config : Features
     compute : Compute
         Where the work is done.
 
@@ -88,7 +76,7 @@ def extract_corpus(
     """
     names = columns(config.feature_set, config.n_mfcc)
     wanted = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
-    influential = config._asdict()
+    influential = config.model_dump()
     del influential["n_mfcc"]
     cache = Cache(compute.cache_url or str(project.feature_cache), ClipFeatures, influential, extract)
     n_frames = 1 + round(tracks["clip_duration_s"].max() * config.sample_rate) // config.hop_length
@@ -122,7 +110,7 @@ def extract_corpus(
 
 
 def _compile_and_map(
-    function: Callable[[CacheMiss], ClipFeatures], missing: Sequence[CacheMiss], config: FeatureConfig, compute: Compute
+    function: Callable[[CacheMiss], ClipFeatures], missing: Sequence[CacheMiss], config: Features, compute: Compute
 ) -> Generator[ClipFeatures, None, None]:
     """Apply a function in parallel; before that, compile once what every worker would else compile."""
     if missing:

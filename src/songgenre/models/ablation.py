@@ -6,33 +6,33 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre.models.cnn import TrainConfig, train
+from songgenre.models.cnn import train
 from songgenre.models.crops import NO_AUGMENTATION, MelDataset
+from songgenre.params import Cnn
 
 
-def variants(plan: TrainConfig) -> dict[str, TrainConfig]:
-    """The plan, and plans that differ from it in one choice."""
-    crop = plan.sampling.crop_frames
-    other = plan.network._replace(architecture="plain" if plan.network.architecture == "residual" else "residual")
-    return {
-        "as chosen": plan,
-        f"{other.architecture} network": plan._replace(network=other),
-        "no augmentation": plan._replace(augmentation=NO_AUGMENTATION),
-        f"crops of {crop // 2} frames": plan._replace(sampling=plan.sampling._replace(crop_frames=crop // 2)),
+def variants(config: Cnn) -> dict[str, Cnn]:
+    """List the configuration, and others that differ from it in one choice."""
+    crop = config.sampling.crop_frames
+    architecture = "plain" if config.network.architecture == "residual" else "residual"
+    changes: dict[str, dict[str, object]] = {
+        f"{architecture} network": {"network": config.network.model_copy(update={"architecture": architecture})},
+        "no augmentation": {"augmentation": NO_AUGMENTATION},
+        f"crops of {crop // 2} frames": {"sampling": config.sampling.model_copy(update={"crop_frames": crop // 2})},
     }
+    return {"as chosen": config} | {name: config.model_copy(update=change) for name, change in changes.items()}
 
 
 def compare_variants(
-    train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, plan: TrainConfig, epochs: int, cache: Path
+    train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, config: Cnn, cache: Path
 ) -> pd.DataFrame:
-    """Train every variant for a few epochs and look at the validation songs.
+    """Train every variant for ``cnn.ablation_epochs`` and evaluate it on the validation songs.
 
     Parameters
     ----------
     train_songs, validation_songs : MelDataset
     n_genres : int
-    plan : TrainConfig
-    epochs : int
+    config : Cnn
     cache : Path
         See `songgenre.models.cnn.train`.
 
@@ -42,8 +42,9 @@ def compare_variants(
         A row per variant: ``parameters``, ``validation_loss``, ``validation_accuracy``, of the best epoch.
     """
     rows = {}
-    for name, variant in variants(plan).items():
-        short = variant._replace(training=variant.training._replace(epochs=epochs, patience=epochs))
+    epochs = config.ablation_epochs
+    for name, variant in variants(config).items():
+        short = variant.model_copy(update={"epochs": epochs, "patience": epochs})
         model, curve = train(train_songs, validation_songs, n_genres, short, cache)
         best = curve.loc[curve["validation_loss"].idxmin()]
         rows[name] = (model.count_params(), best["validation_loss"], best["validation_accuracy"])

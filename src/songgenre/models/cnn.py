@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,16 +17,15 @@ from songgenre.errors import UserError
 from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.models.checkpoint import Checkpoint, TrainingState, training_hash
 from songgenre.models.crops import (
-    Augmentation,
     Batch,
     MelDataset,
-    Sampling,
     augmented_batches,
     covering_crops,
     n_batches,
     split_dataset,
 )
 from songgenre.native_stderr import suppress_native_stderr
+from songgenre.params import Cnn, Hardware, Network
 from songgenre.progress import progress_bar
 
 with suppress_native_stderr():
@@ -35,41 +34,6 @@ with suppress_native_stderr():
     from keras import layers
 
 CURVE = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
-
-
-class Network(NamedTuple):
-    """What the network is made of; see ``cnn`` in ``params.yaml``."""
-
-    architecture: Literal["plain", "residual"]
-    filters: list[int]
-    dropout: float
-
-
-class Training(NamedTuple):
-    """How the network is trained; see ``cnn`` in ``params.yaml``."""
-
-    epochs: int
-    patience: int
-    learning_rate: float
-    weight_decay: float
-
-
-class Hardware(NamedTuple):
-    """What the network is trained on; see ``cnn`` in ``params.yaml``."""
-
-    distribution: Literal["none", "mirrored"]
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
-    intra_op_threads: int
-
-
-class TrainConfig(NamedTuple):
-    """All that settles, with the songs, what a training results in."""
-
-    network: Network
-    sampling: Sampling
-    augmentation: Augmentation
-    training: Training
-    hardware: Hardware
 
 
 def build_network(n_mels: int, crop_frames: int, n_genres: int, network: Network) -> keras.Model:
@@ -118,7 +82,7 @@ def _convolution(x: keras.KerasTensor, width: int, strides: tuple[int, int] = (1
 
 
 def train(
-    train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, plan: TrainConfig, cache: Path
+    train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, config: Cnn, cache: Path
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train on random crops, which are read from the memory-mapped images batch by batch.
 
@@ -129,7 +93,7 @@ def train(
     ----------
     train_songs, validation_songs : MelDataset
     n_genres : int
-    plan : TrainConfig
+    config : Cnn
     cache : Path
         Folder where the state after each epoch is kept until the end.
 
@@ -146,26 +110,28 @@ def train(
         If the images are narrower than a crop.
     """
     _, n_mels, n_frames = train_songs.mel.shape
-    crop_frames = plan.sampling.crop_frames
+    crop_frames = config.sampling.crop_frames
     if n_frames < crop_frames:
         raise UserError(
             f"Expected cnn.sampling.crop_frames to be at most the width of the mel images, {n_frames} frames, "
             f"got {crop_frames}. Lower it or raise wrangling.clip_duration_s."
         )
-    steps = n_batches(train_songs, plan.sampling)
-    keras.utils.set_random_seed(plan.sampling.seed)
-    with _scope(plan.hardware):
-        model = build_network(n_mels, crop_frames, n_genres, plan.network)
-        model.compile(_optimizer(plan.training, steps), loss="categorical_crossentropy", metrics=["accuracy"])
+    steps = n_batches(train_songs, config.sampling)
+    keras.utils.set_random_seed(config.seed)
+    with _scope(config.hardware):
+        model = build_network(n_mels, crop_frames, n_genres, config.network)
+        model.compile(_optimizer(config, steps), loss="categorical_crossentropy", metrics=["accuracy"])
         model.optimizer.build(model.trainable_variables)
     backup = Checkpoint(
-        cache / f"{training_hash(code_version(train), train_songs, validation_songs, n_genres, plan)}.npz", model
+        cache / f"{training_hash(code_version(train), train_songs, validation_songs, n_genres, config)}.npz", model
     )
     progress = backup.restore() or TrainingState([], model.get_weights())
-    for epoch in progress_bar(range(1, plan.training.epochs + 1), "training the CNN", total=plan.training.epochs):
-        if epoch <= len(progress.curve) or progress.epochs_since_best() >= plan.training.patience:
+    for epoch in progress_bar(range(1, config.epochs + 1), "training the CNN", total=config.epochs):
+        if epoch <= len(progress.curve) or progress.epochs_since_best() >= config.patience:
             continue
-        batches = partial(augmented_batches, train_songs, n_genres, plan.sampling, plan.augmentation, epoch)
+        batches = partial(
+            augmented_batches, train_songs, n_genres, config.sampling, config.augmentation, config.seed, epoch
+        )
         crops = _dataset(batches, model, n_genres)
         fitted = model.fit(crops, steps_per_epoch=steps, shuffle=False, verbose=0).history
         row = (epoch, fitted["loss"][-1], fitted["accuracy"][-1], *evaluate(model, validation_songs))
@@ -201,19 +167,18 @@ def evaluate(model: keras.Model, songs: MelDataset) -> tuple[float, float]:
 
 
 def cross_validate(
-    tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, plan: TrainConfig, folds: int, cache: Path
+    tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, config: Cnn, cache: Path
 ) -> pd.DataFrame:
     """Predict every song by a network that was trained without its artist.
 
-    Of the songs of the other folds, one part in as many is validated on, and again by other artists.
+    Of the songs of the other ``cnn.folds``, one part in as many is validated on, and again by other artists.
 
     Parameters
     ----------
     tracks, mel_index : pd.DataFrame
         `songgenre.tables.tracks.TRACKS` and `songgenre.tables.mel_index.MEL_INDEX`.
     mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
-    plan : TrainConfig
-    folds : int
+    config : Cnn
     cache : Path
         See `train`.
 
@@ -223,7 +188,7 @@ def cross_validate(
         `songgenre.tables.predictions.NESTED`, fold by fold.
     """
     genres = sorted(tracks["genre"].unique())
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=plan.sampling.seed)
+    splitter = StratifiedGroupKFold(config.folds, shuffle=True, random_state=config.seed)
     predictions = []
     for learn, test in splitter.split(tracks, tracks["genre"], tracks["artist_group"]):
         others = tracks.iloc[learn]
@@ -231,27 +196,27 @@ def cross_validate(
         split = np.full(len(tracks), "train", dtype=object)
         split[test], split[learn[validation]] = "test", "validation"
         songs = split_dataset(tracks.assign(split=split), mel, mel_index, genres)
-        model, _ = train(songs["train"], songs["validation"], len(genres), plan, cache)
+        model, _ = train(songs["train"], songs["validation"], len(genres), config, cache)
         answers = pd.DataFrame(predict_probabilities(model, songs["test"]), columns=genres)
         predictions.append(tabulate_predictions("cnn", tracks.iloc[test], answers).assign(repeat=0))
     return pd.concat(predictions, ignore_index=True)
 
 
-def _optimizer(training: Training, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(config: Cnn, steps: int) -> keras.optimizers.Optimizer:
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0,
-        decay_steps=max(1, training.epochs - 1) * steps,
-        warmup_target=training.learning_rate,
+        decay_steps=max(1, config.epochs - 1) * steps,
+        warmup_target=config.learning_rate,
         warmup_steps=steps,
     )
-    return keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
+    return keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
 
 
 @contextmanager
 def _scope(hardware: Hardware) -> Iterator[None]:
     """Where the variables of the network are placed, and the precision of its computations."""
     strategies: dict[str, Callable[[], Any]] = {
-        "one": tf.distribute.get_strategy,
+        "none": tf.distribute.get_strategy,
         "mirrored": tf.distribute.MirroredStrategy,
     }
     before = keras.config.dtype_policy()

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from songgenre.params import Augmentation, Sampling
 from songgenre.tables.columns import SPLITS
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -15,39 +16,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 EQ_BANDS = 5
 
 
-class Augmentation(NamedTuple):
-    """How crops are varied for training; see ``cnn`` in ``params.yaml``. Zeros leave them as they are.
-
-    Parameters
-    ----------
-    mixup : float
-        Of the Beta distribution from which the share of the other crop is drawn.
-    spec_augment : float
-        Largest share of the bands, and of the frames, that is blanked.
-    pitch_shift_bands : int
-        Largest shift along the frequencies.
-    random_eq_std : float
-        Standard deviation of the gain of each of five bands, in levels of the image, of which there are 256.
-    """
-
-    mixup: float
-    spec_augment: float
-    pitch_shift_bands: int
-    random_eq_std: float
-
-
 NO_AUGMENTATION = Augmentation(mixup=0.0, spec_augment=0.0, pitch_shift_bands=0, random_eq_std=0.0)
-
-
-class Sampling(NamedTuple):
-    """Which crops an epoch shows, and what is to be learnt from them; see ``cnn`` in ``params.yaml``."""
-
-    crop_frames: int
-    crops_per_song: int
-    batch_size: int
-    class_balance: float
-    label_smoothing: float
-    seed: int
 
 
 class MelDataset(NamedTuple):
@@ -93,7 +62,7 @@ def n_batches(songs: MelDataset, sampling: Sampling) -> int:
 
 
 def augmented_batches(
-    songs: MelDataset, n_genres: int, sampling: Sampling, augmentation: Augmentation, epoch: int
+    songs: MelDataset, n_genres: int, sampling: Sampling, augmentation: Augmentation, seed: int, epoch: int
 ) -> Iterator[Batch]:
     """The batches of one epoch, read one after the other.
 
@@ -103,8 +72,8 @@ def augmented_batches(
     n_genres : int
     sampling : Sampling
     augmentation : Augmentation
-    epoch : int
-        With the seed, it settles all that is random.
+    seed, epoch : int
+        Together they settle all that is random.
 
     Yields
     ------
@@ -113,7 +82,7 @@ def augmented_batches(
     targets : np.ndarray [shape=(n, n_genres), dtype=float32]
         What the network should answer; each sums to one.
     """
-    rng = np.random.default_rng([sampling.seed, epoch])
+    rng = np.random.default_rng([seed, epoch])
     smoothing = sampling.label_smoothing
     targets = ((1 - smoothing) * np.eye(n_genres) + smoothing / n_genres).astype(np.float32)[songs.labels]
     order = _sample_order(songs.labels, sampling, rng)

@@ -16,8 +16,9 @@ from songgenre.native_stderr import suppress_native_stderr
 from songgenre.paths import Project, cache_folder
 
 if TYPE_CHECKING:
-    from songgenre.features.extract import ClipFeatures, FeatureConfig
+    from songgenre.features.extract import ClipFeatures
     from songgenre.models.embeddings import Network
+    from songgenre.params import Features
 
 Name = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
 
@@ -33,14 +34,14 @@ class ClipInputs:
     clip : audio.Clip
     networks : sequence of mapping
         Of `songgenre.models.embeddings.load_networks`; empty where no model needs them.
-    config : FeatureConfig or None
+    config : Features or None
         Of the descriptors and the mel image; None where no model needs them.
     clip_duration_s : float
         Of the mel image, which a shorter clip fills by beginning anew.
     """
 
     def __init__(
-        self, clip: audio.Clip, networks: Sequence[Network], config: FeatureConfig | None, clip_duration_s: float
+        self, clip: audio.Clip, networks: Sequence[Network], config: Features | None, clip_duration_s: float
     ) -> None:
         self.clip = clip
         self.networks = networks
@@ -103,7 +104,7 @@ class Classifier(NamedTuple):
     clip_duration_s: float
     members: tuple[Predictor, ...]
     networks: tuple[Network, ...] = ()
-    config: FeatureConfig | None = None
+    config: Features | None = None
 
     def probabilities(self, clip: audio.Clip) -> pd.Series:
         """Probability of each genre [shape=(n_genres,)].
@@ -174,7 +175,6 @@ def _file(model: str, project: Project) -> Path:
 
 def _load_trained(name: Name, project: Project) -> Classifier:
     from songgenre import params
-    from songgenre.features.extract import FeatureConfig
 
     settings = params.load_params(project.params)
     models = _models(name, project)
@@ -184,7 +184,7 @@ def _load_trained(name: Name, project: Project) -> Classifier:
         settings.wrangling.clip_duration_s,
         tuple(_load_predictor(model, project) for model in models),
         _networks() if needs_networks else (),
-        FeatureConfig(**settings.section("features")) if needs_recipe else None,
+        settings.features if needs_recipe else None,
     )
 
 
