@@ -77,3 +77,10 @@ def test_what_is_no_notebook_is_named(clone: "Clone") -> None:
     (clone.root / "notebooks" / "09_broken.ipynb").write_text("{")
     with pytest.raises(AssertionError, match=r"09_broken\.ipynb"):
         clone.run("songgenre", "notebook", "clean", "--check")
+
+
+def test_clone_that_asks_for_other_line_ends_has_the_bytes_of_the_commit(clone: "Clone", tmp_path: Path) -> None:
+    clone.run("git", "-c", "core.autocrlf=true", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    stored = [line.split()[1] for line in clone.run("git", "ls-files", "--stage").splitlines()]
+    paths = [str(tmp_path / "clone" / path) for path in clone.run("git", "ls-files").splitlines()]
+    assert clone.run("git", "hash-object", "--no-filters", *paths).split() == stored
