@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -224,3 +225,8 @@ def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(
     assert result.exit_code == 1
     assert isinstance(result.exception, UserError)
     assert re.search(r"--to.*--pdf", str(result.exception))
+
+
+def test_version_is_that_of_pyproject() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert called("--version").stdout == f"songgenre {project['version']}\n"

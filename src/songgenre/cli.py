@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
 
@@ -24,8 +25,18 @@ pretrained = typer.Typer(no_args_is_help=True, help="The pretrained networks, an
 app.add_typer(pretrained, name="pretrained")
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"songgenre {version('song-genre-classification')}")
+        raise typer.Exit
+
+
 @app.callback()
-def songgenre() -> None:
+def songgenre(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
     """Classify songs by genre."""
 
 
