@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -72,3 +74,13 @@ def test_every_figure_has_a_text_alternative(path: Path) -> None:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "show"
     ]
     assert all([keyword.arg for keyword in call.keywords] == ["alt"] for call in calls)
+
+
+@pytest.mark.integration
+def test_lint_finds_what_is_wrong_in_it(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell("never_defined"))
+    command = [sys.executable, "-m", "ruff", "check", "--force-exclude", "--stdin-filename", path]
+    ended = subprocess.run(command, cwd=ROOT, input=nbformat.writes(notebook), text=True, capture_output=True)
+    assert ended.returncode == 1
+    assert "never_defined" in ended.stdout
