@@ -58,7 +58,7 @@ lock: setup ## Resolve pyproject.toml anew into requirements.lock
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --all-extras --upgrade \
 		--generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
 
-clean: ## Remove .venv, caches and everything that the stages wrote; the DVC cache stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/clean data/features data/pretrained data/cache models
-	rm -rf reports/html reports/notebooks reports/predictions reports/failed reports/logs
+clean: ## Remove .venv, caches and everything that the stages wrote; the DVC cache and the wheel of the networks stay
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
+	git clean -fdXq -e '!/data/cache/wheels' data models reports
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

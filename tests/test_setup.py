@@ -4,7 +4,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from packaging.markers import default_environment
@@ -13,6 +15,9 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from songgenre.cli import app
+
+if TYPE_CHECKING:
+    from conftest import Clone
 
 ROOT = Path(__file__).parents[1]
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -60,6 +65,19 @@ def test_environment_yml_installs_with_plain_pip(tmp_path: Path) -> None:
     subprocess.run([python, "-m", "pip", *second.split(), "--quiet"], cwd=ROOT, check=True)
     imports = "import songgenre.cli, songgenre.features.extract, songgenre.models.classical"
     subprocess.run([python, "-c", imports], cwd=tmp_path, check=True)
+
+
+@pytest.mark.integration
+def test_make_clean_keeps_what_git_tracks_and_the_wheel(fresh_clone: "Callable[..., Clone]") -> None:
+    clone = fresh_clone()
+    kept, written = "data/cache/wheels/any.whl", ["data/cache/features/any", "models/cnn/any", "reports/html/any"]
+    for path in [kept, *written]:
+        (clone.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (clone.root / path).touch()
+    clone.run("make", "clean")
+    assert clone.run("git", "status", "--porcelain") == ""
+    assert (clone.root / kept).exists()
+    assert not any((clone.root / path).exists() for path in written)
 
 
 @pytest.mark.integration
