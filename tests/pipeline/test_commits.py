@@ -84,3 +84,13 @@ def test_clone_that_asks_for_other_line_ends_has_the_bytes_of_the_commit(clone: 
     stored = [line.split()[1] for line in clone.run("git", "ls-files", "--stage").splitlines()]
     paths = [str(tmp_path / "clone" / path) for path in clone.run("git", "ls-files").splitlines()]
     assert clone.run("git", "hash-object", "--no-filters", *paths).split() == stored
+
+
+def test_what_commands_write_into_the_checkout_is_ignored(clone: "Clone") -> None:
+    clone.run("songgenre", "report", "build")
+    clone.run("songgenre", "report", "slides")
+    clone.run("songgenre", "report", "export", "--to", "site.zip")
+    clone.run("dvc", "plots", "show")
+    clone.run("dvc", "plots", "diff", "HEAD", "--out", "plots_diff")
+    assert clone.run("git", "status", "--porcelain") == ""
+    assert all((clone.root / name).exists() for name in ("slides.html", "site.zip", "dvc_plots", "plots_diff"))
