@@ -219,7 +219,8 @@ def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(
 ) -> None:
     monkeypatch.chdir(project.root)
     build(project)
-    assert called("report", "export", "--to", "copy").exit_code == 0
+    ended = called("report", "export", "--to", "copy")
+    assert (ended.exit_code, ended.stdout) == (0, f"Wrote {project.root.resolve() / 'copy'}\n")
     assert {path.name for path in (project.root / "copy").iterdir()} == {path.name for path in project.html.iterdir()}
     result = called("report", "export")
     assert result.exit_code == 1

@@ -188,7 +188,7 @@ def report_build() -> None:
     from songgenre.report import site
 
     project = Project.find()
-    typer.echo(site.build(project, load_params(project.params).compute))
+    _say_written(site.build(project, load_params(project.params).compute))
 
 
 @report.command("export")
@@ -203,8 +203,10 @@ def report_export(
         raise UserError("Expected --to FOLDER, --to FILE.zip or --pdf FILE, but got neither.")
     if to is not None:
         export.export(Project.find(), to)
+        _say_written(to)
     if pdf is not None:
         export.print_pdf(Project.find(), pdf)
+        _say_written(pdf)
 
 
 @report.command("slides")
@@ -213,7 +215,7 @@ def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] =
     from songgenre.report import slides
 
     slides.write_slides(Project.find(), to)
-    typer.echo(to.resolve())
+    _say_written(to)
 
 
 @report.command("cards")
@@ -222,7 +224,7 @@ def report_cards() -> None:
     from songgenre.report import cards
 
     for path in cards.write_cards(Project.find()):
-        typer.echo(path)
+        _say_written(path)
 
 
 @report.command("results")
@@ -230,7 +232,7 @@ def report_results(name: Annotated[str, typer.Argument(help="Of the corpus, for 
     """Keep the results of the last run in docs/results, and show them in the README."""
     from songgenre.report import readme
 
-    typer.echo(readme.save_results(Project.find(), name))
+    _say_written(readme.save_results(Project.find(), name))
 
 
 @demo.command("serve")
@@ -259,6 +261,7 @@ def pretrained_fetch() -> None:
 
     project = Project.find()
     musicnn_weights.extract_weights(project.wheels, project.pretrained)
+    _say_written(project.pretrained)
 
 
 @pretrained.command("train-head")
@@ -269,7 +272,7 @@ def pretrained_train_head() -> None:
 
     project = Project.find()
     settings = params.load_params(project.params).transfer
-    typer.echo(train.train_head(project, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
+    _say_written(train.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
 
 
 @app.command()
@@ -296,6 +299,10 @@ def main() -> None:
         _fail(f"{error}. {ERRNO_HINTS[error.errno]}")
     except UserError as error:
         _fail(str(error))
+
+
+def _say_written(path: Path) -> None:
+    typer.echo(f"Wrote {path.resolve()}")
 
 
 def _fail(message: str) -> NoReturn:

@@ -117,6 +117,7 @@ def test_strip_without_a_terminal_has_no_escapes(printed: "CompletedProcess[str]
 def test_page_is_written_beside_the_answer(
     printed: "CompletedProcess[str]", page: Path, answered: pd.DataFrame
 ) -> None:
+    assert f"Wrote {page.resolve()}" in printed.stderr.splitlines()
     soup = BeautifulSoup(page.read_text(), "html.parser")
     assert answered.loc["b.flac", "genre"] in soup.strong.get_text()
     assert answered.loc["b.flac", "genre"] in printed.stdout.splitlines()[0]
