@@ -272,7 +272,7 @@ def pretrained_train_head() -> None:
 
     project = Project.find()
     settings = params.load_params(project.params).transfer
-    _say_written(train.train_head(here, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
+    _say_written(train.train_head(project, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
 
 
 @app.command()

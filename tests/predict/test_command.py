@@ -137,6 +137,7 @@ def test_tensorflow_is_not_started_for_the_model_that_ships(printed: "CompletedP
         (("a.wav", "--threshold", "2"), 2, "--threshold"),
         ((), 2, "FILE"),
         (("a.wav", "--model", "sklearn"), 1, "params.yaml"),
+        (("a.wav", "--html", "nowhere/page.html"), 1, "nowhere"),
     ],
 )
 def test_wrong_use_is_told(

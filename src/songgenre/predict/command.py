@@ -51,10 +51,14 @@ def run(
     Raises
     ------
     UserError
-        If the model cannot be had, or has changed and is not trusted.
+        If the model cannot be had, or has changed and is not trusted, or the folder of the page does not exist.
     """
+    if html and not html.parent.is_dir():
+        raise UserError(
+            f"The folder of the page, {html.parent}, does not exist. Create it, or name another file with --html."
+        )
     if not skip_hash_check:
-        loading.verify_models(name)
+        loading.check(name)
     failures: list[str] = []
     judged: list[SongPrediction] = []
 
