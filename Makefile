@@ -39,7 +39,7 @@ test-all: setup ## Run all tests
 	$(PYTEST)
 
 lab: setup ## Open the notebooks in JupyterLab; what it saves is clean of outputs
-	JUPYTER_PATH="$(CURDIR)/src/songgenre/notebook/lab" jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save notebooks
+	JUPYTER_PATH="$(CURDIR)/src/songgenre/notebook/lab" jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 reports: setup ## Say where the reports are, and open them if there is a browser
 	@test -f reports/html/index.html || { echo "There are no reports yet: run make first."; exit 1; }

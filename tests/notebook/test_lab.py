@@ -77,6 +77,15 @@ def test_module_that_is_edited_is_reloaded_without_a_word_in_the_notebook(kernel
     assert kernel.run("print(answer())") == "42\n"
 
 
+@pytest.mark.parametrize(("user", "is_root"), [("0", True), ("1000", False)])
+def test_jupyter_is_allowed_root_only_where_the_user_is_root(tmp_path: Path, user: str, is_root: bool) -> None:
+    (tmp_path / "id").write_text(f"#!/bin/sh\necho {user}\n")
+    (tmp_path / "id").chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    recipe = subprocess.check_output(["make", "--dry-run", "lab"], cwd=ROOT, env=environment, text=True)
+    assert ("--allow-root" in recipe.split()) == is_root
+
+
 STEPS = """
 import time
 from rich.progress import Progress
