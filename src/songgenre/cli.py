@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -291,6 +292,7 @@ def reproduce(
 
 def main() -> None:
     """Run the command line; an error that a user can mend is a message, not a traceback."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that nothing temporary is left
     try:
         app()
     except OSError as error:

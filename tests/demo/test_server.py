@@ -1,5 +1,6 @@
 """The record shop, visited as a browser and as a crawler do."""
 
+import os
 import re
 import signal
 import socket
@@ -150,17 +151,25 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_demo_serve_says_where_the_shop_is_and_ends_with_ctrl_c() -> None:
-    command = [str(Path(sys.executable).with_name("songgenre")), "demo", "serve", "--port", "0"]
-    shop = subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_ctrl_c)
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_demo_serve_says_where_the_shop_is_and_leaves_nothing_behind(tmp_path: Path, ending: signal.Signals) -> None:
+    shop = subprocess.Popen(
+        [str(Path(sys.executable).with_name("songgenre")), "demo", "serve", "--port", "0"],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_ctrl_c,
+    )
     assert shop.stdout is not None
     said = re.search(r"http://127\.0\.0\.1:\d+/", shop.stdout.readline())
     assert said is not None
     assert 'href="/genre/rock"' in httpx.get(said[0], timeout=120).text
     assert len(httpx.get(f"{said[0]}audio/rock-000.mp3", timeout=120).content) > 100_000
-    shop.send_signal(signal.SIGINT)
+    shop.send_signal(ending)
     _, errors = shop.communicate(timeout=120)
     assert (shop.returncode, errors) == (0, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_demo_serve_says_that_a_port_is_taken() -> None:

@@ -2,7 +2,11 @@
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -148,6 +152,19 @@ def test_wrong_use_is_told(
     result = CliRunner().invoke(app, ["predict", *arguments])
     assert (result.exit_code, result.stdout) == (code, "")
     assert message in result.stderr + str(result.exception)
+
+
+@pytest.mark.integration
+def test_stopped_it_leaves_nothing_behind(tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("songgenre"), "predict", "-"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
+        while not any(tmp_path.glob("*/standard input")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(60) != 0
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.integration

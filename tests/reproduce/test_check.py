@@ -1,12 +1,17 @@
 """Rebuilds of a small pipeline that are the same, that differ, and that fail."""
 
 import io
+import os
 import re
 import shutil
 import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import psutil
 import pytest
 from rich.console import Console
 from ruamel.yaml import YAML
@@ -16,6 +21,9 @@ from songgenre.cli import app
 from songgenre.errors import UserError
 from songgenre.paths import Project
 from songgenre.reproduce.check import reproduce
+
+if TYPE_CHECKING:
+    from conftest import Clone
 
 pytestmark = pytest.mark.integration
 WHEEL = Path("data") / "cache" / "wheels" / "a.whl"
@@ -217,6 +225,26 @@ def test_rebuild_that_fails_says_where(clone: Path) -> None:
     commit(clone)
     with pytest.raises(UserError, match=r"dvc repro --force.*/a clone"):
         compared(clone)
+
+
+def test_rebuild_that_is_stopped_leaves_nothing_behind(fresh_clone: "Callable[..., Clone]", tmp_path: Path) -> None:
+    programs, temporary = tmp_path / "programs", tmp_path / "temporary"
+    programs.mkdir()
+    temporary.mkdir()
+    slow = f'#!/bin/sh\n[ "$1" = clone ] || exec {shutil.which("git")} "$@"\nmkdir "$4" && sleep 600\n'
+    (programs / "git").write_text(slow)
+    (programs / "git").chmod(0o755)
+    environment = os.environ | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "TMPDIR": str(temporary)}
+    command = [Path(sys.executable).with_name("songgenre"), "reproduce"]
+    with subprocess.Popen(command, cwd=fresh_clone().root, env=environment, stdout=subprocess.DEVNULL) as process:
+        while not any(temporary.glob("songgenre-*/*")):
+            assert process.poll() is None
+            time.sleep(0.05)
+        cloning = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+    assert process.returncode != 0
+    assert list(temporary.iterdir()) == []
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in cloning)
 
 
 def test_folder_that_holds_something_is_left_alone(built: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def run(
             f"The folder of the page, {html.parent}, does not exist. Create it, or name another file with --html."
         )
     if not skip_hash_check:
-        loading.check(name)
+        loading.verify_models(name)
     failures: list[str] = []
     judged: list[SongPrediction] = []
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup
 
+from songgenre import children
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
 from songgenre.notebook.provenance import run_logs, script
@@ -83,12 +84,8 @@ def print_pdf(project: Project, to: Path) -> None:
         book = Path(folder) / "book.html"
         book.write_text(bind_pages(project), "utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}"]
-        ended = subprocess.run(
-            [browser, *options, f"--print-to-pdf={partial.resolve()}", book.as_uri()],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [browser, *options, f"--print-to-pdf={partial.resolve()}", book.as_uri()]
+        ended = children.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if not partial.is_file():
             raise UserError(f"Expected {browser} to print {to}, but it ended with {ended.stderr.strip()[-500:]!r}.")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 from ruamel.yaml import YAML
 
+from songgenre import children
 from songgenre.errors import UserError
 from songgenre.paths import Project
 from songgenre.reproduce.diff import changed_values, explain, flatten
@@ -149,7 +149,7 @@ def _rebuild(project: Project, folder: Path, console: Console) -> None:
 
 
 def _run(folder: Path, environment: Mapping[str, str], *command: str) -> None:
-    if subprocess.run(command, cwd=folder, env=environment, stdout=sys.stderr).returncode:
+    if children.run(command, cwd=folder, env=environment, stdout=sys.stderr).returncode:
         raise UserError(
             f"The rebuild failed at `{' '.join(command)}` in {folder}; what was wrong is said above. "
             "With `--in FOLDER` the folder is kept, to look at."
