@@ -43,7 +43,7 @@ def lab(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
         "IPYTHONDIR": str(own / "ipython"),
     }
-    command = [*shlex.split(f"env {recipe}"), "--no-browser", "--allow-root", "--port=0", "--ip=127.0.0.1"]
+    command = [*shlex.split(f"env {recipe}"), "--no-browser", "--port=0", "--ip=127.0.0.1"]
     with (own / "log").open("w") as log:
         server = subprocess.Popen(command, cwd=clone.root, env=environment, stdout=log, stderr=log)
     try:
