@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def test_another_corpus_stands_beside_it_and_the_same_one_is_replaced(project: P
     assert (project.root / "README.md").read_text() == once
     assert list(readme.load_results(project)) == ["first", "second"]
     assert re.search(r"\| first.* \| first.* \| second.* \| second", once)
+
+
+def test_clone_without_logs_keeps_what_the_stages_took(project: Project) -> None:
+    results.keep(project, "first")
+    before = results.kept(project)["first"]
+    shutil.rmtree(project.log("any").parent)
+    results.keep(project, "first")
+    results.keep(project, "second")
+    kept = results.kept(project)
+    assert kept["first"].stages == before.stages != {}
+    assert kept["second"].stages == {}
 
 
 @pytest.mark.parametrize("name", ["", "../up", "Über", "a b", "9lives"])

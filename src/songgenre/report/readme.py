@@ -62,7 +62,7 @@ class Result(BaseModel):
         Accuracy of one scikit-learn model, by what it was tested on: songs by other artists, any songs, and each
         collection that was left out.
     stages : dict
-        From notebook to what it took.
+        From notebook to what it took, as far as that is known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,12 +85,9 @@ def collect_results(project: Project) -> Result:
         If a stage has not run.
     """
     tracks = read_table(TRACKS, project.tracks)
-    logs = sorted(project.log("any").parent.glob("*.json"))
     nested, protocols = project.plot("nested"), project.plot("protocols")
-    if not (nested.is_file() and protocols.is_file() and logs):
-        raise UserError(
-            f"Expected {nested}, {protocols} and the logs of the stages, but they are not there. Run `dvc repro` first."
-        )
+    if not (nested.is_file() and protocols.is_file()):
+        raise UserError(f"Expected {nested} and {protocols}, but they are not there. Run `dvc repro` first.")
     return Result(
         songs=_count(tracks["split"]),
         artists=tracks["artist_group"].nunique(),
@@ -104,12 +101,14 @@ def collect_results(project: Project) -> Result:
             for row in pd.read_csv(nested).to_dict("records")
         },
         protocols=pd.read_csv(protocols).set_index("test")["accuracy"].to_dict(),
-        stages={log.stem: _cost(log) for log in logs},
+        stages={log.stem: _cost(log) for log in sorted(project.log("any").parent.glob("*.json"))},
     )
 
 
 def save_results(project: Project, name: str) -> Path:
     """Keep what the last run measured as ``docs/results/NAME.json``, and show it in the README.
+
+    What a stage took stays as it was kept before where the stage has no log, as in a fresh clone.
 
     Parameters
     ----------
@@ -131,6 +130,8 @@ def save_results(project: Project, name: str) -> Path:
         raise UserError(f"Expected a name of small letters, digits and underscores, got {name!r}.")
     path = _folder(project) / f"{name}.json"
     result = collect_results(project)
+    before = _read(path).stages if path.is_file() else {}
+    result = result.model_copy(update={"stages": before | result.stages})
     with replacing(path) as partial:
         partial.write_text(json.dumps(result.model_dump(mode="json"), indent=2) + "\n")
     readme = project.root / "README.md"
