@@ -137,6 +137,11 @@ def test_shell_that_asks_the_installed_command_gets_the_same() -> None:
         assert ended.stdout.split() == completed(*words) != []
 
 
+def test_what_a_maintainer_commits_is_in_one_group() -> None:
+    assert set(GROUPS[("dev",)].commands) == {"cards", "clean-notebooks", "results", "train-head"}
+    assert {("notebook", "run"), ("pretrained", "download"), ("reproduce",)} < set(COMMANDS)
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself_without_a_terminal(
     path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

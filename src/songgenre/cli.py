@@ -22,8 +22,10 @@ app.add_typer(notebook, name="notebook")
 demo = typer.Typer(no_args_is_help=True, help="The record shop of invented music.")
 app.add_typer(report, name="report")
 app.add_typer(demo, name="demo")
-pretrained = typer.Typer(no_args_is_help=True, help="The pretrained networks, and the model on top that ships.")
+pretrained = typer.Typer(no_args_is_help=True, help="The pretrained networks.")
 app.add_typer(pretrained, name="pretrained")
+dev = typer.Typer(no_args_is_help=True, help="For maintainers: what is committed after a run.")
+app.add_typer(dev, name="dev")
 
 
 def _show_version(wanted: bool) -> None:
@@ -167,21 +169,6 @@ def notebook_run(
     runner.run(Project.find(), name, Console(stderr=True))
 
 
-@notebook.command("clean")
-def notebook_clean(
-    files: Annotated[list[Path] | None, typer.Argument(help="Notebooks; all of the project by default.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; an error if one is not clean.")] = False,
-) -> None:
-    """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
-    from songgenre.notebook.normalise import clean_file
-
-    changed = [file for file in files or sorted(Project.find().notebooks.glob("*.ipynb")) if clean_file(file, check)]
-    for file in changed:
-        typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
-    if check and changed:
-        raise UserError("Expected notebooks without outputs; clean them with `songgenre notebook clean`.")
-
-
 @report.command("build")
 def report_build() -> None:
     """Build the report site from the executed notebooks and the metrics."""
@@ -219,23 +206,6 @@ def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] =
     _say_written(to)
 
 
-@report.command("cards")
-def report_cards() -> None:
-    """Write the model card and the data card of the last run into docs."""
-    from songgenre.report import cards
-
-    for path in cards.write_cards(Project.find()):
-        _say_written(path)
-
-
-@report.command("results")
-def report_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
-    """Keep the results of the last run in docs/results, and show them in the README."""
-    from songgenre.report import readme
-
-    _say_written(readme.save_results(Project.find(), name))
-
-
 @demo.command("serve")
 def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")] = 8000) -> None:
     """Open the record shop on this machine, to look at and to listen to."""
@@ -265,8 +235,40 @@ def pretrained_fetch() -> None:
     _say_written(project.pretrained)
 
 
-@pretrained.command("train-head")
-def pretrained_train_head() -> None:
+@dev.command("clean-notebooks")
+def dev_clean_notebooks(
+    files: Annotated[list[Path] | None, typer.Argument(help="Notebooks; all of the project by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; an error if one is not clean.")] = False,
+) -> None:
+    """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
+    from songgenre.notebook.normalise import clean_file
+
+    changed = [file for file in files or sorted(project().notebooks.glob("*.ipynb")) if clean_file(file, check)]
+    for file in changed:
+        typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
+    if check and changed:
+        raise UserError("Expected notebooks without outputs; clean them with `songgenre dev clean-notebooks`.")
+
+
+@dev.command("cards")
+def dev_cards() -> None:
+    """Write the model card and the data card of the last run into docs."""
+    from songgenre import cards
+
+    for path in cards.write(project()):
+        _say_written(path)
+
+
+@dev.command("results")
+def dev_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
+    """Keep the results of the last run in docs/results, and show them in the README."""
+    from songgenre import results
+
+    _say_written(results.keep(project(), name))
+
+
+@dev.command("train-head")
+def dev_train_head() -> None:
     """Train the model that ships on the songs of this project, once the stage transfer has run."""
     from songgenre import params
     from songgenre.models.pretrained import train

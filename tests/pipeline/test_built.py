@@ -98,7 +98,7 @@ def test_dvc_shows_metrics_plots_and_graph(built: "Clone", tmp_path: Path) -> No
 
 def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Project, tmp_path: Path) -> None:
     copy = built.copy(tmp_path / "clone")
-    copy.run("songgenre", "report", "cards")
+    copy.run("songgenre", "dev", "cards")
     model, data = ((copy.root / "docs" / f"{name}_card.md").read_text() for name in ("model", "data"))
     metrics = read_metrics(project.metrics("evaluation"))
     accuracy = metrics[str(compare_models(metrics).index[0])].accuracy

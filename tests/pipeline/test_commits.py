@@ -64,19 +64,19 @@ def test_parameters_cell_that_differs_from_params_yaml_is_not_committed(clone: "
 
 
 def test_command_says_which_notebook_is_not_clean_and_cleans_it(clone: "Clone") -> None:
-    assert clone.run("songgenre", "notebook", "clean", "--check") == ""
+    assert clone.run("songgenre", "dev", "clean-notebooks", "--check") == ""
     run_it(clone.root / NOTEBOOK)
     with pytest.raises(AssertionError, match=NOTEBOOK):
-        clone.run("songgenre", "notebook", "clean", "--check", NOTEBOOK)
+        clone.run("songgenre", "dev", "clean-notebooks", "--check", NOTEBOOK)
     assert NOTEBOOK in clone.run("git", "diff", "--name-only")
-    assert NOTEBOOK in clone.run("songgenre", "notebook", "clean")
+    assert NOTEBOOK in clone.run("songgenre", "dev", "clean-notebooks")
     assert clone.run("git", "diff", "--name-only") == ""
 
 
 def test_what_is_no_notebook_is_named(clone: "Clone") -> None:
     (clone.root / "notebooks" / "09_broken.ipynb").write_text("{")
     with pytest.raises(AssertionError, match=r"09_broken\.ipynb"):
-        clone.run("songgenre", "notebook", "clean", "--check")
+        clone.run("songgenre", "dev", "clean-notebooks", "--check")
 
 
 def test_clone_that_asks_for_other_line_ends_has_the_bytes_of_the_commit(clone: "Clone", tmp_path: Path) -> None:

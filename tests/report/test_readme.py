@@ -106,7 +106,7 @@ def test_run_that_is_missing_says_what_to_do(project: Project) -> None:
 
 def test_damaged_results_are_named(project: Project) -> None:
     readme.save_results(project, "demo").write_text("{}")
-    with pytest.raises(UserError, match=r"demo\.json.*songgenre report results"):
+    with pytest.raises(UserError, match=r"demo\.json.*songgenre dev results"):
         readme.load_results(project)
 
 

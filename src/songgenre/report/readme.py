@@ -216,7 +216,7 @@ def _read(path: Path) -> Result:
     try:
         return Result.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise UserError(f"{path} does not hold results as `songgenre report results` writes them: {error}") from None
+        raise UserError(f"{path} does not hold results as `songgenre dev results` writes them: {error}") from None
 
 
 def _folder(project: Project) -> Path:
