@@ -138,7 +138,7 @@ collections left out in 05_sklearn. Artists were told apart by name.
 
 ## Made from
 
-Tracks `{measured.data_hash}`, model `{measured.model_hash}` (SHA-256, first 12 digits). `songgenre report cards` writes
+Tracks `{measured.data_hash}`, model `{measured.model_hash}` (SHA-256, first 12 digits). `songgenre dev cards` writes
 this card anew.
 """
 
@@ -200,7 +200,7 @@ Each is in the ledger, `data/clean/excluded.parquet`, with its detail.
 
 A genre has few artists, so what is learned may be their habits. An artist under two names counts as two.
 
-Tracks `{file_hash(project.tracks)}` (SHA-256, first 12 digits). `songgenre report cards` writes this card
+Tracks `{evaluation.file_hash(project.tracks)}` (SHA-256, first 12 digits). `songgenre dev cards` writes this card
 anew.
 """
 
