@@ -39,8 +39,8 @@ def clone(small: "Clone", tmp_path: Path) -> "Clone":
     return small.copy(tmp_path / "clone")
 
 
-def repro(clone: "Clone", stage: str) -> str:
-    return clone.run("dvc", "repro", stage, PYTHONPATH=str(clone.root / "src"))
+def repro(clone: "Clone", *stages: str) -> str:
+    return clone.run("dvc", "repro", *stages, PYTHONPATH=str(clone.root / "src"))
 
 
 def test_model_is_tuned_and_compared(clone: "Clone") -> None:
@@ -83,7 +83,7 @@ def test_source_is_collected_and_cleaned(clone: "Clone") -> None:
 
 
 def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
-    parameters, code, section, typed, stage = blocks("A notebook")
+    parameters, code, section, typed, stage, dep = blocks("A notebook")
     new = nbformat.v4
     cells = [new.new_markdown_cell("# 09 Loudness\n\n*Which genre is the loudest?*", id="title")]
     cells += [new.new_code_cell(parameters.rstrip(), id="parameters", metadata={"tags": ["parameters"]})]
@@ -98,9 +98,10 @@ def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
         params.read_text().replace("class Evaluation(Section):", f"{typed}\n\nclass Evaluation(Section):")
     )
     insert(clone.root / "dvc.yaml", f"{stage}\n", "stages:\n")
-    earlier = "      - reports/metrics/evaluation.json\n"
-    insert(clone.root / "dvc.yaml", "      - reports/notebooks/09_loudness.ipynb\n", earlier)
-    repro(clone, "report")
+    insert(clone.root / "dvc.yaml", dep, "    cmd: songgenre report build\n    deps:\n")
+    assert re.findall(r"Running stage '(\w+)'", repro(clone)) == ["loudness", "report"]
+    assert "Running stage" not in repro(clone)
+    assert 'href="09_loudness.html"' in (clone.root / "reports" / "html" / "index.html").read_text()
     page = (clone.root / "reports" / "html" / "09_loudness.html").read_text()
     assert "Which genre is the loudest?" in page
     project = Project(clone.root)
