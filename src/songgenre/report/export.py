@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -85,7 +86,8 @@ def print_pdf(project: Project, to: Path) -> None:
         book.write_text(bind_pages(project), "utf-8")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}"]
         command = [browser, *options, f"--print-to-pdf={partial.resolve()}", book.as_uri()]
-        ended = children.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        environment = os.environ | {"TMPDIR": folder}
+        ended = children.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if not partial.is_file():
             raise UserError(f"Expected {browser} to print {to}, but it ended with {ended.stderr.strip()[-500:]!r}.")
 
