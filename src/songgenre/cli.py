@@ -243,7 +243,7 @@ def dev_clean_notebooks(
     """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
     from songgenre.notebook.normalise import clean_file
 
-    changed = [file for file in files or sorted(project().notebooks.glob("*.ipynb")) if clean_file(file, check)]
+    changed = [file for file in files or sorted(Project.find().notebooks.glob("*.ipynb")) if clean_file(file, check)]
     for file in changed:
         typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
     if check and changed:
@@ -253,18 +253,18 @@ def dev_clean_notebooks(
 @dev.command("cards")
 def dev_cards() -> None:
     """Write the model card and the data card of the last run into docs."""
-    from songgenre import cards
+    from songgenre.report import cards
 
-    for path in cards.write(project()):
+    for path in cards.write_cards(Project.find()):
         _say_written(path)
 
 
 @dev.command("results")
 def dev_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
     """Keep the results of the last run in docs/results, and show them in the README."""
-    from songgenre import results
+    from songgenre.report import readme
 
-    _say_written(results.keep(project(), name))
+    _say_written(readme.save_results(Project.find(), name))
 
 
 @dev.command("train-head")

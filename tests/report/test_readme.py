@@ -76,12 +76,12 @@ def test_another_corpus_stands_beside_it_and_the_same_one_is_replaced(project: P
 
 
 def test_clone_without_logs_keeps_what_the_stages_took(project: Project) -> None:
-    results.keep(project, "first")
-    before = results.kept(project)["first"]
+    readme.save_results(project, "first")
+    before = readme.load_results(project)["first"]
     shutil.rmtree(project.log("any").parent)
-    results.keep(project, "first")
-    results.keep(project, "second")
-    kept = results.kept(project)
+    readme.save_results(project, "first")
+    readme.save_results(project, "second")
+    kept = readme.load_results(project)
     assert kept["first"].stages == before.stages != {}
     assert kept["second"].stages == {}
 

@@ -76,7 +76,7 @@ def run(
             from songgenre.predict import page
 
             page.write(judged, threshold, html)
-            say(f"Wrote {html.resolve()}")
+            echo(f"Wrote {html.resolve()}")
     return not failures
 
 

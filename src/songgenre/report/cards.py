@@ -200,7 +200,7 @@ Each is in the ledger, `data/clean/excluded.parquet`, with its detail.
 
 A genre has few artists, so what is learned may be their habits. An artist under two names counts as two.
 
-Tracks `{evaluation.file_hash(project.tracks)}` (SHA-256, first 12 digits). `songgenre dev cards` writes this card
+Tracks `{file_hash(project.tracks)}` (SHA-256, first 12 digits). `songgenre dev cards` writes this card
 anew.
 """
 

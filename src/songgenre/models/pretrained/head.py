@@ -69,7 +69,7 @@ def load_head(path: Path = BUNDLED) -> Head:
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UserError(
             f"Expected the weights of a classifier at {path}, but they cannot be read: {error}. "
-            "Restore the file, or train it with `songgenre pretrained train-head`."
+            "Restore the file, or train it with `songgenre dev train-head`."
         ) from None
 
 

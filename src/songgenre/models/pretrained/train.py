@@ -150,7 +150,7 @@ One temperature was fitted to songs that the model had not been trained on. In t
 
 ## Train it again
 
-`dvc exp run -S scraping.source=folder -S scraping.folder=FOLDER transfer`, then `songgenre pretrained train-head`.
+`dvc exp run -S scraping.source=folder -S scraping.folder=FOLDER transfer`, then `songgenre dev train-head`.
 """
 
 
