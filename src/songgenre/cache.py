@@ -115,15 +115,15 @@ def cached_map(
     ------
     The entries, in the order of `tracks`.
     """
-    wanted = [
+    requested = [
         CacheMiss(clip, cache.key(sha256, clip.start_s, clip.duration_s))
         for sha256, clip in zip(tracks["sha256"], audio.clips(tracks, folder), strict=True)
     ]
     compute = partial(_compute_and_keep, function=function, cache=cache)
-    kept = cache.keys()
-    with closing(map_fn(compute, [each for each in wanted if each.key not in kept])) as computed:
-        for each in wanted:
-            if each.key not in kept:
+    stored = cache.keys()
+    with closing(map_fn(compute, [each for each in requested if each.key not in stored])) as computed:
+        for each in requested:
+            if each.key not in stored:
                 yield next(computed)
             else:
                 yield cache.get(each.key) or next(map_fn(compute, [each]))

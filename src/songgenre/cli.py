@@ -28,8 +28,8 @@ dev = typer.Typer(no_args_is_help=True, help="For maintainers: what is committed
 app.add_typer(dev, name="dev")
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"songgenre {version('song-genre-classification')}")
         raise typer.Exit
 
@@ -116,11 +116,11 @@ def similar(
     """
     from songgenre.predict import similar as corpus
 
-    found = corpus.find_similar(Project.find(), file, count)
+    matches = corpus.find_similar(Project.find(), file, count)
     if as_json:
-        typer.echo(found.to_json(orient="records", lines=True, force_ascii=False).rstrip())
+        typer.echo(matches.to_json(orient="records", lines=True, force_ascii=False).rstrip())
     else:
-        Console().print(corpus.render_matches(found))
+        Console().print(corpus.render_matches(matches))
 
 
 @app.command()

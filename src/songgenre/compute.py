@@ -220,9 +220,9 @@ def _expected_environment() -> dict[str, str]:
 
 def _check_environment(environment: Mapping[str, str], expected: Mapping[str, str], worker: str) -> None:
     differences = [
-        f"{name} {environment[name]} instead of {wanted}"
-        for name, wanted in expected.items()
-        if environment[name] != wanted
+        f"{name} {environment[name]} instead of {value}"
+        for name, value in expected.items()
+        if environment[name] != value
     ]
     if differences:
         raise UserError(

@@ -267,8 +267,8 @@ class Params(Section):
             If there is no such section.
         """
         if name not in type(self).model_fields:
-            known = ", ".join(type(self).model_fields)
-            raise UserError(f"Expected a section of params.yaml ({known}), got {name!r}.")
+            sections = ", ".join(type(self).model_fields)
+            raise UserError(f"Expected a section of params.yaml ({sections}), got {name!r}.")
         section: Section = getattr(self, name)
         return section.model_dump()
 

@@ -75,7 +75,7 @@ def extract_corpus(
         `tracks`.
     """
     names = columns(config.feature_set, config.n_mfcc)
-    wanted = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
+    selected = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
     influential = config.model_dump()
     del influential["n_mfcc"]
     cache = Cache(compute.cache_url or str(project.feature_cache), ClipFeatures, influential, extract)
@@ -92,7 +92,7 @@ def extract_corpus(
         for row, extracted in enumerate(cached_map(clip_features, tracks, folder, cache, everywhere)):
             missing = n_frames - extracted.mel.shape[1]
             mel[row] = np.pad(extracted.mel, ((0, 0), (0, missing)), mode="wrap")
-            values[row], db_max[row] = extracted.descriptors[wanted], extracted.mel_db_max
+            values[row], db_max[row] = extracted.descriptors[selected], extracted.mel_db_max
         mel.flush()
     mel_index = pd.DataFrame(
         {

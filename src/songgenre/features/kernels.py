@@ -29,7 +29,7 @@ def spectral_moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percen
         Root mean square (full scale), centroid, bandwidth and roll-off (Hz); all 0 in silence.
     """
     n_frames, n_frequencies = magnitude.shape
-    found = np.zeros((4, n_frames))
+    out = np.zeros((4, n_frames))
     for t in range(n_frames):
         frame = magnitude[t]
         total = first = power = 0.0
@@ -39,7 +39,7 @@ def spectral_moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percen
             first += value * frequencies[k]
             power += value * value
         power -= 0.5 * (float(frame[0]) ** 2 + float(frame[-1]) ** 2)
-        found[0, t] = np.sqrt(2 * power) / (2 * (n_frequencies - 1))
+        out[0, t] = np.sqrt(2 * power) / (2 * (n_frequencies - 1))
         if total <= np.finfo(np.float32).tiny:
             continue
         centroid = first / total
@@ -50,8 +50,8 @@ def spectral_moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percen
         while below < roll_percent * total and k < n_frequencies - 1:
             k += 1
             below += frame[k]
-        found[1, t], found[2, t], found[3, t] = centroid, np.sqrt(second / total), frequencies[k]
-    return found
+        out[1, t], out[2, t], out[3, t] = centroid, np.sqrt(second / total), frequencies[k]
+    return out
 
 
 @numba.njit(cache=True)
@@ -72,7 +72,7 @@ def contrast_peaks_valleys(magnitude: np.ndarray, edges: np.ndarray, counts: np.
         Peaks, valleys.
     """
     n_frames = len(magnitude)
-    found = np.empty((2, len(edges), n_frames))
+    out = np.empty((2, len(edges), n_frames))
     largest, smallest = np.empty(counts.max()), np.empty(counts.max())
     for t in range(n_frames):
         for band in range(len(edges)):
@@ -92,9 +92,9 @@ def contrast_peaks_valleys(magnitude: np.ndarray, edges: np.ndarray, counts: np.
                         smallest[place] = smallest[place - 1]
                         place -= 1
                     smallest[place] = value
-            found[0, band, t] = largest[:n].mean()
-            found[1, band, t] = smallest[:n].mean()
-    return found
+            out[0, band, t] = largest[:n].mean()
+            out[1, band, t] = smallest[:n].mean()
+    return out
 
 
 @numba.njit(cache=True)
@@ -176,7 +176,7 @@ def statistics(rows: np.ndarray) -> np.ndarray:
         last of a single value.
     """
     n_rows, n = rows.shape
-    found = np.zeros((8, n_rows))
+    out = np.zeros((8, n_rows))
     for row in range(n_rows):
         values = rows[row].astype(np.float64)
         mean = values.mean()
@@ -190,9 +190,9 @@ def statistics(rows: np.ndarray) -> np.ndarray:
             if place > 0:
                 difference += abs(values[place] - values[place - 1])
         second, third, fourth = second / n, third / n, fourth / n
-        found[0, row], found[1, row] = mean, np.sqrt(second)
+        out[0, row], out[1, row] = mean, np.sqrt(second)
         if second > (np.finfo(np.float32).eps * np.abs(values).max()) ** 2:
-            found[2, row], found[3, row] = third / second**1.5, fourth / second**2 - 3
-        found[4, row], found[5, row], found[6, row] = np.median(values), values.min(), values.max()
-        found[7, row] = difference / max(1, n - 1)
-    return found
+            out[2, row], out[3, row] = third / second**1.5, fourth / second**2 - 3
+        out[4, row], out[5, row], out[6, row] = np.median(values), values.min(), values.max()
+        out[7, row] = difference / max(1, n - 1)
+    return out

@@ -60,20 +60,20 @@ class Checkpoint:
 
     def save(self, progress: TrainingState) -> None:
         """Replace what was kept."""
-        kept: dict[str, Any] = {f"state_{at}": np.asarray(value) for at, value in enumerate(self._variables())}
-        kept |= {f"best_{at}": weight for at, weight in enumerate(progress.best_weights)}
+        arrays: dict[str, Any] = {f"state_{at}": np.asarray(value) for at, value in enumerate(self._variables())}
+        arrays |= {f"best_{at}": weight for at, weight in enumerate(progress.best_weights)}
         with replacing(self.path) as partial, partial.open("wb") as file:
-            np.savez(file, curve=np.array(progress.curve), **kept)
+            np.savez(file, curve=np.array(progress.curve), **arrays)
 
     def restore(self) -> TrainingState | None:
         """Bring the model to the state that was kept; None if there is none."""
         if not self.path.is_file():
             return None
-        with np.load(self.path, allow_pickle=False) as kept:
+        with np.load(self.path, allow_pickle=False) as arrays:
             for at, variable in enumerate(self._variables()):
-                variable.assign(kept[f"state_{at}"])
-            best = [kept[f"best_{at}"] for at in range(len(self.model.weights))]
-            curve = [(int(row[0]), *map(float, row[1:])) for row in kept["curve"]]
+                variable.assign(arrays[f"state_{at}"])
+            best = [arrays[f"best_{at}"] for at in range(len(self.model.weights))]
+            curve = [(int(row[0]), *map(float, row[1:])) for row in arrays["curve"]]
         return TrainingState(curve, best)
 
     def remove(self) -> None:

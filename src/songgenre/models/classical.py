@@ -308,9 +308,9 @@ def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     step, model = pipeline.steps[-1]
     prefix = f"{step}__estimator__" if isinstance(model, CalibratedClassifierCV) else f"{step}__"
     addressed = {prefix + parameter: values for parameter, values in grid.items()}
-    known = pipeline.get_params()
+    parameters = pipeline.get_params()
     for parameter in addressed:
-        if parameter not in known:
+        if parameter not in parameters:
             raise UserError(
                 f"params.yaml: sklearn.grids has {parameter.removeprefix(prefix)!r}, which is no parameter of "
                 f"{type(model).__name__}. See scikit-learn's documentation of that class."

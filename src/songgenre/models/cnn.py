@@ -122,10 +122,10 @@ def train(
         model = build_network(n_mels, crop_frames, n_genres, config.network)
         model.compile(_optimizer(config, steps), loss="categorical_crossentropy", metrics=["accuracy"])
         model.optimizer.build(model.trainable_variables)
-    backup = Checkpoint(
+    checkpoint = Checkpoint(
         cache / f"{training_hash(code_version(train), train_songs, validation_songs, n_genres, config)}.npz", model
     )
-    progress = backup.restore() or TrainingState([], model.get_weights())
+    progress = checkpoint.restore() or TrainingState([], model.get_weights())
     for epoch in progress_bar(range(1, config.epochs + 1), "training the CNN", total=config.epochs):
         if epoch <= len(progress.curve) or progress.epochs_since_best() >= config.patience:
             continue
@@ -136,9 +136,9 @@ def train(
         fitted = model.fit(crops, steps_per_epoch=steps, shuffle=False, verbose=0).history
         row = (epoch, fitted["loss"][-1], fitted["accuracy"][-1], *evaluate(model, validation_songs))
         progress = progress.after(row, model.get_weights())
-        backup.save(progress)
+        checkpoint.save(progress)
     model.set_weights(progress.best_weights)
-    backup.remove()
+    checkpoint.remove()
     return model, pd.DataFrame(progress.curve, columns=CURVE)
 
 

@@ -42,9 +42,9 @@ def verify_hash(project: Project, path: Path) -> Path:
     file = path.resolve()
     for out, expected in _outs(project).items():
         if file.is_relative_to(out):
-            found = _folder_hash(out) if out.is_dir() else _md5(out)
-            if found != expected:
-                _refuse(path, f"{out} to have the hash {expected}, as dvc.lock says, but it has {found}")
+            actual = _folder_hash(out) if out.is_dir() else _md5(out)
+            if actual != expected:
+                _refuse(path, f"{out} to have the hash {expected}, as dvc.lock says, but it has {actual}")
             return path
     _refuse(path, f"{path} to be in dvc.lock, with the hash of what a stage wrote, but it is not")
 

@@ -121,16 +121,16 @@ def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Mus
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
     """
     with threadpool_limits(1):
-        found = _convolve_patches(cut_patches(spectrogram), variables)
-        maximum, mean = found.max(axis=1), found.mean(axis=1)
-        pooled = np.stack([maximum, mean], axis=-1).reshape(len(found), -1)
+        activations = _convolve_patches(cut_patches(spectrogram), variables)
+        maximum, mean = activations.max(axis=1), activations.mean(axis=1)
+        pooled = np.stack([maximum, mean], axis=-1).reshape(len(activations), -1)
         hidden = _dense(_normalize(pooled, variables, 9), variables, "dense")
         penultimate = _normalize(np.maximum(hidden, 0), variables, 10)
         tags = 1 / (1 + np.exp(-_dense(penultimate, variables, "dense_1")))
         return pool_patches(np.concatenate([penultimate, mean, maximum], axis=1), tags)
 
 
-def pool_patches(found: np.ndarray, tags: np.ndarray) -> MusicnnFeatures:
+def pool_patches(activations: np.ndarray, tags: np.ndarray) -> MusicnnFeatures:
     """What a network makes of a clip, from what it makes of each patch.
 
     Parameters
@@ -138,7 +138,7 @@ def pool_patches(found: np.ndarray, tags: np.ndarray) -> MusicnnFeatures:
     found : np.ndarray [shape=(n_patches, PENULTIMATE + 2 * POOLED)]
     tags : np.ndarray [shape=(n_patches, n_tags)]
     """
-    return MusicnnFeatures(np.concatenate([found.mean(axis=0), found.std(axis=0)]), tags.mean(axis=0))
+    return MusicnnFeatures(np.concatenate([activations.mean(axis=0), activations.std(axis=0)]), tags.mean(axis=0))
 
 
 def _convolve_patches(patches: np.ndarray, variables: Mapping[str, np.ndarray]) -> np.ndarray:

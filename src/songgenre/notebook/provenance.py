@@ -62,12 +62,12 @@ def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
 def run_environment(project: Project) -> dict[str, str]:
     """By what commit, on what machine and by what Python a stage runs now; without git, without the commit."""
     system = f"{platform.system()}, Python {platform.python_version()}"
-    known = {"machine": f"{_processor()}, {psutil.cpu_count()} cores, {system}"}
+    environment = {"machine": f"{_processor()}, {psutil.cpu_count()} cores, {system}"}
     commit = _git(project, "rev-parse", "--short=12", "HEAD")
     if commit:
         changed = _git(project, "status", "--porcelain", "--", *SOURCES)
-        known["commit"] = f"{commit}, and changes that were not committed" if changed else commit
-    return known
+        environment["commit"] = f"{commit}, and changes that were not committed" if changed else commit
+    return environment
 
 
 def publish(project: Project) -> Path:
@@ -97,19 +97,19 @@ def script(project: Project) -> str:
 def run_logs(project: Project) -> dict[str, dict[str, str]]:
     """How the last run of each notebook went, if it finished: facts by their name, as a page shows them."""
     logs = sorted(project.log("provenance").parent.glob("*.json"))
-    told = {log.stem: json.loads(log.read_text("utf-8")) for log in logs}
-    return {name: _format_log(log) for name, log in told.items() if log.get("finished")}
+    facts = {log.stem: json.loads(log.read_text("utf-8")) for log in logs}
+    return {name: _format_log(log) for name, log in facts.items() if log.get("finished")}
 
 
 def _format_log(log: dict[str, Any]) -> dict[str, str]:
     """The facts as a page shows them."""
-    told: dict[str, str] = {name: log[name] for name in ("commit", "machine") if name in log}
-    if "commit" in told:
-        told["checkout"] = told["commit"].partition(",")[0]
+    facts: dict[str, str] = {name: log[name] for name in ("commit", "machine") if name in log}
+    if "commit" in facts:
+        facts["checkout"] = facts["commit"].partition(",")[0]
     started = datetime.fromisoformat(log["started"])
     seconds, memory = f"{log['seconds']:.0f} s", f"{log['peak_anonymous_mib']} MiB"
     run = f"{started:%Y-%m-%d %H:%M} UTC, {seconds}, at most {memory} of memory"
-    return told | {"seconds": seconds, "memory": memory, "run": run}
+    return facts | {"seconds": seconds, "memory": memory, "run": run}
 
 
 def _stage(project: Project, name: str) -> dict[str, Any]:

@@ -60,22 +60,22 @@ def run(
     if not skip_hash_check:
         loading.verify_models(name)
     failures: list[str] = []
-    judged: list[SongPrediction] = []
+    predicted: list[SongPrediction] = []
 
     def fail(reason: str) -> None:
         failures.append(reason)
         echo(reason)
 
     with TemporaryDirectory() as temporary:
-        found = list(_resolve(sources, Path(temporary), fail))
-        lines = _lines(_predictions(found, name, judged, fail), threshold, form)
+        audio_inputs = list(_resolve(sources, Path(temporary), fail))
+        lines = _lines(_predictions(audio_inputs, name, predicted, fail), threshold, form)
         for_reader = sys.stdout if not sys.stdout.isatty() else None
         for line in lines:
             print(line, file=for_reader, flush=True)
-        if html and judged:
+        if html and predicted:
             from songgenre.predict import page
 
-            page.write(judged, threshold, html)
+            page.write(predicted, threshold, html)
             echo(f"Wrote {html.resolve()}")
     return not failures
 
@@ -89,12 +89,15 @@ def _resolve(sources: Sequence[str], folder: Path, fail: Callable[[str], None]) 
 
 
 def _predictions(
-    found: Sequence[inputs.AudioInput], name: loading.Name, judged: list[SongPrediction], fail: Callable[[str], None]
+    audio_inputs: Sequence[inputs.AudioInput],
+    name: loading.Name,
+    predicted: list[SongPrediction],
+    fail: Callable[[str], None],
 ) -> Iterator[SongPrediction]:
     """The judgements, which are kept in `judged`, too."""
-    for answer in predict_songs(found, name):
+    for answer in predict_songs(audio_inputs, name):
         if isinstance(answer, SongPrediction):
-            judged.append(answer)
+            predicted.append(answer)
             yield answer
         else:
             fail(f"{answer.song.title}: {answer.reason}")

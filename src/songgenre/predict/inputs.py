@@ -128,11 +128,11 @@ def download(url: str, path: Path) -> None:
 def _audio_files(folder: Path) -> Iterator[AudioInput]:
     from songgenre.audio import UNSUPPORTED_SUFFIXES
 
-    found = []
+    paths = []
     for where, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(where, name) for name in files if not name.startswith(".")]
-    songs = sorted(path for path in found if path.suffix.lower() in SUFFIXES | UNSUPPORTED_SUFFIXES)
+        paths += [Path(where, name) for name in files if not name.startswith(".")]
+    songs = sorted(path for path in paths if path.suffix.lower() in SUFFIXES | UNSUPPORTED_SUFFIXES)
     if not songs:
         raise UserError(
             f"Expected audio in {folder}, but no file in it has one of the endings {', '.join(sorted(SUFFIXES))}."

@@ -74,13 +74,15 @@ def _bar(number: int, prediction: SongPrediction, color: dict[str, str]) -> dict
 
 
 def _alt(prediction: SongPrediction) -> str:
-    told = [
+    descriptions = [
         f"{format_time(start_s)} {genre} {share:.2f}"
         for start_s, genre, share in zip(
             prediction.windows.index, prediction.windows.idxmax(axis=1), prediction.windows.max(axis=1), strict=True
         )
     ]
-    return f"Stacked bars: probability of each genre in windows of {prediction.window_s:.0f} s. {', '.join(told)}."
+    return (
+        f"Stacked bars: probability of each genre in windows of {prediction.window_s:.0f} s. {', '.join(descriptions)}."
+    )
 
 
 def _player(prediction: SongPrediction) -> dict[str, str | None]:

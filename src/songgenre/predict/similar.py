@@ -19,10 +19,10 @@ from songgenre.tables.tracks import TRACKS
 N_NEAREST = 10
 
 
-def render_matches(found: pd.DataFrame) -> Table:
+def render_matches(matches: pd.DataFrame) -> Table:
     """What `find_similar` found, to read."""
     table = Table("similarity", "genre", "artist", "title", box=None, header_style="bold")
-    for song in found.fillna("unknown").itertuples():
+    for song in matches.fillna("unknown").itertuples():
         table.add_row(f"{song.similarity:.2f}", *map(escape, (song.genre, song.artist, song.title)))
     return table
 
@@ -60,9 +60,9 @@ def find_similar(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFra
     clip_duration_s = params.load_params(project.params).wrangling.clip_duration_s
     clip = audio.Clip(path, *center_clip(audio.duration_s(path), clip_duration_s))
     embedding = embeddings.embed(clip, embeddings.load_networks(pretrained_folder())).embedding
-    found = tracks[["track_id", "title", "artist", "genre"]].assign(
+    matches = tracks[["track_id", "title", "artist", "genre"]].assign(
         similarity=cosine_similarities(corpus.to_numpy(), embedding)
     )
     with path.open("rb") as file:
         itself = tracks["sha256"] == hashlib.file_digest(file, "sha256").hexdigest()
-    return found[~itself].nlargest(n, "similarity").reset_index(drop=True)
+    return matches[~itself].nlargest(n, "similarity").reset_index(drop=True)

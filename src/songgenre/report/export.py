@@ -44,13 +44,13 @@ def export(project: Project, to: Path) -> None:
     """
     _check(project)
     files = sorted(path for path in project.html.rglob("*") if path.is_file())
-    told = script(project)
+    run_facts = script(project)
     if to.suffix.lower() == ".zip":
         with replacing(to) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in files:
                 entry = zipfile.ZipInfo(f"{to.stem}/{file.relative_to(project.html).as_posix()}", EPOCH)
                 entry.external_attr = 0o644 << 16
-                archive.writestr(entry, _content(file, told), zipfile.ZIP_DEFLATED)
+                archive.writestr(entry, _content(file, run_facts), zipfile.ZIP_DEFLATED)
     elif to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise UserError(f"Expected {to} to be a new or empty folder, but something is there. Name another.")
     else:
@@ -58,7 +58,7 @@ def export(project: Project, to: Path) -> None:
             for file in files:
                 copy = partial / file.relative_to(project.html)
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                copy.write_bytes(_content(file, told))
+                copy.write_bytes(_content(file, run_facts))
 
 
 def print_pdf(project: Project, to: Path) -> None:
@@ -104,7 +104,7 @@ def bind_pages(project: Project) -> str:
     str
         HTML.
     """
-    pages, told = ["index", *report_names(project), "map"], run_logs(project)
+    pages, run_facts = ["index", *report_names(project), "map"], run_logs(project)
     book = BeautifulSoup((project.html / "map.html").read_text("utf-8"), "html.parser")
     for element in book.select("body > *"):
         element.decompose()
@@ -113,7 +113,7 @@ def bind_pages(project: Project) -> str:
         for element in soup(["script", "audio"]):
             element.decompose()
         for place in soup.select("[data-run][data-fact]"):
-            place.string = told.get(str(place["data-run"]), {}).get(str(place["data-fact"]), place.get_text())
+            place.string = run_facts.get(str(place["data-run"]), {}).get(str(place["data-fact"]), place.get_text())
         for element in soup(id=True):
             element["id"] = f"{page}--{element['id']}"
         for link in soup("a", href=True):
@@ -131,10 +131,10 @@ def _check(project: Project) -> None:
         raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
 
 
-def _content(file: Path, told: str) -> bytes:
+def _content(file: Path, run_facts: str) -> bytes:
     """What is in a file of the site; a page has in it what it otherwise reads from the logs."""
     content = file.read_bytes()
-    return content.replace(LOGS, f"<script>\n{told}</script>".encode()) if file.suffix == ".html" else content
+    return content.replace(LOGS, f"<script>\n{run_facts}</script>".encode()) if file.suffix == ".html" else content
 
 
 def _inner_link(href: str, page: str) -> str:

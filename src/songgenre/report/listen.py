@@ -228,13 +228,13 @@ def _encode_pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
         return {}
     index = read_table(MEL_INDEX, project.mel_index).set_index("track_id")
     mel = np.load(project.mel, mmap_mode="r")
-    found = {}
+    pictures = {}
     for track_id in tracks.groupby("genre").head(PICTURES_PER_GENRE)["track_id"]:
         song = index.loc[track_id]
         frames = round(DURATION_S * song["sample_rate"] / song["hop_length"])
         skipped = max(0, mel.shape[2] - frames) // 2
-        found[track_id] = encode_picture(mel[int(song["row"]), :, skipped : mel.shape[2] - skipped])
-    return found
+        pictures[track_id] = encode_picture(mel[int(song["row"]), :, skipped : mel.shape[2] - skipped])
+    return pictures
 
 
 def _write_excerpts(project: Project, tracks: pd.DataFrame, folder: Path, compute: Compute) -> None:

@@ -75,12 +75,12 @@ def load_scores(project: Project) -> list[Model]:
     """
     pages = {name.partition("_")[2]: name for name in report_names(project)}
     files = sorted((project.reports / "metrics").glob("*.json"), key=lambda file: (_is_evaluation(file), file.stem))
-    found: dict[str, Model] = {}
+    rows: dict[str, Model] = {}
     for file in files:
         for name, score in read_metrics(file).items():
-            stage = found[name].stage if name in found else file.stem
-            found[name] = Model(name, stage, pages.get(stage), score)
-    return sorted(found.values(), key=lambda model: (-model.score.accuracy, model.name))
+            stage = rows[name].stage if name in rows else file.stem
+            rows[name] = Model(name, stage, pages.get(stage), score)
+    return sorted(rows.values(), key=lambda model: (-model.score.accuracy, model.name))
 
 
 def best_model(models: Sequence[Model]) -> Model | None:
@@ -103,8 +103,8 @@ def confusions(predictions: pd.DataFrame | None) -> list[Confusion]:
         return []
     of = predictions["genre"].value_counts()
     wrong = predictions[predictions["genre"] != predictions["predicted"]].value_counts(["genre", "predicted"])
-    found = [Confusion(genre, predicted, int(songs), int(of[genre])) for (genre, predicted), songs in wrong.items()]
-    return sorted(found, key=lambda mistake: (-mistake.songs, mistake.genre, mistake.predicted))
+    rows = [Confusion(genre, predicted, int(songs), int(of[genre])) for (genre, predicted), songs in wrong.items()]
+    return sorted(rows, key=lambda mistake: (-mistake.songs, mistake.genre, mistake.predicted))
 
 
 def _is_evaluation(file: Path) -> bool:

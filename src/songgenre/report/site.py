@@ -77,15 +77,15 @@ def build(project: Project, compute: Compute = LOCAL) -> Path:
 
 
 def _stage(project: Project, name: str, models: Sequence[Model]) -> Stage:
-    told = read_notebook(project.notebooks / f"{name}.ipynb")
+    page = read_notebook(project.notebooks / f"{name}.ipynb")
     has_run = project.executed(name).is_file()
-    known = key_figure(project, name, models) if has_run else None
-    return Stage(name, told.title or name, told.question, has_run, known)
+    figure = key_figure(project, name, models) if has_run else None
+    return Stage(name, page.title or name, page.question, has_run, figure)
 
 
 def _card(name: str, text: str, pages: Sequence[str]) -> str:
-    told = postprocess(render_markdown(text.replace("_card.md)", "_card.html)"), {}))
-    return render("card.html.j2", story=told, name=name, pages=pages)
+    page = postprocess(render_markdown(text.replace("_card.md)", "_card.html)"), {}))
+    return render("card.html.j2", story=page, name=name, pages=pages)
 
 
 def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str]) -> str:

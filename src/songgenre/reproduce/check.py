@@ -73,9 +73,9 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
     committed = DVCFileSystem(str(project.root), rev="HEAD")
     recorded = _read_lock(committed)
     with _rebuild_in(project, console, into, rebuilt) as folder:
-        found = differences(recorded, _stages(folder), committed, folder)
-    _print(recorded, found, console)
-    return not found
+        changes = differences(recorded, _stages(folder), committed, folder)
+    _print(recorded, changes, console)
+    return not changes
 
 
 def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, rebuilt: Path) -> list[Difference]:
@@ -213,20 +213,20 @@ def _explain(path: str, hashes: tuple[str | None, str | None], committed: DVCFil
         return explain(copy, rebuilt / path)
 
 
-def _print(recorded: Stages, found: list[Difference], console: Console) -> None:
-    for line in _format_value(recorded, found):
+def _print(recorded: Stages, changes: list[Difference], console: Console) -> None:
+    for line in _format_value(recorded, changes):
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _format_value(recorded: Stages, found: list[Difference]) -> Iterator[str]:
-    if not found:
+def _format_value(recorded: Stages, changes: list[Difference]) -> Iterator[str]:
+    if not changes:
         files = sum(out.get("nfiles", 1) for stage in recorded.values() for out in stage["outs"])
         yield f"identical: {len(recorded)} stages, {files} files"
         return
-    for difference in found:
+    for difference in changes:
         causes = "; ".join(difference.causes) or "from the same inputs, parameters and code"
         yield f"{difference.stage} differs ({causes})"
         for path, lines in difference.outs.items():
             yield f"  {path}"
             yield from (f"    {line}" for line in lines)
-    yield f"{len(found)} of {len(recorded)} stages differ: {', '.join(difference.stage for difference in found)}"
+    yield f"{len(changes)} of {len(recorded)} stages differ: {', '.join(difference.stage for difference in changes)}"

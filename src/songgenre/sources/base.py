@@ -40,8 +40,8 @@ class SourceInfo:
 
     def markdown(self) -> str:
         """All that is known, as a paragraph and a list."""
-        known = {"Licence": self.license, "Terms": self.terms, "To cite": self.citation}
-        lines = [f"- {name}: {text}" for name, text in known.items() if text]
+        fields = {"Licence": self.license, "Terms": self.terms, "To cite": self.citation}
+        lines = [f"- {name}: {text}" for name, text in fields.items() if text]
         return "\n".join([f"**{self.name}** ({self.homepage}): {self.description}", "", *lines])
 
 

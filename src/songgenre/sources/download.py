@@ -169,17 +169,17 @@ def _announced_size(response: httpx.Response, have: int) -> int:
     """Size of the whole file, in bytes."""
     if response.status_code == HTTPStatus.OK:
         announced = response.headers.get("Content-Length", "no size")
-        wanted = re.fullmatch(r"(\d+)", announced)
+        match = re.fullmatch(r"(\d+)", announced)
     else:
         announced = response.headers.get("Content-Range", "no range")
-        wanted = re.fullmatch(rf"bytes {have}-\d+/(\d+)", announced)
-    if wanted is None:
+        match = re.fullmatch(rf"bytes {have}-\d+/(\d+)", announced)
+    if match is None:
         raise UserError(
             f"Expected the server to announce which bytes of {response.url} it sends, from {have} on, and how many "
             f"there are, but it announced {announced}. Download the file by hand, and name its folder in "
             "scraping.folder in params.yaml."
         )
-    return int(wanted[1])
+    return int(match[1])
 
 
 def _size(path: Path) -> int:

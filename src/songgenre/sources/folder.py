@@ -147,20 +147,20 @@ def _read_listing(listing: Path) -> list[Track]:
 def _song_of_row(row: dict[str, str], number: int) -> Track:
     genres = tuple(dict.fromkeys(genre.strip() for genre in row["genre"].split("|") if genre.strip()))
     optional = ("artist", "title", "primary_genre", "collection", "license", "url")
-    known = {column: row.get(column) or None for column in optional}
+    metadata = {column: row.get(column) or None for column in optional}
     if sanitize_text(row["file"]) is None:
         detail = f"row {number} of tracks.csv names no file"
-        return Track("folder", f"row {number}", None, genres, **known, reason="unreadable", detail=detail)
-    return _song(row["file"], genres, **known)
+        return Track("folder", f"row {number}", None, genres, **metadata, reason="unreadable", detail=detail)
+    return _song(row["file"], genres, **metadata)
 
 
-def _song(file: str, genres: tuple[str, ...], **known: str | None) -> Track:
+def _song(file: str, genres: tuple[str, ...], **metadata: str | None) -> Track:
     suffix = Path(file).suffix.lower()
     if suffix in UNSUPPORTED_SUFFIXES:
         detail = f"{suffix[1:].upper()} files cannot be decoded here; convert it to flac or mp3"
-        return Track("folder", file, None, genres, **known, reason="not_audio", detail=detail)
+        return Track("folder", file, None, genres, **metadata, reason="not_audio", detail=detail)
     ending = suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
-    return Track("folder", file, track_id("folder", file) + ending, genres, **known)
+    return Track("folder", file, track_id("folder", file) + ending, genres, **metadata)
 
 
 def _copy(song: Track, folder: Path, audio: Path) -> Track:

@@ -42,16 +42,16 @@ def make_source(
     -------
     Source
     """
-    patience = {name: crawl[name] for name in ("timeout_s", "retries")}
+    connection = {name: crawl[name] for name in ("timeout_s", "retries")}
     match source:
         case "demo":
-            kept = project.downloads / "-".join(["demo", *map(str, demo.values())])
-            return Demo(**demo, **patience, concurrency=crawl["concurrency"], folder=kept)
+            downloads = project.downloads / "-".join(["demo", *map(str, demo.values())])
+            return Demo(**demo, **connection, concurrency=crawl["concurrency"], folder=downloads)
         case "fma":
             downloaded = project.root / Path(folder).expanduser() if folder else None
             return Fma(
                 **fma,
-                **patience,
+                **connection,
                 folder=downloaded,
                 downloads=project.downloads,
                 max_file_mb=crawl["max_file_mb"],
@@ -60,7 +60,7 @@ def make_source(
         case "site":
             task = CrawlConfig(
                 **site,
-                **patience,
+                **connection,
                 max_songs_per_genre=crawl["max_songs_per_genre"],
                 max_file_bytes=round(crawl["max_file_mb"] * MB),
                 max_total_bytes=round(crawl["max_total_mb"] * MB),

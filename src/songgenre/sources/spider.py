@@ -132,14 +132,14 @@ class SongSpider(Spider):
             while url and len(read) < MAX_PAGES and len(pages) < self.task.max_songs_per_genre:
                 read.add(url)
                 listing = await self._listing(url, genre, is_first=url == first)
-                found = [link.url for link in self.song_links.extract_links(listing)] if listing else []
-                if url == first and not found:
+                links = [link.url for link in self.song_links.extract_links(listing)] if listing else []
+                if url == first and not links:
                     raise CrawlError(
                         f"{url}: no link matches {self.task.song_url_pattern}, but a listing of {genre} should link to "
                         "songs. Does scraping.site.song_url_pattern fit the addresses of its songs?"
                     )
-                url = self._next(listing, read) if listing and not pages.keys() >= set(found) else None
-                pages |= dict.fromkeys(found)
+                url = self._next(listing, read) if listing and not pages.keys() >= set(links) else None
+                pages |= dict.fromkeys(links)
         return list(pages)[: self.task.max_songs_per_genre]
 
     async def _listing(self, url: str, genre: str, is_first: bool) -> HtmlResponse | None:

@@ -84,10 +84,10 @@ def clean_catalogue(
         silence_threshold_db=silence_threshold_db,
     )
     checked = list(parallel_map(check, [folder / name for name in offered["audio_path"]], "decoding", compute))
-    found = pd.DataFrame(
+    properties = pd.DataFrame(
         [asdict(song.decoded) for song in checked], columns=[field.name for field in fields(AudioReport)]
     )
-    songs = pd.concat([offered.reset_index(drop=True), found], axis=1)
+    songs = pd.concat([offered.reset_index(drop=True), properties], axis=1)
     songs["genre"] = [
         _genre(genres, primary, multi_genre)
         for genres, primary in zip(songs["genres"], songs["primary_genre"], strict=True)
@@ -145,7 +145,7 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], mul
     recording = best_first["sha256"].map(dict(zip(distinct["sha256"], first, strict=True)))
     copies = recording.duplicated(keep=False)
     for _, group in best_first[copies].groupby(recording[copies]):
-        kept = group.iloc[0]
+        best = group.iloc[0]
         genres = sorted(set(group["genre"]))
         if len(genres) > 1 and multi_genre != "first":
             for index in group.index:
@@ -153,8 +153,8 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], mul
                 _exclude(songs, index, "ambiguous_genre", detail)
             continue
         for index, song in group.iloc[1:].iterrows():
-            same = "the same bytes" if song["sha256"] == kept["sha256"] else "the same recording"
-            _exclude(songs, index, "duplicate", f"{same} as {kept['track_id']}")
+            same = "the same bytes" if song["sha256"] == best["sha256"] else "the same recording"
+            _exclude(songs, index, "duplicate", f"{same} as {best['track_id']}")
 
 
 def _exclude_over_limit(songs: pd.DataFrame, seed: int) -> None:
