@@ -102,6 +102,7 @@ def test_file_of_no_bytes_is_empty(tmp_path: Path) -> None:
         b"<html>404</html>" * 100,
         b"\x89PNG\r\n\x1a\n" + bytes(5000),
         b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(5000),
+        b"\xff\xfb\x9c\x64" + bytes(5000),  # a frame of mp3, were its sample rate not the reserved one
         "not a song, \u00fb\u00ff\n".encode("utf-16") * 500,
         "\ufeffnot a song\n".encode("utf-16-be") * 500,
         bytes(5000),
