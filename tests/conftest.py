@@ -108,7 +108,7 @@ class Clone:
         sums = {str(path.relative_to(self.root)): sha256(path) for path in paths}
         return sums | {"dvc.lock": YAML(typ="safe").load(self.root / "dvc.lock")}
 
-    def cleanup(self, stage: str) -> list[str]:
+    def forget(self, stage: str) -> list[str]:
         """Remove what a stage wrote, and what DVC would need to restore it without a run; say what that was."""
         yaml = YAML(typ="safe")
         lock = yaml.load(self.root / "dvc.lock")

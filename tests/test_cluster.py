@@ -38,7 +38,7 @@ ROOT = Path(__file__).parents[1]
 DASK = Path(sys.executable).with_name("dask")
 CONFIG = load_params(ROOT / "params.yaml").features
 NOBODY = "tcp://127.0.0.1:1"
-PATIENCE_S = 120
+WAIT_S = 120
 N_SONGS = 24
 ENDINGS = ("mp3", "flac", "wav")
 
@@ -96,12 +96,12 @@ def workers(n: int, address: str, folder: Path, **variables: str) -> Iterator[li
 
 
 def number_of_workers(address: str) -> int:
-    with Client(address, timeout=PATIENCE_S, set_as_default=False) as client:
+    with Client(address, timeout=WAIT_S, set_as_default=False) as client:
         return len(client.nthreads())
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + WAIT_S
     while not happened():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -129,8 +129,8 @@ def two_workers(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("songgenre.compute.TIMEOUT_S", PATIENCE_S)
+def timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("songgenre.compute.TIMEOUT_S", WAIT_S)
 
 
 @pytest.fixture(scope="module")

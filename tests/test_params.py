@@ -89,8 +89,8 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
         ("sklearn", "folds", 1),
         ("sklearn", "folds", True),
         ("sklearn", "grids", {}),
-        ("cnn", "dropout", 1.0),
-        ("cnn", "filters", []),
+        ("cnn.network", "dropout", 1.0),
+        ("cnn.network", "filters", []),
         ("cnn", "epochs", None),
         ("evaluation", "bootstrap_samples", 10),
         ("compute", "scheduler", "host:8786"),
@@ -102,11 +102,22 @@ def test_wrong_value_is_named(content: dict[str, Any], tmp_path: Path, section: 
     inner = content
     for part in section.split("."):
         inner = inner[part]
+    assert name in inner
     inner[name] = value
     with pytest.raises(UserError) as error:
         load_params(write(content, tmp_path))
     assert f"{section}.{name}" in str(error.value)
     assert str(tmp_path / "params.yaml") in str(error.value)
+
+
+def test_only_commands_read_the_parameters() -> None:
+    package = ROOT / "src" / "songgenre"
+    readers = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"(?<!def )load_params\(", path.read_text())
+    }
+    assert readers == {"cli.py", "notebook/runner.py", "predict/loading.py", "predict/similar.py", "report/cards.py"}
 
 
 def test_every_problem_is_named_at_once(content: dict[str, Any], tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def cached_map(
     folder : Path or str
         That of the audio, or the URL of a copy.
     cache : Cache
-    over : callable
+    map_fn : callable
         Applies a function to all that is missing, as `songgenre.compute.parallel_map` does.
 
     Yields

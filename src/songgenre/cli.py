@@ -270,12 +270,13 @@ def dev_results(name: Annotated[str, typer.Argument(help="Of the corpus, for exa
 @dev.command("train-head")
 def dev_train_head() -> None:
     """Train the model that ships on the songs of this project, once the stage transfer has run."""
-    from songgenre import params
-    from songgenre.models.pretrained import train
+    from songgenre.models.pretrained.train import train_head
+    from songgenre.params import load_params
+    from songgenre.report.bundled_card import write_bundled_card
 
     project = Project.find()
-    settings = params.load_params(project.params).transfer
-    _say_written(train.train_head(project, settings.shrinkage, settings.folds, settings.repeats, settings.seed))
+    config = load_params(project.params).transfer
+    _say_written(write_bundled_card(train_head(project, config), config))
 
 
 @app.command()
@@ -294,7 +295,9 @@ def reproduce(
 
 def main() -> None:
     """Run the command line; an error that a user can mend is a message, not a traceback."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, so that nothing temporary is left
+    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C, so that nothing temporary is left
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         app()
     except OSError as error:

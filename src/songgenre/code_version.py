@@ -6,7 +6,6 @@ import ast
 import hashlib
 import sys
 from collections.abc import Callable
-from functools import cache
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,16 @@ def code_version(function: Callable[..., Any]) -> str:
     str
         SHA-256 in hexadecimal digits.
     """
-    return _module_version(function.__module__)
+    files = source_files(function.__module__)
+    distributions = packages_distributions()
+    libraries = {name for imported in files.values() for package in imported for name in distributions.get(package, [])}
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        content = file.read_bytes()
+        digest.update(f"{file.relative_to(PACKAGE).as_posix()} {len(content)} ".encode() + content)
+    for library in sorted(libraries):
+        digest.update(f"{library} {version(library)} ".encode())
+    return digest.hexdigest()
 
 
 def source_files(module: str) -> dict[Path, set[str]]:
@@ -71,19 +79,6 @@ def source_files(module: str) -> dict[Path, set[str]]:
         own = {_file(name) for name in names if name.startswith("songgenre.")}
         waiting |= {path for path in own if path.is_file() and not _is_without_influence(path)} - set(files)
     return files
-
-
-@cache
-def _module_version(module: str) -> str:
-    files = source_files(module)
-    distributions = packages_distributions()
-    libraries = {name for imported in files.values() for package in imported for name in distributions.get(package, [])}
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(file.read_bytes())
-    for library in sorted(libraries):
-        digest.update(f"{library} {version(library)}".encode())
-    return digest.hexdigest()
 
 
 def _file(module: str) -> Path:

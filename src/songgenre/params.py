@@ -274,7 +274,7 @@ class Params(Section):
 
 
 def load_params(path: Path) -> Params:
-    """Read and check ``params.yaml``.
+    """Read and check ``params.yaml``, for a command or a notebook, which pass on the section that a function needs.
 
     YAML 1.2, as DVC reads it, so that ``1e-3`` is a number and ``no`` a string.
 

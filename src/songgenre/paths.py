@@ -114,9 +114,9 @@ class Project:
     def training_cache(self) -> Path:
         return self.root / "data" / "cache" / "cnn"
 
-    def model(self, family: str) -> Path:
-        """Folder of the models that the stage ``family`` trains."""
-        return self.root / "models" / family
+    def model(self, stage: str) -> Path:
+        """Folder of the models that a stage trains."""
+        return self.root / "models" / stage
 
     @property
     def reports(self) -> Path:

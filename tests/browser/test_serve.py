@@ -150,7 +150,7 @@ def test_cursor_goes_by_keyboard_and_by_mouse_and_tells_the_window_below_it(judg
     timeline = judged.get_by_role("slider", name="Time in the song")
     shares = [{genre: f"{share:.2f}" for genre, share in window["probabilities"].items()} for window in said["windows"]]
     timeline.focus()
-    expect(timeline).to_have_attribute("aria-valuetext", "0:00, not judged")
+    expect(timeline).to_have_attribute("aria-valuetext", "0:00, no prediction")
     judged.keyboard.press("ArrowRight")
     expect(timeline).to_have_attribute("aria-valuetext", re.compile(r"^0:05, [a-z-]+ \d\.\d\d$"))
     assert at_cursor(judged) == shares[0]

@@ -23,10 +23,10 @@ from songgenre.params import Augmentation, Cnn, Hardware, Network, Sampling
 if sys.argv[2:] == ["killed"]:
     save = Checkpoint.save
 
-    def save_first(backup, state):
+    def save_first(checkpoint, state):
         if len(state.curve) > 1:
             os.kill(os.getpid(), signal.SIGKILL)
-        save(backup, state)
+        save(checkpoint, state)
 
     Checkpoint.save = save_first
 

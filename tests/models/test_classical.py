@@ -174,7 +174,7 @@ def test_tuning_prints_nothing(separable: Corpus, capfd: pytest.CaptureFixture[s
     assert capfd.readouterr() == ("", "")
 
 
-def test_voting_is_the_mean_of_the_voters(searches: dict[str, Any], separable: Corpus) -> None:
+def test_voting_is_the_mean_of_the_members(searches: dict[str, Any], separable: Corpus) -> None:
     X, y, _ = separable
     soft_voting_members = ["svm", "k_nearest_neighbours", "extra_trees"]
     models = refit_best(searches, soft_voting_members, X, y)
@@ -184,7 +184,7 @@ def test_voting_is_the_mean_of_the_voters(searches: dict[str, Any], separable: C
     assert SOFT_VOTING not in refit_best(searches, [], X, y)
 
 
-def test_voter_that_was_not_tuned_is_named(searches: dict[str, Any], separable: Corpus) -> None:
+def test_member_that_was_not_tuned_is_named(searches: dict[str, Any], separable: Corpus) -> None:
     with pytest.raises(UserError, match=r"sklearn\.soft_voting_members.*perceptron"):
         refit_best(searches, ["svm", "perceptron"], *separable[:2])
 

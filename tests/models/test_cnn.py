@@ -85,7 +85,7 @@ def test_best_weights_are_kept_and_not_the_last(trained_twice: list[Path]) -> No
     test = np.load(trained_twice[0] / "test.npz")
     model = load_keras(trained_twice[0] / "model.keras")
     rows = test["validation_rows"]
-    loss, _ = cnn.evaluate(model, MelDataset(test["mel"], rows, rows % 3))
+    loss, _ = cnn.validation_scores(model, MelDataset(test["mel"], rows, rows % 3))
     curve = pd.read_csv(trained_twice[0] / "curve.csv")
     assert loss == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
 
@@ -110,7 +110,7 @@ def test_training_stops_when_validation_gains_no_more(tmp_path: Path) -> None:
     model, curve = cnn.train(learning, validation, 2, config, tmp_path)
     assert len(curve) < 60
     assert curve["validation_loss"].idxmin() == len(curve) - 3
-    assert cnn.evaluate(model, validation)[0] == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
+    assert cnn.validation_scores(model, validation)[0] == pytest.approx(curve["validation_loss"].min(), rel=1e-4)
 
 
 @pytest.mark.parametrize("change", ["code", "image", "label", "config"])

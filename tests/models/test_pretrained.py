@@ -11,6 +11,8 @@ from sklearn.pipeline import make_pipeline
 from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.models import classical, embeddings
 from songgenre.models.pretrained import head, train
+from songgenre.params import Transfer
+from songgenre.report import bundled_card
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,8 @@ def test_card_tells_what_was_measured(tracks: pd.DataFrame) -> None:
     nested = tabulate_predictions(train.MODEL, tracks, shares)
     there = nested["track_id"].isin(tracks["track_id"][tracks["collection"] == "there"])
     unseen_collection = nested[there].assign(predicted="jazz")
-    text = train.model_card(tracks, nested, unseen_collection, folds=3, repeats=1, seed=1)
+    config = Transfer(folds=3, repeats=1, shrinkage=[0.1], seed=1)
+    text = bundled_card.bundled_card(train.Trained(tracks, nested, unseen_collection), config)
     accuracy = 1 - 16 / 96
     log_loss = -(80 * np.log(0.8) + 16 * np.log(0.1)) / 96
     assert f"**{accuracy:.3f}**" in text
@@ -83,7 +86,7 @@ def test_head_that_ships_is_small_and_fits_the_networks() -> None:
 
 def test_readme_says_what_the_card_says() -> None:
     readme = " ".join((Path(__file__).parents[2] / "README.md").read_text("utf-8").split())
-    text = train.CARD.read_text("utf-8")
+    text = bundled_card.BUNDLED_CARD.read_text("utf-8")
     [accuracy] = re.findall(r"\*\*(\d\.\d{3})\*\*", text)
     unheard = [float(share) for share in re.findall(r"^\| .* \| ([\d.]+) \([^|]*\) \|$", text, re.M)]
     assert re.search(rf"\b{100 * float(accuracy):.0f}( of 100| ?%)", readme)

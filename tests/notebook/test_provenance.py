@@ -92,8 +92,8 @@ def told(project: Project) -> Told:
     shutil.rmtree(project.root / "models", ignore_errors=True)
     run(project)
     made = runs(project)
-    page = BeautifulSoup((project.html / "03_eda.html").read_text("utf-8"), "html.parser")
     build(project)
+    page = BeautifulSoup((project.html / "03_eda.html").read_text("utf-8"), "html.parser")
     paths = [path for path in project.reports.rglob("*") if path.is_file() and path.parent.name != "logs"]
     return Told(
         nbformat.read(project.executed("03_eda"), as_version=4),

@@ -325,6 +325,14 @@ def test_unknown_parameter_is_an_error_before_anything_runs(project: Project, wr
     assert not (project.notebooks / "ran").exists()
 
 
+def test_grid_of_another_stage_is_checked_before_anything_runs(project: Project, write: Write) -> None:
+    write("open('ran', 'w')")
+    project.params.write_text(project.params.read_text().replace("      gamma: [", "      gama: ["))
+    with pytest.raises(UserError, match=r"sklearn\.grids.*gama"):
+        run(project)
+    assert not (project.notebooks / "ran").exists()
+
+
 @pytest.mark.integration
 def test_secrets_are_in_no_notebook_log_or_message(good: Good) -> None:
     said = "".join(one.terminal for one in good.runs)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from conftest import Clone
 
 pytestmark = pytest.mark.integration
-PATIENCE_S = 300
+WAIT_S = 300
 FOLDERS = ["data/raw", "data/clean", "data/features", "data/pretrained", "models", "reports/notebooks", "reports/html"]
 FOLDERS += ["reports/metrics", "reports/plots", "reports/predictions"]
 
@@ -59,7 +59,7 @@ class Run(NamedTuple):
         return self.log.read_text()
 
     def wait_for(self, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + WAIT_S
         while not (found := condition()):
             assert self.process.poll() is None, self.printed()
             assert time.monotonic() < deadline, self.printed()
@@ -68,7 +68,7 @@ class Run(NamedTuple):
 
     def fail(self) -> str:
         """Wait for its end, and give what it printed."""
-        assert self.process.wait(PATIENCE_S) != 0, self.printed()
+        assert self.process.wait(WAIT_S) != 0, self.printed()
         return self.printed()
 
 
@@ -155,7 +155,7 @@ def with_ctrl_c(start: "Callable[..., Run]", stage: str) -> None:
     process = at_work(run)
     os.killpg(run.process.pid, signal.SIGINT)
     assert "interrupted" in run.fail(), run.printed()  # the kernel may have last words of its own
-    process.wait(PATIENCE_S)
+    process.wait(WAIT_S)
 
 
 def with_a_killed_kernel(start: "Callable[..., Run]", stage: str) -> None:
@@ -172,8 +172,8 @@ def with_all_but_the_kernel_killed(start: "Callable[..., Run]", stage: str) -> N
     run = start(stage)
     process = at_work(run)
     os.killpg(run.process.pid, signal.SIGKILL)
-    run.process.wait(PATIENCE_S)
-    process.wait(PATIENCE_S)
+    run.process.wait(WAIT_S)
+    process.wait(WAIT_S)
 
 
 def assert_next_run_is_as_if_nothing_was(clone: "Clone", undisturbed: dict[str, Any], stage: str) -> None:
@@ -242,7 +242,7 @@ def test_disturbed_stage_without_a_notebook_too(
         process = run.wait_for(lambda: command(out))
         os.killpg(run.process.pid, disturbance)
         assert "Traceback" not in run.fail(), run.printed()
-        process.wait(PATIENCE_S)
+        process.wait(WAIT_S)
         assert not out.exists()
     clone.run("dvc", "repro")
     assert clone.written(*FOLDERS) == undisturbed
@@ -305,6 +305,6 @@ def test_second_run_at_the_same_time_says_who_is_at_work(
     assert second.returncode != 0
     assert f"(PID {first.process.pid}): " in second.stderr
     os.killpg(first.process.pid, signal.SIGCONT)
-    assert first.process.wait(PATIENCE_S) == 0, first.printed()
+    assert first.process.wait(WAIT_S) == 0, first.printed()
     clone.run("dvc", "repro")
     assert clone.written(*FOLDERS) == undisturbed

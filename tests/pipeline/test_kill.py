@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 SETTINGS = ["scraping.demo.songs_per_genre=2", "scraping.demo.artists_per_genre=2"]
 SONGS = 30
-PATIENCE_S = 300
+WAIT_S = 300
 
 
 class Run(NamedTuple):
@@ -78,7 +78,7 @@ def run_until(moment: Moment, clone: "Clone", said: Path) -> Run:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + WAIT_S
     while not moment.has_come(Project(clone.root), said.read_text()):
         assert process.poll() is None, said.read_text()
         assert time.monotonic() < deadline, said.read_text()
@@ -132,7 +132,7 @@ def test_processes_of_a_killed_runner_end_by_themselves(
     [runner] = [process for process in processes if process.cmdline()[-3:-1] == ["notebook", "run"]]
     assert any("ipykernel_launcher" in process.cmdline() for process in processes)
     runner.kill()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + WAIT_S
     while at_work(processes) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert at_work(processes) == []

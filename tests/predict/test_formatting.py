@@ -55,7 +55,7 @@ def test_blocks_have_the_colours_of_the_genres(prediction: SongPrediction, monke
 def test_colours_are_those_of_the_notebooks() -> None:
     genres = ["rock", "jazz", "country", "classical"]
     hexadecimal = {genre: sns.color_palette([color]).as_hex()[0] for genre, color in genre_colors(genres).items()}
-    assert formatting.genre_colors(genres) == hexadecimal
+    assert formatting.genre_hex_colors(genres) == hexadecimal
 
 
 def test_every_genre_has_a_letter_of_its_own() -> None:

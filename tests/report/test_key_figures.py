@@ -44,7 +44,7 @@ def test_a_notebook_of_models_shows_its_best_and_the_last_the_best_of_all(
         Model("svm", "sklearn", "05_sklearn", measured(0.6)),
         Model("baseline", "transfer", "07_transfer", measured(0.2)),
     ]
-    for name, number, model in (("05_sklearn", "70 %", "soft voting"), ("08_evaluation", "80 %", "cnn")):
+    for name, number, model in (("05_sklearn", "70 %", "soft voting"), ("08_evaluation", "80 %", "CNN")):
         shown = key_figure(project, name, models)
         assert shown.number == number
         assert model in shown.words

@@ -22,7 +22,7 @@ from songgenre.evaluation.metrics import Metrics
 from songgenre.evaluation.similarity import nearest_by_other_artists
 from songgenre.paths import Project
 from songgenre.plots.excerpts import encode_excerpt
-from songgenre.report.listen import HEIGHT, WIDTH, encode_picture, layout, sample_songs, write_map
+from songgenre.report.listen import HEIGHT, WIDTH, encode_picture, layout, sample_songs, write_listen_page
 from songgenre.report.scores import best_model, load_scores
 
 
@@ -46,7 +46,7 @@ def changeable(project: Project, tmp_path: Path) -> Project:
 
 def written(project: Project, folder: Path) -> BeautifulSoup:
     folder.mkdir()
-    write_map(project, best_model(load_scores(project)), folder)
+    write_listen_page(project, best_model(load_scores(project)), folder)
     return BeautifulSoup((folder / "map.html").read_text("utf-8"), "html.parser")
 
 
@@ -85,7 +85,7 @@ def test_names_are_shown_as_they_are_and_what_is_missing_is_said(soup: Beautiful
     artist, genre, said = first["data-about"].split(" · ")
     assert "unknown" in artist
     assert genre == "classical"
-    assert "svm" in said
+    assert "SVM" in said
     assert "classical" in said
     assert second["data-title"] == "demo-000000000001"
     assert not soup.select("article b:not([aria-hidden])")

@@ -80,7 +80,7 @@ def test_the_answer_names_the_best_model_and_the_baseline(
     write_metrics({"baseline": measured(0.2), "svc": measured(0.7)}, project.metrics("sklearn"))
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     answer = words(front(project).select_one(".answer"))
-    assert all(part in answer for part in ("2 models", "cnn", "80 %", "48 songs", "95 %", "70\u201390 %", "20 %"))
+    assert all(part in answer for part in ("2 models", "CNN", "80 %", "48 songs", "95 %", "70\u201390 %", "20 %"))
 
 
 def test_models_are_compared_best_first_with_the_stage_that_trained_them(
@@ -89,7 +89,7 @@ def test_models_are_compared_best_first_with_the_stage_that_trained_them(
     write_metrics({"baseline": measured(0.2), "linear_svc": measured(0.7)}, project.metrics("sklearn"))
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     rows = front(project).select(".models tbody tr")
-    assert [words(row.th) for row in rows] == ["cnn", "linear svc", "baseline"]
+    assert [words(row.th) for row in rows] == ["CNN", "linear svc", "baseline"]
     assert [row.a["href"] for row in rows] == ["06_cnn.html", "05_sklearn.html", "05_sklearn.html"]
     assert rows[0]["class"] == ["best"]
     assert "--value: 80.00%; --low: 70.00%; --high: 90.00%; --baseline: 20.00%" in rows[0].div["style"]

@@ -109,6 +109,22 @@ def bootstrap_accuracy(
     return by_artist["sum"].to_numpy()[drawn].sum(axis=1) / by_artist["size"].to_numpy()[drawn].sum(axis=1)
 
 
+def confidence_interval(resampled: np.ndarray) -> tuple[float, float]:
+    """Compute the 95 % interval of a bootstrap by its percentiles.
+
+    Parameters
+    ----------
+    resampled : np.ndarray [shape=(samples,)]
+        A statistic in every resample, such as `bootstrap_accuracy` gives.
+
+    Returns
+    -------
+    low, high : float
+    """
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def evaluate(
     predictions: pd.DataFrame,
     artist_groups: pd.Series,
@@ -121,7 +137,7 @@ def evaluate(
 
     Parameters
     ----------
-    predicted : pd.DataFrame
+    predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
     artist_groups : pd.Series [shape=(n_tracks,)]
         In the order of `predictions`.
@@ -137,15 +153,15 @@ def evaluate(
     truth, predicted = predictions["genre"], predictions["predicted"]
     genres = genre_names(predictions)
     resampled = bootstrap_accuracy(truth == predicted, artist_groups, seed, samples)
-    low, high = np.quantile(resampled, [0.025, 0.975])
+    low, high = confidence_interval(resampled)
     precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=genres, zero_division=0)
     shares = genre_probabilities(predictions)
     of_truth = shares[np.arange(len(truth)), pd.Index(genres).get_indexer(truth)]
     return Metrics(
         accuracy=float(accuracy_score(truth, predicted)),
         macro_f1=float(np.mean(f1)),
-        ci95_low=float(low),
-        ci95_high=float(high),
+        ci95_low=low,
+        ci95_high=high,
         top2_accuracy=float(((shares > of_truth[:, np.newaxis]).sum(axis=1) < 2).mean()),
         log_loss=float(-np.log(of_truth.clip(PROBABILITY_FLOOR)).mean()),
         expected_calibration_error=expected_calibration_error(predictions),
@@ -159,7 +175,7 @@ def evaluate(
 
 
 def evaluate_all(
-    predicted: pd.DataFrame,
+    predictions: pd.DataFrame,
     tracks: pd.DataFrame,
     hashes: Mapping[str, tuple[str, str]],
     seed: int,
@@ -186,7 +202,7 @@ def evaluate_all(
     artists = tracks.set_index("track_id")["artist_group"]
     return {
         str(model): evaluate(rows, rows["track_id"].map(artists), *hashes[str(model)], seed, samples)
-        for model, rows in predicted.groupby("model", sort=False)
+        for model, rows in predictions.groupby("model", sort=False)
     }
 
 
@@ -195,7 +211,7 @@ def reliability_curve(predictions: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    predicted : pd.DataFrame
+    predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
 
     Returns
@@ -215,7 +231,7 @@ def expected_calibration_error(predictions: pd.DataFrame) -> float:
 
     Parameters
     ----------
-    predicted : pd.DataFrame
+    predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
     """
     table = reliability_curve(predictions)
@@ -227,7 +243,7 @@ def accuracy_coverage_curve(predictions: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    predicted : pd.DataFrame
+    predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
 
     Returns

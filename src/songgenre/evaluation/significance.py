@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from songgenre.evaluation.metrics import BOOTSTRAP_SAMPLES, bootstrap_accuracy
+from songgenre.evaluation.metrics import BOOTSTRAP_SAMPLES, bootstrap_accuracy, confidence_interval
 
 
 def paired_difference(
-    better: pd.Series,
-    worse: pd.Series,
+    correct_a: pd.Series,
+    correct_b: pd.Series,
     artist_groups: pd.Series,
     seed: int,
     samples: int = BOOTSTRAP_SAMPLES,
@@ -20,27 +20,26 @@ def paired_difference(
 
     Parameters
     ----------
-    better, worse : pd.Series [shape=(n_tracks,), dtype=bool]
+    correct_a, correct_b : pd.Series [shape=(n_tracks,), dtype=bool]
         Which songs each model got right, in the same order.
     artist_groups : pd.Series [shape=(n_tracks,)]
     seed, samples : int
         Of the bootstrap over artists.
     """
-    difference = better.astype(int).to_numpy() - worse.astype(int).to_numpy()
+    difference = correct_a.astype(int).to_numpy() - correct_b.astype(int).to_numpy()
     resampled = bootstrap_accuracy(pd.Series(difference), artist_groups, seed, samples)
-    low, high = np.quantile(resampled, [0.025, 0.975])
-    return float(low), float(high)
+    return confidence_interval(resampled)
 
 
-def mcnemar(better: pd.Series, worse: pd.Series) -> float:
+def mcnemar(correct_a: pd.Series, correct_b: pd.Series) -> float:
     """Probability that chance alone makes two models differ as much on the same songs (McNemar 1947, exact).
 
     Parameters
     ----------
-    better, worse : pd.Series [shape=(n_tracks,), dtype=bool]
+    correct_a, correct_b : pd.Series [shape=(n_tracks,), dtype=bool]
         Which songs each model got right, in the same order.
     """
-    only_one, only_other = int((better & ~worse).sum()), int((worse & ~better).sum())
+    only_one, only_other = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
     if only_one + only_other == 0:
         return 1.0
     return float(binomtest(only_one, only_one + only_other).pvalue)
@@ -72,7 +71,7 @@ def compare_with(
     Returns
     -------
     pd.DataFrame
-        A row per other model: ``difference`` in accuracy, its 95 % interval ``low`` to ``high``, and ``p`` of
+        A row per other model: ``difference`` in accuracy, its 95 % interval ``ci95_low`` to ``ci95_high``, and ``p`` of
         `mcnemar`, corrected by `holm`.
     """
     right = (

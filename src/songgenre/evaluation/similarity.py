@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics.pairwise import cosine_similarity
 
 from songgenre.errors import UserError
 
@@ -45,7 +46,8 @@ def cosine_similarities(corpus: np.ndarray, embedding: np.ndarray) -> np.ndarray
     np.ndarray [shape=(n_tracks,)] or [shape=(n_songs, n_tracks)]
         -1 to 1.
     """
-    return np.asarray(_unit_norm(standardize(embedding, corpus)) @ _unit_norm(standardize(corpus, corpus)).T)
+    pairs = cosine_similarity(np.atleast_2d(standardize(embedding, corpus)), standardize(corpus, corpus))
+    return np.asarray(pairs[0] if embedding.ndim == 1 else pairs)
 
 
 def nearest_by_other_artists(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
@@ -149,10 +151,6 @@ def measure_retrieval(
     return Retrieval(
         precision_at(n, embeddings, tracks), precision_at(n, descriptors, tracks), chance_precision(tracks)
     )
-
-
-def _unit_norm(X: np.ndarray) -> np.ndarray:
-    return np.asarray(X / np.maximum(np.linalg.norm(X, axis=-1, keepdims=True), np.finfo(float).tiny))
 
 
 def min_songs_by_others(tracks: pd.DataFrame) -> int:

@@ -32,7 +32,7 @@ class Filters(NamedTuple):
     ----------
     octave : np.ndarray [shape=(n_fft, 2 * BINS_PER_OCTAVE), dtype=float64]
         Real and imaginary parts of the filters of the highest octave, over the square roots of their lengths.
-    early_halvings : int
+    n_early_downsamples : int
         How often the signal can be halved before the highest octave.
     """
 

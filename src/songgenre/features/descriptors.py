@@ -196,7 +196,7 @@ def columns(feature_set: FeatureSet, n_mfcc: int) -> list[str]:
         ``"fma"``: the 518 values of Defferrard et al. 2017, with 20 MFCC.
         ``"full"``: all `DEFINITIONS` by all `STATISTICS`.
     n_mfcc : int
-        At most `MOST_MFCC`.
+        At most `MAX_MFCC`.
 
     Returns
     -------

@@ -79,7 +79,7 @@ class Spectra:
 
     @cached_property
     def mfcc(self) -> np.ndarray:
-        """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) [shape=(MOST_MFCC, n_frames)]."""
+        """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) [shape=(MAX_MFCC, n_frames)]."""
         return librosa.feature.mfcc(S=self.mel_db, n_mfcc=MAX_MFCC)
 
     @cached_property

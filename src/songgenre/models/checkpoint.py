@@ -58,12 +58,12 @@ class Checkpoint:
         self.path = path
         self.model = model
 
-    def save(self, progress: TrainingState) -> None:
+    def save(self, state: TrainingState) -> None:
         """Replace what was kept."""
         arrays: dict[str, Any] = {f"state_{at}": np.asarray(value) for at, value in enumerate(self._variables())}
-        arrays |= {f"best_{at}": weight for at, weight in enumerate(progress.best_weights)}
+        arrays |= {f"best_{at}": weight for at, weight in enumerate(state.best_weights)}
         with replacing(self.path) as partial, partial.open("wb") as file:
-            np.savez(file, curve=np.array(progress.curve), **arrays)
+            np.savez(file, curve=np.array(state.curve), **arrays)
 
     def restore(self) -> TrainingState | None:
         """Bring the model to the state that was kept; None if there is none."""

@@ -125,21 +125,21 @@ def train(
     checkpoint = Checkpoint(
         cache / f"{training_hash(code_version(train), train_songs, validation_songs, n_genres, config)}.npz", model
     )
-    progress = checkpoint.restore() or TrainingState([], model.get_weights())
+    state = checkpoint.restore() or TrainingState([], model.get_weights())
     for epoch in progress_bar(range(1, config.epochs + 1), "training the CNN", total=config.epochs):
-        if epoch <= len(progress.curve) or progress.epochs_since_best() >= config.patience:
+        if epoch <= len(state.curve) or state.epochs_since_best() >= config.patience:
             continue
         batches = partial(
             augmented_batches, train_songs, n_genres, config.sampling, config.augmentation, config.seed, epoch
         )
         crops = _dataset(batches, model, n_genres)
         fitted = model.fit(crops, steps_per_epoch=steps, shuffle=False, verbose=0).history
-        row = (epoch, fitted["loss"][-1], fitted["accuracy"][-1], *evaluate(model, validation_songs))
-        progress = progress.after(row, model.get_weights())
-        checkpoint.save(progress)
-    model.set_weights(progress.best_weights)
+        row = (epoch, fitted["loss"][-1], fitted["accuracy"][-1], *validation_scores(model, validation_songs))
+        state = state.after(row, model.get_weights())
+        checkpoint.save(state)
+    model.set_weights(state.best_weights)
     checkpoint.remove()
-    return model, pd.DataFrame(progress.curve, columns=CURVE)
+    return model, pd.DataFrame(state.curve, columns=CURVE)
 
 
 def predict_probabilities(model: keras.Model, songs: MelDataset) -> np.ndarray:
@@ -158,7 +158,7 @@ def predict_probabilities(model: keras.Model, songs: MelDataset) -> np.ndarray:
     return np.array([model.predict_on_batch(of_song).mean(axis=0) for of_song in crops])
 
 
-def evaluate(model: keras.Model, songs: MelDataset) -> tuple[float, float]:
+def validation_scores(model: keras.Model, songs: MelDataset) -> tuple[float, float]:
     """Mean cross-entropy and accuracy on songs, by the mean over crops that cover each."""
     predicted = predict_probabilities(model, songs)
     truth = predicted[np.arange(len(songs.labels)), songs.labels]

@@ -135,7 +135,7 @@ def pool_patches(activations: np.ndarray, tags: np.ndarray) -> MusicnnFeatures:
 
     Parameters
     ----------
-    found : np.ndarray [shape=(n_patches, PENULTIMATE + 2 * POOLED)]
+    activations : np.ndarray [shape=(n_patches, PENULTIMATE + 2 * POOLED)]
     tags : np.ndarray [shape=(n_patches, n_tags)]
     """
     return MusicnnFeatures(np.concatenate([activations.mean(axis=0), activations.std(axis=0)]), tags.mean(axis=0))

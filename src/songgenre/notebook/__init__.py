@@ -1,1 +1,1 @@
-"""Notebooks as stages: executed, normalised, shown."""
+"""Notebooks as stages: executed, normalised."""

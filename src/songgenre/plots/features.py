@@ -11,7 +11,6 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from songgenre import audio, numba_cache  # noqa: F401
 from songgenre.plots.style import WIDTH, genre_colors, shorten
 
 

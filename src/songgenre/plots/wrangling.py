@@ -7,7 +7,6 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre import audio, numba_cache  # noqa: F401
 from songgenre.plots.style import WIDTH, label_bars
 
 

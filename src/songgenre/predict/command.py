@@ -94,7 +94,7 @@ def _predictions(
     predicted: list[SongPrediction],
     fail: Callable[[str], None],
 ) -> Iterator[SongPrediction]:
-    """The judgements, which are kept in `judged`, too."""
+    """The predictions, which are appended to `predicted`, too."""
     for answer in predict_songs(audio_inputs, name):
         if isinstance(answer, SongPrediction):
             predicted.append(answer)

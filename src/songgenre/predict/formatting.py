@@ -18,7 +18,7 @@ COLORS = (
 """Those of the figures in the notebooks: seaborn's palette for the colour-blind."""
 
 
-def genre_colors(genres: Iterable[str]) -> dict[str, str]:
+def genre_hex_colors(genres: Iterable[str]) -> dict[str, str]:
     """One colour per genre, the same as in the notebooks."""
     return {genre: COLORS[number % len(COLORS)] for number, genre in enumerate(sorted(genres))}
 
@@ -49,7 +49,7 @@ def render_song(prediction: SongPrediction, threshold: float) -> RenderableType:
     Each window shows the letter of its likeliest genre, small where that is less probable than `threshold`; so the
     strip can be read without colours, too.
     """
-    letter, color = genre_letters(prediction.windows.columns), genre_colors(prediction.windows.columns)
+    letter, color = genre_letters(prediction.windows.columns), genre_hex_colors(prediction.windows.columns)
     end_s = prediction.windows.index[-1] + prediction.window_s
     strip = Text(f"  {format_time(prediction.windows.index[0])} ")
     for genre, share in zip(prediction.windows.idxmax(axis=1), prediction.windows.max(axis=1), strict=True):

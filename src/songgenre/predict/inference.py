@@ -114,7 +114,7 @@ def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[S
         return
     from songgenre.compute import workers
 
-    yield from progress_bar(workers().map(partial(predict_song, name=name), songs), "judging", total=len(songs))
+    yield from progress_bar(workers().map(partial(predict_song, name=name), songs), "predicting", total=len(songs))
 
 
 @cache

@@ -96,7 +96,7 @@ class Classifier(NamedTuple):
         Length of the clips that it was trained on.
     members : tuple of callable
         The models whose probabilities are averaged; most often one.
-    networks, recipe
+    networks, config
         See `ClipInputs`.
     """
 
@@ -178,13 +178,13 @@ def _load_trained(name: Name, project: Project) -> Classifier:
 
     settings = params.load_params(project.params)
     models = _models(name, project)
-    needs_networks, needs_recipe = "transfer" in models, any(model != "transfer" for model in models)
+    needs_networks, needs_features = "transfer" in models, any(model != "transfer" for model in models)
     return Classifier(
         models[0] if name == "sklearn" else name,
         settings.wrangling.clip_duration_s,
         tuple(_load_predictor(model, project) for model in models),
         _networks() if needs_networks else (),
-        settings.features if needs_recipe else None,
+        settings.features if needs_features else None,
     )
 
 
@@ -195,7 +195,7 @@ def _load_predictor(model: str, project: Project) -> Predictor:
 
     fitted = load_sklearn(_file(model, project))
 
-    def judge(inputs: ClipInputs) -> pd.Series:
+    def predict(inputs: ClipInputs) -> pd.Series:
         X = _embedding_row(inputs) if model == "transfer" else inputs.descriptors
         expected = fitted.feature_names_in_
         if list(X.columns) != list(expected):
@@ -205,7 +205,7 @@ def _load_predictor(model: str, project: Project) -> Predictor:
             )
         return pd.Series(fitted.predict_proba(X)[0], index=fitted.classes_)
 
-    return judge
+    return predict
 
 
 def _embedding_row(inputs: ClipInputs) -> pd.DataFrame:
@@ -224,7 +224,7 @@ def _load_cnn(project: Project) -> Predictor:
         model = load_keras(_file("cnn", project))
     genres = list(read_metrics(project.metrics("cnn"))["cnn"].f1)
 
-    def judge(inputs: ClipInputs) -> pd.Series:
+    def predict(inputs: ClipInputs) -> pd.Series:
         mel = inputs.mel
         n_mels, crop_frames = model.input_shape[1:3]
         if mel.shape[0] != n_mels or mel.shape[1] < crop_frames:
@@ -235,7 +235,7 @@ def _load_cnn(project: Project) -> Predictor:
         song = MelDataset(mel[np.newaxis], rows=np.array([0]), labels=np.array([0]))
         return pd.Series(cnn.predict_probabilities(model, song)[0], index=genres)
 
-    return judge
+    return predict
 
 
 def _best_of_sklearn(project: Project) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from songgenre.atomic import replacing
-from songgenre.predict.formatting import format_time, genre_colors, summary
+from songgenre.predict.formatting import format_time, genre_hex_colors, summary
 from songgenre.predict.inference import SongPrediction
 from songgenre.predict.inputs import MEGABYTE, STANDARD_INPUT
 
@@ -47,7 +47,7 @@ def write(predictions: Sequence[SongPrediction], threshold: float, path: Path) -
 
 
 def _describe(prediction: SongPrediction, threshold: float) -> dict[str, Any]:
-    text, color = summary(prediction, threshold), genre_colors(prediction.windows.columns)
+    text, color = summary(prediction, threshold), genre_hex_colors(prediction.windows.columns)
     return {
         "name": prediction.song.title,
         "model": prediction.model.replace("_", " "),
@@ -88,10 +88,10 @@ def _alt(prediction: SongPrediction) -> str:
 def _player(prediction: SongPrediction) -> dict[str, str | None]:
     """What is played, and where the song is; None for what there is not."""
     name, path = prediction.song
-    project = path.resolve().as_uri() if name == str(path) else None
-    link = project or (None if name == STANDARD_INPUT else name)
+    address = path.resolve().as_uri() if name == str(path) else None
+    link = address or (None if name == STANDARD_INPUT else name)
     if path.stat().st_size > MAX_EMBEDDED_BYTES:
-        return {"plays": project, "link": link}
+        return {"plays": address, "link": link}
     content = path.read_bytes()
     kind = next((kind for start, kind in MIME_SUBTYPES.items() if content.startswith(start)), "mpeg")
     return {"plays": f"data:audio/{kind};base64,{base64.b64encode(content).decode()}", "link": link}

@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
     Parameters
     ----------
-    name, about : str
+    name, description : str
         What it is called, and what it does.
     notebook : str or None
         The notebook that it runs, such as ``06_cnn``.

@@ -89,7 +89,7 @@ class MapGenre(NamedTuple):
     songs: list[MapSong]
 
 
-def write_map(project: Project, best: Model | None, folder: Path, compute: Compute = LOCAL) -> None:
+def write_listen_page(project: Project, best: Model | None, folder: Path, compute: Compute = LOCAL) -> None:
     """Write ``map.html`` and the excerpts that it plays.
 
     Parameters

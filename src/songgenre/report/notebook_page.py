@@ -196,7 +196,7 @@ def _exporter() -> HTMLExporter:
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         extra_template_basedirs=[str(TEMPLATES.parent)],
         template_name=TEMPLATES.name,
-        filters={"markdown": render_markdown, "sanitised": sanitize, "tell": postprocess},
+        filters={"markdown": render_markdown, "sanitize": sanitize, "postprocess": postprocess},
     )
     exporter.environment.autoescape = True
     return exporter

@@ -12,6 +12,7 @@ import pandas as pd
 from songgenre.evaluation.files import read_metrics
 from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
+from songgenre.plots.style import display_name
 from songgenre.report.notebook_page import report_names
 from songgenre.tables.files import read_table
 from songgenre.tables.predictions import PREDICTIONS
@@ -43,7 +44,7 @@ class Model:
     @property
     def display_name(self) -> str:
         """Its name, to read."""
-        return self.name.replace("_", " ")
+        return display_name(self.name)
 
 
 class Confusion(NamedTuple):

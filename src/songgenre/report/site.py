@@ -12,7 +12,7 @@ from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 from songgenre.report import cards, dag
 from songgenre.report.key_figures import Figure, key_figure
-from songgenre.report.listen import write_map
+from songgenre.report.listen import write_listen_page
 from songgenre.report.notebook_page import postprocess, read_notebook, render_markdown, render_notebook, report_names
 from songgenre.report.rendering import render, write_html
 from songgenre.report.scores import BASELINE, Model, best_model, confusions, load_scores, read_predictions
@@ -67,7 +67,7 @@ def build(project: Project, compute: Compute = LOCAL) -> Path:
         for stage in stages:
             html = render_notebook(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
             write_html(folder / f"{stage.name}.html", html)
-        write_map(project, best_model(scores), folder, compute)
+        write_listen_page(project, best_model(scores), folder, compute)
         documents = cards.available_cards(project)
         for name, text in documents.items():
             write_html(folder / f"{name}.html", _card(name, text, pages))

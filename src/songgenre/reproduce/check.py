@@ -214,11 +214,11 @@ def _explain(path: str, hashes: tuple[str | None, str | None], committed: DVCFil
 
 
 def _print(recorded: Stages, changes: list[Difference], console: Console) -> None:
-    for line in _format_value(recorded, changes):
+    for line in _report_lines(recorded, changes):
         console.print(escape(line), highlight=False, soft_wrap=True)
 
 
-def _format_value(recorded: Stages, changes: list[Difference]) -> Iterator[str]:
+def _report_lines(recorded: Stages, changes: list[Difference]) -> Iterator[str]:
     if not changes:
         files = sum(out.get("nfiles", 1) for stage in recorded.values() for out in stage["outs"])
         yield f"identical: {len(recorded)} stages, {files} files"

@@ -120,7 +120,7 @@ def _json(before: Path, after: Path) -> Iterator[str]:
 
 
 def flatten(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The values in nested dicts and lists, each with its path, for example ``("svm.ci95.0", 0.7)``."""
+    """The values in nested dicts and lists, each with its path, for example ``("svm.ci95_low", 0.7)``."""
     if not isinstance(node, dict | list) or not node:
         yield path, node
         return

@@ -173,7 +173,7 @@ class PredictHandler(Handler):
     def initialize(self, service: Service) -> None:  # noqa: D102
         super().initialize(service)
         self.song: Any = None
-        self.is_judged = self.is_gone = False
+        self.is_answered = self.client_disconnected = False
 
     def prepare(self) -> None:  # noqa: D102
         super().prepare()
@@ -219,10 +219,10 @@ class PredictHandler(Handler):
         self.refuse(413, f"Expected at most {self.service.settings.max_mb} MB. Convert the song to mp3, or cut it.")
 
     async def post(self) -> None:  # noqa: D102
-        self.is_judged = True
+        self.is_answered = True
         try:
             async with self.service.predicting:
-                if self.is_gone:
+                if self.client_disconnected:
                     return
                 answer = await asyncio.to_thread(self.service.worker.predict, Path(self.song.name))
             self.finish(describe_prediction(answer, self.service.settings.threshold))
@@ -232,8 +232,8 @@ class PredictHandler(Handler):
             self.discard_upload()
 
     def on_connection_close(self) -> None:  # noqa: D102
-        self.is_gone = True
-        if not self.is_judged:
+        self.client_disconnected = True
+        if not self.is_answered:
             self.discard_upload()
 
     def discard_upload(self) -> None:
@@ -255,7 +255,7 @@ def describe_prediction(answer: WorkerResult, threshold: float) -> dict[str, Any
         "windows": [
             {"start_s": start_s, "probabilities": shares.to_dict()} for start_s, shares in prediction.windows.iterrows()
         ],
-        "colors": formatting.genre_colors(prediction.windows.columns),
+        "colors": formatting.genre_hex_colors(prediction.windows.columns),
     }
 
 
