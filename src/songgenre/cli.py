@@ -1,4 +1,4 @@
-"""The commands."""
+"""The command line of the package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ app.add_typer(report, name="report")
 app.add_typer(demo, name="demo")
 pretrained = typer.Typer(no_args_is_help=True, help="The pretrained networks.")
 app.add_typer(pretrained, name="pretrained")
-dev = typer.Typer(no_args_is_help=True, help="For maintainers: what is committed after a run.")
+dev = typer.Typer(no_args_is_help=True, help="Commands for maintainers.")
 app.add_typer(dev, name="dev")
 
 
@@ -37,7 +37,7 @@ def _show_version(requested: bool) -> None:
 @app.callback()
 def songgenre(
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Classify songs by genre."""
@@ -59,7 +59,7 @@ songgenre predict song.mp3 --model ensemble
 
 [bold]Exit code[/]
 
-0 if every song was judged, 1 if one could not be, 2 if the command was not understood."""
+0 if every song was classified, 1 if at least one failed or the model is unavailable, 2 for wrong usage."""
 
 SIMILAR_EXAMPLES = """[bold]Examples[/]
 
@@ -76,26 +76,32 @@ def predict(
     ],
     model: Annotated[
         Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"],
-        typer.Option(help="The one that ships, trained on real music; or one that `dvc repro` trained here."),
+        typer.Option(
+            help="The bundled model, trained on real music, or a model that `dvc repro` trained in this project."
+        ),
     ] = "pretrained",
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="An answer less probable than this is unsure.")] = 0.5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print a table.")] = False,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Below this probability a prediction is uncertain.")
+    ] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", dir_okay=False, help="Write a page with player and picture over time, too."),
+        typer.Option(
+            metavar="FILE", dir_okay=False, help="Also write a page with a player and the probabilities over time."
+        ),
     ] = None,
     skip_hash_check: Annotated[
-        bool, typer.Option("--skip-hash-check", help="Load a model that is not what its stage wrote.")
+        bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
     ] = False,
 ) -> None:
-    """Say which genre songs are, how probable that is, and how it changes over time.
+    """Predict the genre of songs, with probabilities over time.
 
-    A song is heard in windows of 30 s (of the clips that the model was trained on), and the probabilities are averaged.
-    Each letter of the strip is a window; a small one means that the model is unsure there.
+    The model predicts each window of 30 s (or of the length of its training clips); the song gets the mean
+    probabilities. Each letter of the strip is a window; a lower-case letter marks an uncertain one.
     """
     if as_json and as_csv:
-        raise typer.BadParameter("give one of the two", param_hint="--json, --csv")
+        raise typer.BadParameter("choose one of them", param_hint="--json, --csv")
     from songgenre.predict import command
 
     form: command.Form = "json" if as_json else "csv" if as_csv else "text"
@@ -105,14 +111,14 @@ def predict(
 
 @app.command(epilog=SIMILAR_EXAMPLES)
 def similar(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file; of the corpus or any other.")],
-    count: Annotated[int, typer.Option(min=1, help="How many songs.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file, in the corpus or not.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of songs.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """Find the songs of the corpus that sound most like a file.
 
-    Compared is what two pretrained networks hear in the middle of each song. A similarity of 1 is the same sound, 0 is
-    as alike as two songs of the corpus are on average.
+    Similarity is the cosine between standardized musicnn embeddings of the central clip of each song: 1 for the same
+    sound, 0 for an average pair of songs of the corpus.
     """
     from songgenre.predict import similar as corpus
 
@@ -126,23 +132,26 @@ def similar(
 @app.command()
 def serve(
     host: Annotated[
-        str, typer.Option(help="Where to listen. 0.0.0.0: everybody who reaches this machine can use the page.")
+        str,
+        typer.Option(help="Address to listen on; with 0.0.0.0 everybody who reaches this machine can use the page."),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any that is free.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8000,
     model: Annotated[
-        Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"], typer.Option(help="As of `songgenre predict`.")
+        Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"], typer.Option(help="See `songgenre predict`.")
     ] = "pretrained",
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="An answer less probable than this is unsure.")] = 0.5,
-    max_mb: Annotated[int, typer.Option("--max-mb", min=1, help="A larger file is refused.")] = 50,
-    max_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="A longer song is refused.")] = 20,
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Below this probability a prediction is uncertain.")
+    ] = 0.5,
+    max_mb: Annotated[int, typer.Option("--max-mb", min=1, help="Largest file, in megabytes.")] = 50,
+    max_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="Longest song, in minutes.")] = 20,
     skip_hash_check: Annotated[
-        bool, typer.Option("--skip-hash-check", help="Load a model that is not what its stage wrote.")
+        bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
     ] = False,
 ) -> None:
-    """Open a page on this machine to drop songs on: hear them, and see what the model says over time.
+    """Open a web page on this machine: drop a song on it, listen, and see the predictions over time.
 
-    Nothing that is dropped is kept. Only this machine can reach the page, unless you name another --host; there is no
-    password and no encryption.
+    The server deletes every song after prediction. Only this machine can reach the page unless you set --host; there is
+    no password and no encryption.
     """
     from songgenre.serve import app as server
 
@@ -184,11 +193,11 @@ def report_export(
     to: Annotated[Path | None, typer.Option(help="A new folder, or a file that ends in .zip.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Print all pages into this file, with Chromium.")] = None,
 ) -> None:
-    """Take the report site along: a copy with its excerpts of the songs, a zip to mail, a PDF to print."""
+    """Export the report site with its excerpts: as a folder, a zip file or a PDF."""
     from songgenre.report import export
 
     if to is None and pdf is None:
-        raise UserError("Expected --to FOLDER, --to FILE.zip or --pdf FILE, but got neither.")
+        raise UserError("report export: no output is named. Use --to FOLDER, --to FILE.zip or --pdf FILE.")
     if to is not None:
         export.export(Project.find(), to)
         _say_written(to)
@@ -198,8 +207,8 @@ def report_export(
 
 
 @report.command("slides")
-def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] = Path("slides.html")) -> None:
-    """Write the story as slides: one file that needs no network."""
+def report_slides(to: Annotated[Path, typer.Option(help="Output file.")] = Path("slides.html")) -> None:
+    """Write slides of the reports as one self-contained file."""
     from songgenre.report import slides
 
     slides.write_slides(Project.find(), to)
@@ -207,8 +216,8 @@ def report_slides(to: Annotated[Path, typer.Option(help="The file to write.")] =
 
 
 @demo.command("serve")
-def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")] = 8000) -> None:
-    """Open the record shop on this machine, to look at and to listen to."""
+def demo_serve(port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free port.")] = 8000) -> None:
+    """Open the demo record shop as a web site on this machine."""
     from songgenre import params
     from songgenre.demo.corpus import plan_corpus
     from songgenre.demo.server import serve
@@ -219,7 +228,7 @@ def demo_serve(port: Annotated[int, typer.Option(help="0 for any that is free.")
 
 @pretrained.command("download")
 def pretrained_download() -> None:
-    """Keep the published wheel of the networks in data/cache/wheels, so that the pipeline needs no network."""
+    """Download the musicnn wheel into data/cache/wheels, so that the pipeline needs no network."""
     from songgenre.models import musicnn_weights
 
     musicnn_weights.download_wheel(Project.find().wheels)
@@ -227,7 +236,7 @@ def pretrained_download() -> None:
 
 @pretrained.command("fetch")
 def pretrained_fetch() -> None:
-    """Write the weights of the networks and their licence to data/pretrained; downloads them if need be."""
+    """Extract the weights of the networks into data/pretrained; download the wheel if it is missing."""
     from songgenre.models import musicnn_weights
 
     project = Project.find()
@@ -238,16 +247,18 @@ def pretrained_fetch() -> None:
 @dev.command("clean-notebooks")
 def dev_clean_notebooks(
     files: Annotated[list[Path] | None, typer.Argument(help="Notebooks; all of the project by default.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Change nothing; an error if one is not clean.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit with code 1 if a notebook is not clean.")
+    ] = False,
 ) -> None:
-    """Take outputs, and all else that no person wrote, out of notebooks, as they are committed."""
+    """Strip outputs, execution counts and editor metadata from notebooks."""
     from songgenre.notebook.normalise import clean_file
 
     changed = [file for file in files or sorted(Project.find().notebooks.glob("*.ipynb")) if clean_file(file, check)]
     for file in changed:
         typer.echo(f"{file} {'is not clean' if check else 'was cleaned'}")
     if check and changed:
-        raise UserError("Expected notebooks without outputs; clean them with `songgenre dev clean-notebooks`.")
+        raise UserError("Notebooks are not clean. Run `songgenre dev clean-notebooks`.")
 
 
 @dev.command("cards")
@@ -260,8 +271,8 @@ def dev_cards() -> None:
 
 
 @dev.command("results")
-def dev_results(name: Annotated[str, typer.Argument(help="Of the corpus, for example demo.")]) -> None:
-    """Keep the results of the last run in docs/results, and show them in the README."""
+def dev_results(name: Annotated[str, typer.Argument(help="Name of the corpus, for example demo.")]) -> None:
+    """Save the results of the last run in docs/results and add them to the README."""
     from songgenre.report import readme
 
     _say_written(readme.save_results(Project.find(), name))
@@ -269,7 +280,7 @@ def dev_results(name: Annotated[str, typer.Argument(help="Of the corpus, for exa
 
 @dev.command("train-head")
 def dev_train_head() -> None:
-    """Train the model that ships on the songs of this project, once the stage transfer has run."""
+    """Train the bundled model on the songs of this project; the stage transfer must have run."""
     from songgenre.models.pretrained.train import train_head
     from songgenre.params import load_params
     from songgenre.report.bundled_card import write_bundled_card
@@ -281,12 +292,14 @@ def dev_train_head() -> None:
 
 @app.command()
 def reproduce(
-    into: Annotated[Path | None, typer.Option("--in", help="Where to rebuild; a temporary folder by default.")] = None,
+    into: Annotated[
+        Path | None, typer.Option("--in", help="Folder to rebuild in; a temporary folder by default.")
+    ] = None,
     rebuilt: Annotated[
-        Path | None, typer.Option("--with", help="A rebuild that is there, instead of a new one.")
+        Path | None, typer.Option("--with", help="Compare with an existing rebuild instead of a new one.")
     ] = None,
 ) -> None:
-    """Rebuild what is committed from nothing, and explain every difference; an error if there is one."""
+    """Rebuild the committed pipeline from scratch and report every difference (exit code 1 if there is any)."""
     from songgenre.reproduce import check as rebuilding
 
     if not rebuilding.reproduce(Project.find(), Console(), into, rebuilt):
@@ -294,10 +307,8 @@ def reproduce(
 
 
 def main() -> None:
-    """Run the command line; an error that a user can mend is a message, not a traceback."""
-    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C, so that nothing temporary is left
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    """Run the command line; report an error that a user can fix as a message without a traceback."""
+    _treat_as_interrupt("SIGTERM", "SIGHUP")
     try:
         app()
     except OSError as error:
@@ -306,6 +317,14 @@ def main() -> None:
         _fail(f"{error}. {ERRNO_HINTS[error.errno]}")
     except UserError as error:
         _fail(str(error))
+
+
+def _treat_as_interrupt(*names: str) -> None:
+    """Let signals end a command as Ctrl-C does, which removes temporary files; `nohup` keeps its meaning."""
+    for name in names:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _say_written(path: Path) -> None:
