@@ -17,9 +17,12 @@ FUNCTIONS = [extract, embed, encode_excerpt, train]
 
 def loaded(module: str) -> set[Path]:
     """The files of this package that Python loads when it imports a module."""
-    script = f"import sys, {module}; print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('songgenre.')))"
+    script = (
+        f"import sys, {module}\n"
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('songgenre.')), sep='\\n')"
+    )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return {Path(file) for file in ended.stdout.split()}
+    return {Path(file) for file in ended.stdout.splitlines()}
 
 
 @pytest.mark.integration

@@ -152,6 +152,15 @@ def test_members_are_models_that_are_trained(
         load_params(write(content, tmp_path))
 
 
+@pytest.mark.parametrize(("section", "name"), [("sklearn", "soft_voting_members"), ("evaluation", "ensemble")])
+def test_member_that_is_named_twice_is_refused(
+    content: dict[str, Any], tmp_path: Path, section: str, name: str
+) -> None:
+    content[section][name] *= 2
+    with pytest.raises(UserError, match=rf"{name}.*once"):
+        load_params(write(content, tmp_path))
+
+
 def test_ensemble_may_not_vote_with_votes_that_are_not_cast(content: dict[str, Any], tmp_path: Path) -> None:
     content["sklearn"]["soft_voting_members"] = []
     with pytest.raises(UserError, match=r"ensemble.*soft_voting"):

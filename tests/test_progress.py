@@ -48,9 +48,11 @@ def soon(condition: Callable[[], bool]) -> bool:
 
 
 @pytest.mark.integration
-def test_end_of_each_step_is_printed_by_the_runner(runner: dict[str, str], screen: io.StringIO) -> None:
+def test_end_of_each_step_and_the_start_of_a_long_one_are_printed_by_the_runner(
+    runner: dict[str, str], screen: io.StringIO
+) -> None:
     assert report(runner, n=50) == "['a', 'b', 'c']\n"
-    expected = ["features: 3/3", "training: 50/50"]
+    expected = ["features: 3/3", "training: 0/50", "training: 50/50"]
     assert soon(lambda: screen.getvalue().split("\n")[:-1] == expected), screen.getvalue()
 
 

@@ -216,7 +216,9 @@ def report_slides(to: Annotated[Path, typer.Option(help="Output file.")] = Path(
 
 
 @demo.command("serve")
-def demo_serve(port: Annotated[int, typer.Option(help="Port to listen on; 0 for any free port.")] = 8000) -> None:
+def demo_serve(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8000,
+) -> None:
     """Open the demo record shop as a web site on this machine."""
     from songgenre import params
     from songgenre.demo.corpus import plan_corpus

@@ -140,6 +140,7 @@ class Sklearn(Section):
 
     @model_validator(mode="after")
     def _members_are_tuned(self) -> Sklearn:
+        _refuse_repeats("soft_voting_members", self.soft_voting_members)
         unknown = sorted(set(self.soft_voting_members) - set(self.grids))
         if unknown:
             raise ValueError(f"soft_voting_members must be models of grids, but {', '.join(unknown)} is not one")
@@ -250,6 +251,7 @@ class Params(Section):
         trained = {*self.sklearn.grids, "cnn", "transfer"}
         if self.sklearn.soft_voting_members:
             trained.add("soft_voting")
+        _refuse_repeats("evaluation.ensemble", self.evaluation.ensemble)
         unknown = sorted(set(self.evaluation.ensemble) - trained)
         if unknown:
             raise ValueError(
@@ -301,11 +303,20 @@ def load_params(path: Path) -> Params:
         return Params.model_validate(content)
     except ValidationError as error:
         problems = "\n".join(
-            f"  {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}, "
-            f"got {redact(repr(problem['input']))}"
+            f"  {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}{_got(problem['input'])}"
             for problem in error.errors()
         )
         raise UserError(f"{path} does not fit the pipeline:\n{problems}") from None
+
+
+def _refuse_repeats(name: str, members: list[str]) -> None:
+    if len(set(members)) < len(members):
+        raise ValueError(f"{name} must name each model once")
+
+
+def _got(value: Any) -> str:
+    """Quote a wrong value, but not a whole section."""
+    return "" if isinstance(value, dict) else f", got {redact(repr(value))}"
 
 
 def _texts(content: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -38,6 +38,9 @@ T = TypeVar("T")
 ADDRESS = "SONGGENRE_PROGRESS"
 KEY = "SONGGENRE_PROGRESS_KEY"
 
+MANY = 10
+"""Items of a step that is long enough to announce its start."""
+
 
 def progress_bar(items: Iterable[T], description: str, total: int) -> Iterator[T]:
     """Pass items on, showing how far they are.
@@ -102,7 +105,8 @@ def listening(console: Console) -> Iterator[dict[str, str]]:
     Parameters
     ----------
     console : rich.console.Console
-        Where to draw. If it is no terminal, a line is printed at the end of each step.
+        Where to draw. If it is no terminal, a line is printed at the end of
+        each step, and one at the start of a step of many items.
 
     Yields
     ------
@@ -147,5 +151,5 @@ def _draw(connection: Connection, bars: Progress) -> None:
         if done == 0:
             tasks[description] = bars.add_task(description, total=total)
         bars.update(tasks[description], completed=done)
-        if not bars.console.is_terminal and done == total:
+        if not bars.console.is_terminal and (done == total or (done == 0 and total > MANY)):
             bars.console.print(f"{description}: {done}/{total}")

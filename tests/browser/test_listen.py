@@ -42,7 +42,7 @@ def test_a_click_on_a_dot_plays_its_song_and_names_its_like(page: Page, address:
     page.locator(dot(page, 5)).click(force=True)
     page.wait_for_function(PLAYING)
     assert set(asked) == {address, address.replace("map.html", f"audio/demo-{5:012x}.mp3")}
-    expect(page.locator(".player .now")).to_have_text("Song 5 Artist 1 · hip-hop · svm says hip-hop")
+    expect(page.locator(".player .now")).to_have_text("Song 5 Artist 1 · hip-hop · SVM says hip-hop")
     like = page.locator(".player .alike a")
     expect(like).to_have_count(3)
     name = like.first.inner_text()
@@ -101,7 +101,7 @@ def test_a_cell_of_the_matrix_leads_to_its_songs_which_play(page: Page, address:
     expect(song).to_be_in_viewport()
     song.click()
     page.wait_for_function(PLAYING)
-    expect(page.locator(".player .now")).to_contain_text("svm says classical")
+    expect(page.locator(".player .now")).to_contain_text("SVM says classical")
 
 
 def test_a_line_runs_over_the_picture_of_what_is_played(page: Page, address: str) -> None:
