@@ -267,7 +267,7 @@ def test_a_file_is_described_as_its_samples_are(tmp_path: Path, melody: Maker, w
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("problem", "message"),
     [
         ({"y": np.zeros((2, 100))}, r"mono.*\(2, 100\)"),
         ({"y": np.zeros(0)}, r"\(0,\)"),
@@ -279,6 +279,6 @@ def test_a_file_is_described_as_its_samples_are(tmp_path: Path, melody: Maker, w
         ({"sr": 8000}, r"\bsr\b.*\b8000\b"),
     ],
 )
-def test_wrong_arguments_are_named(problem: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=said), warnings.catch_warnings():
+def test_wrong_arguments_are_named(problem: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message), warnings.catch_warnings():
         describe(**{"y": noise(0.1), "sr": SR} | problem)

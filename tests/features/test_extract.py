@@ -252,9 +252,9 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     del parameters["n_mfcc"]
     cache = Cache(str(copy.feature_cache), ClipFeatures, parameters, extract)
     keys = [cache.key(*track) for track in many[["sha256", "clip_start_s", "clip_duration_s"]].itertuples(index=False)]
-    kept = many[[cache.get(key) is not None for key in keys]]
-    torn = len(cache.keys()) - len(kept)
+    cached = many[[cache.get(key) is not None for key in keys]]
+    torn = len(cache.keys()) - len(cached)
     assert 0 <= torn <= (os.cpu_count() or 1)
-    assert 30 <= len(kept) + torn < len(many)
+    assert 30 <= len(cached) + torn < len(many)
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
-    extract_corpus(kept, copy, CONFIG)
+    extract_corpus(cached, copy, CONFIG)

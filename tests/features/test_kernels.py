@@ -22,22 +22,22 @@ def test_statistics_are_those_of_scipy() -> None:
 
 
 def test_statistics_by_hand() -> None:
-    found = statistics(np.array([[1.0, 3.0, 2.0, 2.0], [0.0, 0.0, 0.0, 4.0]]))
-    np.testing.assert_allclose(found[0], [2, 1])
-    np.testing.assert_allclose(found[1], [np.sqrt(0.5), np.sqrt(3)])
-    np.testing.assert_allclose(found[2], [0, 2 / np.sqrt(3)], atol=1e-12)
-    np.testing.assert_allclose(found[4:7].T, [[2, 1, 3], [0, 0, 4]])
-    np.testing.assert_allclose(found[7], [1, 4 / 3])
+    computed = statistics(np.array([[1.0, 3.0, 2.0, 2.0], [0.0, 0.0, 0.0, 4.0]]))
+    np.testing.assert_allclose(computed[0], [2, 1])
+    np.testing.assert_allclose(computed[1], [np.sqrt(0.5), np.sqrt(3)])
+    np.testing.assert_allclose(computed[2], [0, 2 / np.sqrt(3)], atol=1e-12)
+    np.testing.assert_allclose(computed[4:7].T, [[2, 1, 3], [0, 0, 4]])
+    np.testing.assert_allclose(computed[7], [1, 4 / 3])
 
 
 @pytest.mark.parametrize("row", [[3.0], [3.0, 3.0, 3.0], [0.1] * 1000, [0.0] * 7, [1.0, 1.0 + 1e-8]])
 def test_what_does_not_change_has_no_shape(row: list[float]) -> None:
-    found = statistics(np.array([row], dtype=np.float32))[:, 0]
-    np.testing.assert_allclose(found[[0, 4, 5, 6]], np.float32(row[0]), rtol=1e-6)
-    np.testing.assert_allclose(found[[1, 2, 3, 7]], 0, atol=1e-6)
+    computed = statistics(np.array([row], dtype=np.float32))[:, 0]
+    np.testing.assert_allclose(computed[[0, 4, 5, 6]], np.float32(row[0]), rtol=1e-6)
+    np.testing.assert_allclose(computed[[1, 2, 3, 7]], 0, atol=1e-6)
 
 
 def test_single_precision_does_not_add_up_errors() -> None:
-    found = statistics(np.full((1, 1_000_000), 0.1, dtype=np.float32))[:, 0]
-    assert found[0] == pytest.approx(float(np.float32(0.1)), rel=1e-9)
-    assert found[7] == 0
+    computed = statistics(np.full((1, 1_000_000), 0.1, dtype=np.float32))[:, 0]
+    assert computed[0] == pytest.approx(float(np.float32(0.1)), rel=1e-9)
+    assert computed[7] == 0

@@ -1,4 +1,4 @@
-"""From a clip to numbers: descriptors and mel images."""
+"""Audio features of clips: descriptors and 8-bit log-mel spectrograms."""
 
 from songgenre.features.clip import describe, mel_image
 

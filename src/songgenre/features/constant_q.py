@@ -1,10 +1,8 @@
-"""The constant-Q transform, as `librosa.cqt` defines it, with the filters of all octaves in one small matrix.
+"""Constant-Q transform as defined by `librosa.cqt`, with the filters of one octave in one small matrix.
 
-An octave lower, at half the sample rate, the same filters serve; so the signal is halved from octave to octave [1]_.
-The filters of one octave are sparse in frequency, but short in time: multiplying frames with them directly saves the
-Fourier transforms.
-
-.. [1] C. Schörkhuber and A. Klapuri, "Constant-Q transform toolbox for music processing", SMC 2010.
+The same filters serve every octave, because the signal is downsampled by 2 from each octave to the next lower one
+(Schörkhuber and Klapuri 2010, `schoerkhuber2010constantq` in docs/references.bib). These filters are short in time, so
+frames are multiplied with them directly, which saves the Fourier transforms.
 """
 
 from __future__ import annotations
@@ -18,22 +16,22 @@ import numpy as np
 from songgenre import numba_cache  # noqa: F401
 
 FMIN = 32.70319566257483
-"""C1, in Hz."""
+"""Frequency of the lowest bin (the note C1), in Hz."""
 BINS_PER_OCTAVE = 12
 N_OCTAVES = 7
 SPARSITY = 0.01
-"""Share of a filter's magnitude that is left out in frequency, as librosa does."""
+"""Share of each filter's magnitude that is set to zero in the frequency domain, as in librosa."""
 
 
 class Filters(NamedTuple):
-    """What the transform needs at one sample rate and tuning.
+    """Filters of the transform for one sample rate, hop length and tuning.
 
     Parameters
     ----------
     octave : np.ndarray [shape=(n_fft, 2 * BINS_PER_OCTAVE), dtype=float64]
-        Real and imaginary parts of the filters of the highest octave, over the square roots of their lengths.
+        Real and imaginary parts of the filters of the highest octave, divided by the square roots of their lengths.
     n_early_downsamples : int
-        How often the signal can be halved before the highest octave.
+        Number of times the signal is downsampled by 2 before the highest octave.
     """
 
     octave: np.ndarray
@@ -41,21 +39,23 @@ class Filters(NamedTuple):
 
 
 def constant_q(y: np.ndarray, sample_rate: int, hop_length: int, tuning: float) -> np.ndarray:
-    """Magnitude of the constant-Q transform of seven octaves from C1, twelve bins each.
+    """Compute the magnitude of the constant-Q transform: seven octaves from C1 with twelve bins each.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,), dtype=float32]
+        Mono samples.
     sample_rate : int
-        In Hz.
+        Sample rate of `y` in Hz.
     hop_length : int
-        In samples; a multiple of 64.
+        Distance between neighboring frames, in samples; a multiple of 64.
     tuning : float
-        Deviation from A440, in bins.
+        Deviation from A440, in bins (semitones).
 
     Returns
     -------
     np.ndarray [shape=(84, 1 + n // hop_length), dtype=float32]
+        Magnitude per bin and frame; the lowest bin is the first row.
     """
     filters = _filters(sample_rate, hop_length, round(tuning, 6))
     for _ in range(filters.n_early_downsamples):
@@ -74,7 +74,7 @@ def _downsample2(y: np.ndarray) -> np.ndarray:
 
 
 def _response(y: np.ndarray, hop_length: int, octave: np.ndarray) -> np.ndarray:
-    """Magnitude [shape=(n_frames, BINS_PER_OCTAVE)]."""
+    """Compute the magnitude of one octave [shape=(n_frames, BINS_PER_OCTAVE)]."""
     n_fft = len(octave)
     padded = np.pad(y, n_fft // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length][: 1 + len(y) // hop_length]

@@ -1,6 +1,8 @@
-"""The descriptors: what music research has named, frame by frame, and what is made of them for a whole clip.
+"""Descriptors of music: their frame-wise definitions and their statistics over a clip.
 
-Each is what librosa's function of the same name gives (McFee et al. 2015), with the transforms shared.
+They follow librosa's functions of the same names (`mcfee2015librosa` in docs/references.bib), but share their
+transforms. ``chroma_cqt``, ``chroma_cens`` and ``tonnetz`` use a constant-Q transform of 12 bins per octave at one
+estimated tuning; ``rms`` is that of the windowed spectrum (``librosa.feature.rms(S=...)``).
 """
 
 from __future__ import annotations
@@ -22,22 +24,26 @@ N_CONTRAST_BANDS = 6
 CONTRAST_FMIN = 200.0
 CONTRAST_QUANTILE = 0.02
 ZERO = 1e-10
-"""A sample as small as this has no sign."""
+"""Negative samples of at most this magnitude count as positive in the zero-crossing rate."""
 
 
 class Descriptor(NamedTuple):
-    """A property of every frame, or of the whole clip.
+    """Definition of a descriptor of every frame, or of the whole clip.
 
     Parameters
     ----------
     n_rows : int
-        Of the property; 0 if it is one of the whole clip.
-    unit, meaning, reference : str
-        For the data dictionary.
+        Number of values per frame; 0 for a descriptor of the whole clip.
+    unit : str
+        Unit or range of the values, for the data dictionary.
+    meaning : str
+        Short explanation, for the data dictionary.
+    reference : str
+        Publication that defines the descriptor, for the data dictionary.
     compute : callable
-        Gives an array [shape=(n_rows, n_frames)], or [shape=(n,)] for the whole clip.
+        Function of the spectra that returns an array [shape=(n_rows, n_frames)], or [shape=(n,)] for the whole clip.
     columns : tuple of str
-        Names of the numbers for the whole clip.
+        Names of the n values of a descriptor of the whole clip; empty for frame-wise descriptors.
     """
 
     n_rows: int
@@ -55,7 +61,7 @@ def _contrast(spectra: Spectra) -> np.ndarray:
 
 
 def _contrast_bands(sample_rate: int, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
-    """First and last bins of octave bands, and how many bins are two per cent of each, as librosa cuts them."""
+    """Compute the bounds of octave bands in bins, and the number of bins in 2 % of each band, as in librosa."""
     frequencies = librosa.fft_frequencies(sr=sample_rate, n_fft=n_fft)
     octaves = np.concatenate([[0.0], CONTRAST_FMIN * 2.0 ** np.arange(N_CONTRAST_BANDS + 1)])
     edges, counts = [], []
@@ -174,7 +180,7 @@ DEFINITIONS: dict[str, Descriptor] = {
         tuple(f"fluctuation_{band:02d}_{rate}bpm" for band in range(1, rhythm.N_BANDS + 1) for rate in rhythm.RATES),
     ),
 }
-"""In the order of their columns; those of the whole clip are the last."""
+"""Descriptors by name, in the order of their columns; descriptors of the whole clip come last."""
 
 _FMA = list(DEFINITIONS)[: list(DEFINITIONS).index("spectral_flatness")]
 _BASIC = [name for name in _FMA if name not in ("chroma_cqt", "chroma_cens")]
@@ -183,26 +189,26 @@ FEATURE_SETS: dict[FeatureSet, list[str]] = {"basic": [*_BASIC, "tempo"], "fma":
 
 STATISTICS = ["mean", "std", "skew", "kurtosis", "median", "min", "max", "mean_abs_delta"]
 STATISTICS_OF: dict[FeatureSet, list[str]] = {"basic": STATISTICS[:2], "fma": STATISTICS[:7], "full": STATISTICS}
-"""Of the frames of a clip: moments, order statistics, and the mean absolute change from frame to frame."""
+"""Statistics over the frames of a clip: moments, order statistics and the mean absolute change between frames."""
 
 
 def columns(feature_set: FeatureSet, n_mfcc: int) -> list[str]:
-    """Name the values that describe a clip.
+    """List the names of the values that describe a clip.
 
     Parameters
     ----------
-    feature_set : str
-        ``"basic"``: the nine descriptors of the first study by mean and standard deviation, and the tempo.
-        ``"fma"``: the 518 values of Defferrard et al. 2017, with 20 MFCC.
-        ``"full"``: all `DEFINITIONS` by all `STATISTICS`.
+    feature_set : {"basic", "fma", "full"}
+        ``"basic"``: mean and standard deviation of the nine descriptors of the first study, and the tempo.
+        ``"fma"``: with 20 MFCC, the 518 values of Defferrard et al. 2017 (`defferrard2017fma` in docs/references.bib).
+        ``"full"``: all `STATISTICS` of all frame-wise `DEFINITIONS`, and the descriptors of the whole clip.
     n_mfcc : int
-        At most `MAX_MFCC`.
+        Number of mel-frequency cepstral coefficients, at most `MAX_MFCC`.
 
     Returns
     -------
     list of str
-        ``mfcc_01_mean``, ``mfcc_01_std``, ...; without the number where there is a single row. The last are those of
-        the whole clip: ``tempo``, ``fluctuation_03_90bpm``.
+        Names such as ``mfcc_01_mean``, without the number where a descriptor has a single row. Descriptors of the
+        whole clip, such as ``tempo`` and ``fluctuation_03_90bpm``, come last.
     """
     names = []
     for name in FEATURE_SETS[feature_set]:
@@ -214,19 +220,20 @@ def columns(feature_set: FeatureSet, n_mfcc: int) -> list[str]:
 
 
 def describe_spectra(spectra: Spectra, feature_set: FeatureSet) -> np.ndarray:
-    """Describe a clip by the statistics over time of each descriptor of a feature_set.
+    """Compute the descriptors of a feature set and their statistics over time.
 
     Parameters
     ----------
     spectra : Spectra
-    feature_set : str
-        See `columns`.
+        Transforms of the clip.
+    feature_set : {"basic", "fma", "full"}
+        Descriptors and statistics to compute; see `columns`.
 
     Returns
     -------
     np.ndarray [shape=(n,)]
-        The values that ``columns(feature_set, MAX_MFCC)`` names, finite numbers only. Skewness and excess kurtosis of a
-        descriptor that never changes, as in silence, are 0.
+        Finite values in the order of ``columns(feature_set, MAX_MFCC)``. Skewness and excess kurtosis of a constant
+        descriptor, as in silence, are 0.
     """
     computed = [DEFINITIONS[name].compute(spectra) for name in FEATURE_SETS[feature_set]]
     frames = [values for values in computed if values.ndim == 2]

@@ -1,4 +1,4 @@
-"""Features of a whole corpus, one clip after the other."""
+"""Features of all clips of a corpus, computed in parallel and cached."""
 
 from __future__ import annotations
 
@@ -27,9 +27,11 @@ class ClipFeatures(NamedTuple):
     Parameters
     ----------
     descriptors : np.ndarray [shape=(n,)]
-        See `songgenre.features.descriptors.describe_spectra`.
+        Values as returned by `songgenre.features.descriptors.describe_spectra`.
     mel : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
+        8-bit log-mel spectrogram.
     mel_db_max : float
+        Level of the spectrogram's maximum, in dB.
     """
 
     descriptors: np.ndarray
@@ -38,7 +40,19 @@ class ClipFeatures(NamedTuple):
 
 
 def extract(clip: audio.Clip, config: Features) -> ClipFeatures:
-    """Decode a clip once and compute its descriptors and its mel image.
+    """Compute the descriptors and the 8-bit log-mel spectrogram of a clip.
+
+    Parameters
+    ----------
+    clip : Clip
+        Part of an audio file.
+    config : Features
+        Section ``features`` of ``params.yaml``.
+
+    Returns
+    -------
+    ClipFeatures
+        Descriptors with `MAX_MFCC` MFCC, and the mel spectrogram.
 
     Raises
     ------
@@ -55,24 +69,32 @@ def extract(clip: audio.Clip, config: Features) -> ClipFeatures:
 def extract_corpus(
     tracks: pd.DataFrame, project: Project, config: Features, compute: Compute = LOCAL
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute the features of every track that are not in the cache, in parallel; mel images stream to ``mel.npy``.
+    """Compute the features of all tracks in parallel, or read them from the cache, and write ``mel.npy``.
 
-    All images have the width of the longest clip; a shorter one begins anew to fill its image.
+    All mel spectrograms have the width of the longest clip; a shorter clip is repeated from its beginning.
 
     Parameters
     ----------
     tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`.
+        Songs of the corpus, with the schema `songgenre.tables.tracks.TRACKS`.
     project : Project
+        Folders of audio, cache and ``mel.npy``.
     config : Features
+        Section ``features`` of ``params.yaml``.
     compute : Compute
-        Where the work is done.
+        Section ``compute`` of ``params.yaml``: local processes or a Dask cluster, and remote folders.
 
     Returns
     -------
-    descriptors, mel_index : pd.DataFrame
-        `songgenre.tables.descriptors.DESCRIPTORS` and `songgenre.tables.mel_index.MEL_INDEX`, rows in the order of
-        `tracks`.
+    descriptors : pd.DataFrame
+        One row per track, in the order of `tracks`; schema `songgenre.tables.descriptors.DESCRIPTORS`.
+    mel_index : pd.DataFrame
+        Row and scale of each mel spectrogram in ``mel.npy``; schema `songgenre.tables.mel_index.MEL_INDEX`.
+
+    Raises
+    ------
+    UserError
+        If a clip cannot be decoded.
     """
     names = columns(config.feature_set, config.n_mfcc)
     selected = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
@@ -112,7 +134,7 @@ def extract_corpus(
 def _compile_and_map(
     function: Callable[[CacheMiss], ClipFeatures], missing: Sequence[CacheMiss], config: Features, compute: Compute
 ) -> Generator[ClipFeatures, None, None]:
-    """Apply a function in parallel; before that, compile once what every worker would else compile."""
+    """Apply a function in parallel, after compiling the numba kernels once so that no worker has to."""
     if missing:
         noise = np.random.default_rng(0).standard_normal(config.sample_rate)
         spectra = Spectra(noise, config.sample_rate, config.n_fft, config.hop_length, config.n_mels)
@@ -121,7 +143,7 @@ def _compile_and_map(
 
 
 def _reserve_space(path: Path) -> None:
-    """Set aside the space of a sparse file; where it is lacking later, writing to a map of it ends the process."""
+    """Allocate the disk space of a sparse file; on a full disk, writing to its memory map would kill the process."""
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -1,6 +1,6 @@
-"""The inner loops, compiled once and kept (numba's cache): a spectrogram is read frame by frame, while it is at hand.
+"""Inner loops of the descriptors, compiled by numba and cached on disk.
 
-Arrays have a frame per row, so that what belongs to one moment lies side by side.
+Spectrograms have one frame per row, so that the values of a frame are contiguous in memory.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from songgenre import numba_cache  # noqa: F401
 
 @numba.njit(cache=True)
 def spectral_moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percent: float) -> np.ndarray:
-    """Loudness, centroid, bandwidth and roll-off of every frame.
+    """Compute root mean square, centroid, bandwidth and roll-off of every frame.
 
     Parameters
     ----------
     magnitude : np.ndarray [shape=(n_frames, n_frequencies), dtype=float32]
+        Magnitude of the short-time Fourier transform.
     frequencies : np.ndarray [shape=(n_frequencies,)]
-        In Hz.
+        Frequencies of the bins in Hz.
     roll_percent : float
-        Share of the magnitude below the roll-off.
+        Share (0 to 1) of a frame's magnitude that lies below its roll-off.
 
     Returns
     -------
@@ -56,20 +57,21 @@ def spectral_moments(magnitude: np.ndarray, frequencies: np.ndarray, roll_percen
 
 @numba.njit(cache=True)
 def contrast_peaks_valleys(magnitude: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Mean of the largest and of the smallest magnitudes in each band of every frame.
+    """Average the largest and the smallest magnitudes in each band of every frame.
 
     Parameters
     ----------
     magnitude : np.ndarray [shape=(n_frames, n_frequencies)]
+        Magnitude of the short-time Fourier transform.
     edges : np.ndarray [shape=(n_bands, 2), dtype=int]
-        First bin of each band, and the one after its last.
+        First bin of each band, and the bin after its last.
     counts : np.ndarray [shape=(n_bands,), dtype=int]
-        How many magnitudes to average.
+        Number of magnitudes to average in each band.
 
     Returns
     -------
     np.ndarray [shape=(2, n_bands, n_frames)]
-        Peaks, valleys.
+        Peaks (mean of the largest) and valleys (mean of the smallest).
     """
     n_frames = len(magnitude)
     out = np.empty((2, len(edges), n_frames))
@@ -99,20 +101,25 @@ def contrast_peaks_valleys(magnitude: np.ndarray, edges: np.ndarray, counts: np.
 
 @numba.njit(cache=True)
 def spectral_peaks(magnitude: np.ndarray, first: int, end: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Local maxima over frequency, refined by a parabola, as `librosa.piptrack` finds them.
+    """Find local maxima over frequency, refined by parabolic interpolation as in `librosa.piptrack`.
 
     Parameters
     ----------
     magnitude : np.ndarray [shape=(n_frames, n_frequencies)]
-    first, end : int
-        Bins to look at.
+        Magnitude of the short-time Fourier transform.
+    first : int
+        First bin to search.
+    end : int
+        Bin after the last one to search.
     threshold : float
-        A maximum below this share of its frame's largest is left out.
+        Minimum height of a peak, as a share (0 to 1) of its frame's maximum.
 
     Returns
     -------
-    bins, heights : np.ndarray [shape=(n_peaks,)]
-        Where the peaks are, in fractional bins, and how high.
+    bins : np.ndarray [shape=(n_peaks,)]
+        Positions of the peaks, in fractional bins.
+    heights : np.ndarray [shape=(n_peaks,)]
+        Interpolated magnitudes of the peaks.
     """
     bins, heights = [], []
     for t in range(len(magnitude)):
@@ -131,19 +138,23 @@ def spectral_peaks(magnitude: np.ndarray, first: int, end: int, threshold: float
 
 @numba.njit(cache=True)
 def zero_crossing_rate(y: np.ndarray, threshold: float, frame_length: int, hop_length: int) -> np.ndarray:
-    """Share of the samples of each frame whose sign differs from that of the sample before.
+    """Compute the share of the samples of each frame whose sign differs from that of the previous sample.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,)]
+        Mono samples.
     threshold : float
-        What is as small counts as positive.
-    frame_length, hop_length : int
-        In samples; frames are centred, and `y` goes on beyond its ends with their values.
+        Negative samples of at most this magnitude count as positive.
+    frame_length : int
+        Length of a frame in samples; frames are centered, and `y` is padded with its first and last value.
+    hop_length : int
+        Distance between neighboring frames, in samples.
 
     Returns
     -------
     np.ndarray [shape=(n_frames,)]
+        Sign changes per sample, 0 to 1.
     """
     changes = np.zeros(len(y) + 1, dtype=np.int64)
     before = y[0] < -threshold
@@ -162,18 +173,19 @@ def zero_crossing_rate(y: np.ndarray, threshold: float, frame_length: int, hop_l
 
 @numba.njit(cache=True)
 def statistics(rows: np.ndarray) -> np.ndarray:
-    """Moments and order statistics of every row.
+    """Compute moments and order statistics of every row.
 
     Parameters
     ----------
     rows : np.ndarray [shape=(n_rows, n)]
+        One series of at least one value per row.
 
     Returns
     -------
     np.ndarray [shape=(8, n_rows), dtype=float64]
         Mean, standard deviation, skewness, excess kurtosis, median, minimum, maximum and mean absolute difference of
-        neighbours. Where all values are equal, as far as single precision tells, skewness and kurtosis are 0; so is the
-        last of a single value.
+        neighbors. Skewness and kurtosis are 0 where all values are equal up to single precision; the mean absolute
+        difference of a single value is 0.
     """
     n_rows, n = rows.shape
     out = np.zeros((8, n_rows))

@@ -1,4 +1,4 @@
-"""How a clip moves: its tempo, its onsets, and how its bands pulsate."""
+"""Rhythm descriptors of a clip: tempo, onset rate and fluctuation patterns."""
 
 from __future__ import annotations
 
@@ -12,20 +12,31 @@ from songgenre import numba_cache  # noqa: F401
 from songgenre.features.spectra import Spectra
 
 N_BANDS = 16
-"""Groups of neighbouring mel bands."""
+"""Number of groups of neighboring mel bands in the fluctuation patterns."""
 
 WINDOW_S = 6.0
-"""In which pulsation is looked for, in seconds."""
+"""Length of the windows of the fluctuation patterns, in seconds."""
 
 RATE_EDGES = np.array([18, 27, 38, 54, 76, 107, 151, 214, 302, 427, 604])
-"""Bounds of the rates of pulsation, half an octave each, per minute."""
+"""Bounds of the modulation rates, half an octave each, per minute."""
 
 RATES = [round(np.sqrt(low * high)) for low, high in pairwise(RATE_EDGES)]
-"""Their middles, per minute."""
+"""Geometric centers of the modulation rates, per minute."""
 
 
 def tempo(spectra: Spectra) -> np.ndarray:
-    """Beats per minute (`librosa.feature.tempo`) [shape=(1,)]; 0 where nothing begins."""
+    """Estimate the tempo with `librosa.feature.tempo`.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        Transforms of the clip.
+
+    Returns
+    -------
+    np.ndarray [shape=(1,)]
+        Tempo in beats per minute; 0 in a clip without onsets.
+    """
     onsets = spectra.onset_strength
     if not onsets.any():
         return np.zeros(1)
@@ -33,7 +44,18 @@ def tempo(spectra: Spectra) -> np.ndarray:
 
 
 def onset_rate(spectra: Spectra) -> np.ndarray:
-    """Onsets per second (`librosa.onset.onset_detect`) [shape=(1,)]."""
+    """Count the onsets detected by `librosa.onset.onset_detect`, per second.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        Transforms of the clip.
+
+    Returns
+    -------
+    np.ndarray [shape=(1,)]
+        Number of onsets per second.
+    """
     onsets = librosa.onset.onset_detect(
         onset_envelope=spectra.onset_strength, sr=spectra.sample_rate, hop_length=spectra.hop_length
     )
@@ -41,24 +63,21 @@ def onset_rate(spectra: Spectra) -> np.ndarray:
 
 
 def fluctuation(spectra: Spectra) -> np.ndarray:
-    """How strongly each band pulsates at each rate.
+    """Compute fluctuation patterns: the strength of periodic level changes per band and modulation rate.
 
-    The level in mel bands over time is transformed as if it were a sound: a rhythm shows as a tone. Of the windows,
-    which overlap by half, the median is taken, so that a single event does not count.
+    The level of each band over time is Fourier transformed in windows that overlap by half. The median over the windows
+    suppresses single events. See Pampalk et al. (2002), `pampalk2002content` in docs/references.bib.
 
     Parameters
     ----------
     spectra : Spectra
+        Transforms of the clip.
 
     Returns
     -------
     np.ndarray [shape=(N_BANDS * len(RATES),)]
-        Logarithm of 1 + the amplitude in dB times half a window, band by band from the lowest; all 0 in what never
-        changes.
-
-    References
-    ----------
-    Pampalk, E., Rauber, A., & Merkl, D. (2002). Content-based organization and visualization of music archives.
+        ``log(1 + a)`` of the spectral magnitudes ``a`` (amplitude in dB times half the window length in frames), band
+        by band from the lowest; 0 where the level is constant.
     """
     frames_per_s = spectra.sample_rate / spectra.hop_length
     width = round(WINDOW_S * frames_per_s)
@@ -74,6 +93,6 @@ def fluctuation(spectra: Spectra) -> np.ndarray:
 
 
 def _bands(mel_db: np.ndarray) -> np.ndarray:
-    """Mean level of neighbouring mel bands [shape=(N_BANDS, n_frames)]."""
+    """Average the levels of neighboring mel bands [shape=(N_BANDS, n_frames)]."""
     groups = np.array_split(mel_db.astype(np.float64), N_BANDS)
     return np.stack([group.mean(axis=0) for group in groups])

@@ -1,4 +1,4 @@
-"""A clip in time and frequency: each transform is computed when it is first asked for, and once."""
+"""Time-frequency transforms of a clip, computed lazily and at most once."""
 
 from __future__ import annotations
 
@@ -14,29 +14,34 @@ from songgenre.features.constant_q import constant_q
 
 N_CHROMA = 12
 MAX_MFCC = 40
-"""Always computed: a smaller number needs no new computation."""
+"""Number of MFCC that are always computed, so that a smaller `n_mfcc` needs no new computation."""
 
 FRAMES_PER_BLOCK = 64
-"""Transformed at once: they and their spectra stay in the processor's cache."""
+"""Number of frames transformed at once; a block and its spectra fit in the processor cache."""
 
 PITCH_FMIN, PITCH_FMAX = 150.0, 4000.0
-"""Where the tuning is looked for, in Hz, and how high a peak must be, as a share of its frame's highest."""
+"""Range of frequencies from which the tuning is estimated, in Hz."""
 PITCH_THRESHOLD = 0.1
+"""Minimum height of a peak, as a share of its frame's maximum."""
 TUNING_RESOLUTION = 0.01
+"""Resolution of the tuning, in semitones."""
 
 
 class Spectra:
-    """What the descriptors and the mel image are computed from.
+    """Transforms of a clip, from which its descriptors and its 8-bit log-mel spectrogram are computed.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,)]
-        At least one sample.
+        Mono samples, at least one.
     sample_rate : int
-        In Hz.
-    n_fft, hop_length : int
-        Of the short-time Fourier transform, in samples; `hop_length` is a multiple of 64.
+        Sample rate of `y` in Hz.
+    n_fft : int
+        Window length of the short-time Fourier transform, in samples.
+    hop_length : int
+        Distance between neighboring frames, in samples; a multiple of 64.
     n_mels : int
+        Number of mel bands.
     """
 
     def __init__(self, y: np.ndarray, sample_rate: int, n_fft: int, hop_length: int, n_mels: int) -> None:
@@ -48,10 +53,11 @@ class Spectra:
 
     @cached_property
     def magnitude(self) -> np.ndarray:
-        """Of the short-time Fourier transform (`librosa.stft`) [shape=(n_frames, 1 + n_fft // 2), dtype=float32].
+        """Magnitude of the short-time Fourier transform [shape=(n_frames, 1 + n_fft // 2), dtype=float32].
 
-        A frame per row, other than in librosa: what belongs to one moment lies side by side in memory. The transform
-        is computed in double precision, as librosa's is: the floor between pure tones shows in some descriptors.
+        Equal to that of `librosa.stft`, but with one frame per row, so that the values of a frame are contiguous in
+        memory. The transform is computed in double precision, as in librosa, because some descriptors depend on the
+        noise floor between pure tones.
         """
         padded = np.pad(self.y, self.n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, self.n_fft)[:: self.hop_length]
@@ -74,7 +80,7 @@ class Spectra:
 
     @cached_property
     def mel_db(self) -> np.ndarray:
-        """Level in mel bands, at most 80 dB below the loudest point [shape=(n_mels, n_frames)]."""
+        """Level in mel bands in dB, clipped at 80 dB below the maximum [shape=(n_mels, n_frames)]."""
         return librosa.power_to_db(self.mel_power)
 
     @cached_property
@@ -110,7 +116,7 @@ class Spectra:
 
     @cached_property
     def onset_strength(self) -> np.ndarray:
-        """How much the level in mel bands rises (`librosa.onset.onset_strength`) [shape=(n_frames,)]."""
+        """Rise of the level in mel bands, in dB (`librosa.onset.onset_strength`) [shape=(n_frames,)]."""
         return librosa.onset.onset_strength(S=self.mel_db, sr=self.sample_rate, hop_length=self.hop_length)
 
     @cached_property
@@ -121,19 +127,21 @@ class Spectra:
 
 
 def mel_levels(mel_power: np.ndarray, db_range: float) -> tuple[np.ndarray, float]:
-    """Mel spectrogram as an 8-bit image.
+    """Convert a mel spectrogram to decibels and scale it to 8 bits.
 
     Parameters
     ----------
     mel_power : np.ndarray [shape=(n_mels, n_frames)]
+        Power in mel bands.
     db_range : float
-        What lies this many dB or more below the loudest point is 0; the loudest point is 255.
+        Dynamic range in dB: levels this far or farther below the maximum become 0; the maximum becomes 255.
 
     Returns
     -------
     image : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
+        8-bit log-mel spectrogram.
     db_max : float
-        Level of the loudest point, in dB; -100 dB or more by definition, also for silence.
+        Level of the maximum in dB, at least -100, also in silence.
     """
     db = librosa.power_to_db(mel_power, ref=1.0, amin=1e-10, top_db=None)
     db_max = float(db.max())
@@ -148,7 +156,7 @@ def _hann(n_fft: int) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _filters(sample_rate: int, n_fft: int, n_mels: int, tuning: float) -> np.ndarray:
-    """Mel and chroma filters side by side [shape=(1 + n_fft // 2, n_mels + N_CHROMA)]."""
+    """Compute mel and chroma filters side by side [shape=(1 + n_fft // 2, n_mels + N_CHROMA)]."""
     mel = _mel_filters(sample_rate, n_fft, n_mels)
     chroma = librosa.filters.chroma(sr=sample_rate, n_fft=n_fft, tuning=tuning, n_chroma=N_CHROMA)
     return np.ascontiguousarray(np.concatenate([mel, chroma]).T, dtype=np.float32)
