@@ -38,7 +38,8 @@ def code_version(function: Callable[..., Any]) -> str:
     Parameters
     ----------
     function : callable
-        Of this package. Its module and all that this imports, directly or not, count, but for `WITHOUT_INFLUENCE`.
+        Of this package. Its module and all that this imports, directly or not, count, but for `WITHOUT_INFLUENCE`;
+        so does ``songgenre/__init__.py``, which sets the instruction level of the libraries.
 
     Returns
     -------
@@ -49,7 +50,7 @@ def code_version(function: Callable[..., Any]) -> str:
     distributions = packages_distributions()
     libraries = {name for imported in files.values() for package in imported for name in distributions.get(package, [])}
     digest = hashlib.sha256()
-    for file in sorted(files):
+    for file in sorted({*files, PACKAGE / "__init__.py"}):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(PACKAGE).as_posix()} {len(content)} ".encode() + content)
     for library in sorted(libraries):
