@@ -1,1 +1,1 @@
-"""Metrics of predictions, and comparisons of models."""
+"""Metrics of predictions and comparisons of models."""

@@ -17,19 +17,27 @@ ENSEMBLE = "ensemble"
 
 
 def average_members(predictions: pd.DataFrame, members: Sequence[str]) -> pd.DataFrame:
-    """Let models speak with one voice: the mean of their probabilities (late fusion).
+    """Average the probabilities of several models (late fusion).
 
     Parameters
     ----------
     predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     members : sequence of str
-        Models, all of which answered for the same songs.
+        Names of models that predicted the same songs.
 
     Returns
     -------
     pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of the model `ENSEMBLE`.
+    <<
+        answers = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
+        songs, genres = answers[0][["track_id", "genre"]], genre_names(predictions)
+        mean = np.mean([genre_probabilities(answer) for answer in answers], axis=0)
+    >>
+        tables = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
+        songs, genres = tables[0][["track_id", "genre"]], genre_names(predictions)
+        mean = np.mean([genre_probabilities(table) for table in tables], axis=0)
     """
     answers = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
     songs, genres = answers[0][["track_id", "genre"]], genre_names(predictions)

@@ -1,4 +1,4 @@
-"""Metrics and plot points on disk, as DVC reads them."""
+"""Files of metrics and plot points, in the formats that DVC reads."""
 
 from __future__ import annotations
 
@@ -20,25 +20,47 @@ _STAGE_METRICS = TypeAdapter(dict[str, Metrics])
 
 
 def file_hash(path: Path) -> str:
-    """First 12 digits of the SHA-256 of a file."""
+    """Hash a file.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+
+    Returns
+    -------
+    str
+        First 12 hexadecimal digits of its SHA-256.
+    """
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def write_plot(table: pd.DataFrame, path: Path) -> None:
-    """Write the points of a plot as CSV, for ``dvc plots``."""
+    """Write the points of a plot as CSV, for ``dvc plots``.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A row per point; the index is not written.
+    path : Path
+        CSV file to write.
+    """
     with replacing(path) as partial:
         table.to_csv(partial, index=False)
 
 
 def write_headline(nested: pd.DataFrame, test: pd.DataFrame, path: Path) -> None:
-    """Write the figures by which runs are compared, for ``dvc metrics`` and ``dvc exp``.
+    """Write the headline figures of a run, for ``dvc metrics`` and ``dvc exp``.
+
+    These are the accuracies of the best models, with their intervals.
 
     Parameters
     ----------
     nested, test : pd.DataFrame
-        `songgenre.evaluation.metrics.compare_models` in nested folds and on the test songs; the accuracy of the best
-        model of each, with its interval, is written.
+        `songgenre.evaluation.metrics.compare_models` in nested cross-validation and on the test songs, the best model
+        first.
     path : Path
+        JSON file to write.
     """
     names = ["accuracy", "ci95_low", "ci95_high"]
     headline = {name: float(nested[name].iloc[0]) for name in names}
@@ -48,7 +70,15 @@ def write_headline(nested: pd.DataFrame, test: pd.DataFrame, path: Path) -> None
 
 
 def write_metrics(metrics: Mapping[str, Metrics], path: Path) -> None:
-    """Write the metrics of a stage as JSON."""
+    """Write the metrics of a stage as JSON.
+
+    Parameters
+    ----------
+    metrics : mapping
+        From the name of a model to its metrics.
+    path : Path
+        JSON file to write.
+    """
     content = {model: measured.model_dump(mode="json") for model, measured in metrics.items()}
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n")
@@ -57,10 +87,28 @@ def write_metrics(metrics: Mapping[str, Metrics], path: Path) -> None:
 def read_metrics(path: Path) -> dict[str, Metrics]:
     """Read the metrics of a stage.
 
+    Parameters
+    ----------
+    path : Path
+        JSON file that `write_metrics` wrote.
+
+    Returns
+    -------
+    dict
+        From the name of a model to its metrics.
+
     Raises
     ------
     UserError
-        If the file is missing or is not as `Metrics` describes.
+        If the file is missing or its content does not match `Metrics`.
+    <<
+            raise UserError(f"Expected metrics at {path}, but there are none. Run `dvc repro` first.") from None
+    >>
+            raise UserError(f"{path}: not found. Run `dvc repro` first.") from None
+    <<
+            raise UserError(f"{path} does not hold valid metrics: {error}") from None
+    >>
+            raise UserError(f"{path}: not valid metrics. {error}") from None
     """
     try:
         return _STAGE_METRICS.validate_json(path.read_bytes())

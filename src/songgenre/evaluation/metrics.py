@@ -1,4 +1,4 @@
-"""Accuracy on songs by artists unseen in training, its interval, calibration and confusions."""
+"""Accuracy on songs by unseen artists, with its interval, calibration and confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 BOOTSTRAP_SAMPLES = 2000
 
 PROBABILITY_FLOOR = 1e-7
-"""A genre that was ruled out counts as this probable, so that one song cannot make the log loss infinite."""
+"""Smallest probability in the log loss, so that one song cannot make the loss infinite."""
 
 N_CONFIDENCE_BINS = 10
 
 
 class Metrics(BaseModel):
-    """What ``reports/metrics/<stage>.json`` holds for each model.
+    """Metrics of one model, as ``reports/metrics/<stage>.json`` holds them.
 
     Parameters
     ----------
     accuracy, macro_f1 : float
-        On the test songs.
+        Accuracy and unweighted mean of the genres' F1 scores, on the test songs.
     ci95_low, ci95_high : float
         95 % interval of the accuracy, from a bootstrap over artists.
     top2_accuracy : float
-        How often the true genre is one of the two most probable.
+        Share of songs whose true genre is among the two most probable.
     log_loss : float
         Mean negative logarithm of the probability of the true genre.
     expected_calibration_error : float
         See `expected_calibration_error`.
     n_test : int
-        Test songs.
+        Number of test songs.
     f1, precision, recall : dict
-        Of each genre.
+        Score of each genre.
     data_hash, model_hash : str
-        SHA-256, first 12 digits, of the table of tracks and of the model's file.
+        First 12 digits of the SHA-256 of the table of tracks and of the model file.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,11 +58,12 @@ class Metrics(BaseModel):
 
 
 def tabulate_predictions(model: str, tracks: pd.DataFrame, probabilities: pd.DataFrame) -> pd.DataFrame:
-    """What a model said of the test songs.
+    """Tabulate the predictions of a model on the test songs.
 
     Parameters
     ----------
     model : str
+        Name of the model.
     tracks : pd.DataFrame
         The test songs, with the columns ``track_id`` and ``genre``.
     probabilities : pd.DataFrame [shape=(n_tracks, n_genres)]
@@ -71,7 +72,7 @@ def tabulate_predictions(model: str, tracks: pd.DataFrame, probabilities: pd.Dat
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.predictions.PREDICTIONS`.
+        `songgenre.tables.predictions.PREDICTIONS`; the predicted genre is the most probable one.
     """
     table = pd.DataFrame(
         {
@@ -88,20 +89,38 @@ def tabulate_predictions(model: str, tracks: pd.DataFrame, probabilities: pd.Dat
 def bootstrap_accuracy(
     correct: pd.Series, artist_groups: pd.Series, seed: int, samples: int = BOOTSTRAP_SAMPLES
 ) -> np.ndarray:
-    """Accuracies of resamples that draw whole artists with replacement.
+    """Compute accuracies of resamples that draw whole artists with replacement.
 
     Songs of one artist resemble each other, so a bootstrap over songs would make the interval too narrow.
 
     Parameters
     ----------
     correct : pd.Series [shape=(n_tracks,), dtype=bool]
+        Whether the prediction of each song is correct.
     artist_groups : pd.Series [shape=(n_tracks,)]
+        Artist of each song, in the order of `correct`.
     seed : int
+        Seed of the random draws.
     samples : int
+        Number of resamples.
 
     Returns
     -------
     np.ndarray [shape=(samples,)]
+        Accuracy in each resample, 0 to 1.
+
+    Examples
+    --------
+    Three of four artists have all their songs predicted correctly. The interval is wide, since there are few artists:
+
+    >>> artists = pd.Series([1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4])
+    >>> accuracies = bootstrap_accuracy(artists < 4, artists, seed=0)
+    >>> accuracies.shape
+    (2000,)
+    >>> bool(abs(accuracies.mean() - 0.75) < 0.02)
+    True
+    >>> confidence_interval(accuracies)
+    (0.25, 1.0)
     """
     by_artist = correct.reset_index(drop=True).groupby(artist_groups.to_numpy()).agg(["sum", "size"])
     rng = np.random.default_rng(seed)
@@ -110,16 +129,17 @@ def bootstrap_accuracy(
 
 
 def confidence_interval(resampled: np.ndarray) -> tuple[float, float]:
-    """Compute the 95 % interval of a bootstrap by its percentiles.
+    """Compute the 95 % percentile interval of a bootstrap.
 
     Parameters
     ----------
     resampled : np.ndarray [shape=(samples,)]
-        A statistic in every resample, such as `bootstrap_accuracy` gives.
+        A statistic in every resample, such as `bootstrap_accuracy` returns.
 
     Returns
     -------
     low, high : float
+        The 2.5th and the 97.5th percentile.
     """
     low, high = np.quantile(resampled, [0.025, 0.975])
     return float(low), float(high)
@@ -133,22 +153,23 @@ def evaluate(
     seed: int,
     samples: int = BOOTSTRAP_SAMPLES,
 ) -> Metrics:
-    """Measure one model.
+    """Compute the metrics of one model.
 
     Parameters
     ----------
     predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
     artist_groups : pd.Series [shape=(n_tracks,)]
-        In the order of `predictions`.
+        Artist of each song, in the order of `predictions`.
     data_hash, model_hash : str
         `file_hash` of the table of tracks and of the model.
     seed, samples : int
-        Of the bootstrap.
+        Seed and number of resamples of the bootstrap.
 
     Returns
     -------
     Metrics
+        Scores, the interval of the accuracy and calibration.
     """
     truth, predicted = predictions["genre"], predictions["predicted"]
     genres = genre_names(predictions)
@@ -181,23 +202,23 @@ def evaluate_all(
     seed: int,
     samples: int = BOOTSTRAP_SAMPLES,
 ) -> dict[str, Metrics]:
-    """Measure several models.
+    """Compute the metrics of several models.
 
     Parameters
     ----------
     predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`, which knows the artists.
+        `songgenre.tables.tracks.TRACKS`, which holds the artists.
     hashes : mapping
-        From model to the hashes of its data and of itself.
+        From the name of a model to the hashes of its data and of its file.
     seed, samples : int
-        Of the bootstrap.
+        Seed and number of resamples of the bootstrap.
 
     Returns
     -------
     dict
-        In the order in which the models first appear.
+        From the name of a model to its metrics, in the order in which the models first appear.
     """
     artists = tracks.set_index("track_id")["artist_group"]
     return {
@@ -207,7 +228,7 @@ def evaluate_all(
 
 
 def reliability_curve(predictions: pd.DataFrame) -> pd.DataFrame:
-    """How often a model is right, against how sure it says it is.
+    """Compute accuracy as a function of confidence.
 
     Parameters
     ----------
@@ -217,7 +238,7 @@ def reliability_curve(predictions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        A row per tenth of confidence that occurs: mean ``confidence``, ``accuracy`` and number of ``songs``.
+        A row per non-empty tenth of confidence: mean ``confidence``, ``accuracy`` and number of ``songs``.
     """
     confidence = genre_probabilities(predictions).max(axis=1)
     tenth = np.minimum((confidence * N_CONFIDENCE_BINS).astype(int), N_CONFIDENCE_BINS - 1)
@@ -227,19 +248,26 @@ def reliability_curve(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def expected_calibration_error(predictions: pd.DataFrame) -> float:
-    """Mean distance between confidence and accuracy over tenths of confidence (Guo et al. 2017).
+    """Compute the expected calibration error: the mean distance of confidence and accuracy over tenths of confidence.
+
+    The mean is weighted by the number of songs. See `guo2017calibration` in docs/references.bib.
 
     Parameters
     ----------
     predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of one model.
+
+    Returns
+    -------
+    float
+        0 (calibrated) to 1.
     """
     table = reliability_curve(predictions)
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["songs"]))
 
 
 def accuracy_coverage_curve(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy of a model that answers only where it is most sure.
+    """Compute the accuracy on the most confident predictions, as a function of their share.
 
     Parameters
     ----------
@@ -249,8 +277,8 @@ def accuracy_coverage_curve(predictions: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        A row per song, the surest first: the ``coverage`` when the model answers down to this ``confidence``, and
-        its ``accuracy`` then.
+        A row per song, most confident first: the ``coverage`` (share of songs) of the predictions with at least this
+        ``confidence``, and their ``accuracy``.
     """
     confidence = pd.Series(genre_probabilities(predictions).max(axis=1))
     right = (predictions["genre"] == predictions["predicted"]).reset_index(drop=True)
@@ -266,24 +294,74 @@ def accuracy_coverage_curve(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def genre_probabilities(predictions: pd.DataFrame) -> np.ndarray:
-    """Of every genre [shape=(n_tracks, n_genres)]."""
+    """Extract the probability of every genre.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks, n_genres)]
+        Columns in the order of `genre_names`.
+    """
     return predictions[[f"p_{genre}" for genre in genre_names(predictions)]].to_numpy()
 
 
 def genre_names(predictions: pd.DataFrame) -> list[str]:
-    """The genres a model tells apart, in the order of its columns."""
+    """List the genres of a model.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS`.
+
+    Returns
+    -------
+    list of str
+        In the order of the columns of probabilities.
+    """
     return [name.removeprefix("p_") for name in predictions.columns if name.startswith("p_")]
 
 
 def confusion_table(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Confusion matrix of one model: rows are the true genres, columns the predicted ones."""
+    """Compute the confusion matrix of one model.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of one model.
+
+    Returns
+    -------
+    pd.DataFrame [shape=(n_genres, n_genres)]
+        Numbers of songs; rows are the true genres, columns the predicted ones.
+    """
     genres = genre_names(predictions)
     matrix = confusion_matrix(predictions["genre"], predictions["predicted"], labels=genres)
     return pd.DataFrame(matrix, index=pd.Index(genres, name="genre"), columns=pd.Index(genres, name="predicted"))
 
 
 def compare_models(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
-    """A row per model, the best first."""
+    """Tabulate the metrics of several models.
+
+    Parameters
+    ----------
+    metrics : mapping
+        From the name of a model to its metrics.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per model, highest accuracy first, with its metrics and the F1 score of each genre.
+    <<
+        drawn = rng.integers(len(by_artist), size=(samples, len(by_artist)))
+        return by_artist["sum"].to_numpy()[drawn].sum(axis=1) / by_artist["size"].to_numpy()[drawn].sum(axis=1)
+    >>
+        draws = rng.integers(len(by_artist), size=(samples, len(by_artist)))
+        return by_artist["sum"].to_numpy()[draws].sum(axis=1) / by_artist["size"].to_numpy()[draws].sum(axis=1)
+    """
     rows = {
         model: {
             "accuracy": measured.accuracy,

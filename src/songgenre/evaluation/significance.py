@@ -1,4 +1,4 @@
-"""Whether one model is better than another, or was lucky with the songs."""
+"""Statistical significance of differences in accuracy between models."""
 
 from __future__ import annotations
 
@@ -16,15 +16,21 @@ def paired_difference(
     seed: int,
     samples: int = BOOTSTRAP_SAMPLES,
 ) -> tuple[float, float]:
-    """95 % interval of the difference in accuracy between two models on the same songs.
+    """Compute the 95 % interval of the difference in accuracy between two models on the same songs.
 
     Parameters
     ----------
     correct_a, correct_b : pd.Series [shape=(n_tracks,), dtype=bool]
-        Which songs each model got right, in the same order.
+        Whether each model predicted each song correctly, in the same order.
     artist_groups : pd.Series [shape=(n_tracks,)]
+        Artist of each song, in the same order.
     seed, samples : int
-        Of the bootstrap over artists.
+        Seed and number of resamples of the bootstrap over artists.
+
+    Returns
+    -------
+    low, high : float
+        Bounds of the accuracy of the first model minus that of the second, -1 to 1.
     """
     difference = correct_a.astype(int).to_numpy() - correct_b.astype(int).to_numpy()
     resampled = bootstrap_accuracy(pd.Series(difference), artist_groups, seed, samples)
@@ -32,12 +38,19 @@ def paired_difference(
 
 
 def mcnemar(correct_a: pd.Series, correct_b: pd.Series) -> float:
-    """Probability that chance alone makes two models differ as much on the same songs (McNemar 1947, exact).
+    """Compute the p-value of McNemar's exact test on two models' predictions of the same songs.
+
+    See `mcnemar1947note` in docs/references.bib.
 
     Parameters
     ----------
     correct_a, correct_b : pd.Series [shape=(n_tracks,), dtype=bool]
-        Which songs each model got right, in the same order.
+        Whether each model predicted each song correctly, in the same order.
+
+    Returns
+    -------
+    float
+        Two-sided p-value; 1 if the models never differ.
     """
     only_one, only_other = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
     if only_one + only_other == 0:
@@ -46,7 +59,20 @@ def mcnemar(correct_a: pd.Series, correct_b: pd.Series) -> float:
 
 
 def holm(p_values: pd.Series) -> pd.Series:
-    """Probabilities corrected for the number of comparisons (Holm 1979)."""
+    """Correct p-values for the number of comparisons with Holm's method.
+
+    See `holm1979simple` in docs/references.bib.
+
+    Parameters
+    ----------
+    p_values : pd.Series
+        A p-value per comparison.
+
+    Returns
+    -------
+    pd.Series
+        Corrected p-values, in the order of `p_values`.
+    """
     ascending = p_values.sort_values(kind="stable")
     corrected = (ascending * np.arange(len(ascending), 0, -1)).cummax().clip(upper=1)
     return corrected[p_values.index]
@@ -60,13 +86,13 @@ def compare_with(
     Parameters
     ----------
     best : str
-        The one.
+        Name of the model to compare with the others.
     predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`, which knows the artists.
+        `songgenre.tables.tracks.TRACKS`, which holds the artists.
     seed, samples : int
-        Of the bootstrap over artists.
+        Seed and number of resamples of the bootstrap over artists.
 
     Returns
     -------

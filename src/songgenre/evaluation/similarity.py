@@ -1,4 +1,4 @@
-"""How alike songs are: the angle between what is known of them; and whether songs that are alike share a genre."""
+"""Similarity of songs by features, and its evaluation: do similar songs share a genre."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from sklearn.metrics.pairwise import cosine_similarity
 from songgenre.errors import UserError
 
 ROUNDING = 1e-4
-"""A number whose standard deviation is less than this is always the same, but for how it was rounded."""
+"""Features with a smaller standard deviation are constant up to rounding."""
 
 
 def standardize(X: np.ndarray, corpus: np.ndarray) -> np.ndarray:
-    """Numbers less their mean in a corpus, by their standard deviation there; 0 where they are always the same.
+    """Standardize features by their mean and standard deviation in a corpus.
 
     Parameters
     ----------
-    X : np.ndarray [shape=(..., n_numbers)]
-    corpus : np.ndarray [shape=(n_tracks, n_numbers)]
+    X : np.ndarray [shape=(..., n_features)]
+        Features to standardize.
+    corpus : np.ndarray [shape=(n_tracks, n_features)]
+        Features of the corpus.
 
     Returns
     -------
-    np.ndarray [shape=(..., n_numbers), dtype=float64]
+    np.ndarray [shape=(..., n_features), dtype=float64]
+        Standardized features; 0 for those that are constant in the corpus.
     """
     corpus = corpus.astype(float)
     mean, spread = corpus.mean(axis=0), corpus.std(axis=0)
@@ -34,12 +37,14 @@ def standardize(X: np.ndarray, corpus: np.ndarray) -> np.ndarray:
 
 
 def cosine_similarities(corpus: np.ndarray, embedding: np.ndarray) -> np.ndarray:
-    """Cosine of the angle between a song and each of a corpus, all standardised as the corpus is.
+    """Compute the cosine similarity of songs to each song of a corpus, all standardized by the corpus.
 
     Parameters
     ----------
-    corpus : np.ndarray [shape=(n_tracks, n_numbers)]
-    embedding : np.ndarray [shape=(n_numbers,)] or [shape=(n_songs, n_numbers)]
+    corpus : np.ndarray [shape=(n_tracks, n_features)]
+        Features of the corpus.
+    embedding : np.ndarray [shape=(n_features,)] or [shape=(n_songs, n_features)]
+        Features of one song or of several.
 
     Returns
     -------
@@ -51,20 +56,21 @@ def cosine_similarities(corpus: np.ndarray, embedding: np.ndarray) -> np.ndarray
 
 
 def nearest_by_other_artists(embeddings: np.ndarray, artists: Sequence[str], n: int) -> np.ndarray:
-    """The nearest songs by other artists.
+    """Find the nearest songs by other artists, by `cosine_similarities`.
 
     Parameters
     ----------
-    embeddings : np.ndarray [shape=(n_songs, n_numbers)]
-        How near they are, `cosine_similarities` says.
+    embeddings : np.ndarray [shape=(n_songs, n_features)]
+        Features of the songs.
     artists : sequence of str
-        Of each song.
+        Artist of each song.
     n : int
+        Number of songs to find for each song.
 
     Returns
     -------
     np.ndarray [shape=(n_songs, n), dtype=int]
-        Rows of `embeddings`, the nearest first; -1 where there are no more other artists' songs.
+        Rows of `embeddings`, nearest first; -1 where there are no more songs by other artists.
     """
     names = np.asarray(artists)
     likeness = np.where(names[:, np.newaxis] == names, -np.inf, cosine_similarities(embeddings, embeddings))
@@ -73,17 +79,17 @@ def nearest_by_other_artists(embeddings: np.ndarray, artists: Sequence[str], n: 
 
 
 def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
-    """How many of the nearest songs by other artists are of the same genre, on average over all songs.
+    """Compute precision at n: the mean share of a song's nearest songs by other artists that have its genre.
 
     Parameters
     ----------
     n : int
-        How many nearest songs are looked at.
+        Number of nearest songs.
     features : pd.DataFrame
-        `songgenre.tables.embeddings.EMBEDDINGS` or `songgenre.tables.descriptors.DESCRIPTORS`; nearness is that of
+        `songgenre.tables.embeddings.EMBEDDINGS` or `songgenre.tables.descriptors.DESCRIPTORS`, which are compared by
         `cosine_similarities`.
     tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`; each song's ``artist_group`` is left out of what it is compared with.
+        `songgenre.tables.tracks.TRACKS`; songs with the same ``artist_group`` are not compared.
 
     Returns
     -------
@@ -93,7 +99,24 @@ def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
     Raises
     ------
     UserError
-        If a song has fewer than `n` songs by other artists to be compared with.
+        If a song has fewer than `n` songs by other artists.
+
+    Examples
+    --------
+    Four songs by four artists lie near another song of their genre; the fifth, a jazz song, lies among the rock songs:
+
+    >>> tracks = pd.DataFrame({
+    ...     "track_id": ["a", "b", "c", "d", "e"],
+    ...     "genre": ["jazz", "jazz", "rock", "rock", "jazz"],
+    ...     "artist_group": ["1", "2", "3", "4", "5"],
+    ... })
+    >>> features = pd.DataFrame({
+    ...     "track_id": ["a", "b", "c", "d", "e"],
+    ...     "x": [-3.0, -2.9, 2.0, 2.1, 2.2],
+    ...     "y": [1.0, 1.1, -0.9, -0.9, -0.3],
+    ... })
+    >>> precision_at(1, features, tracks)
+    0.8
     """
     _check_others(tracks, n)
     X = features.set_index("track_id").loc[tracks["track_id"]].to_numpy(float)
@@ -103,7 +126,23 @@ def precision_at(n: int, features: pd.DataFrame, tracks: pd.DataFrame) -> float:
 
 
 def chance_precision(tracks: pd.DataFrame) -> float:
-    """What `precision_at` would be, on average, if the songs by other artists came in random order."""
+    """Compute the expected `precision_at` if the songs by other artists came in random order.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Raises
+    ------
+    UserError
+        If a song has no song by another artist.
+    """
     _check_others(tracks, 1)
     artists, genres = tracks["artist_group"].to_numpy(), tracks["genre"].to_numpy()
     others = artists[:, np.newaxis] != artists
@@ -112,12 +151,14 @@ def chance_precision(tracks: pd.DataFrame) -> float:
 
 
 class Retrieval(NamedTuple):
-    """Share of the nearest songs by other artists that have the genre of the song, 0 to 1.
+    """Precision at n of embeddings, descriptors and chance, 0 to 1.
 
     Parameters
     ----------
-    embeddings, descriptors, chance : float
-        Nearest by the embeddings, by the descriptors, and in random order.
+    embeddings, descriptors : float
+        `precision_at` with the embeddings and with the descriptors.
+    chance : float
+        `chance_precision`.
     """
 
     embeddings: float
@@ -154,11 +195,24 @@ def measure_retrieval(
 
 
 def min_songs_by_others(tracks: pd.DataFrame) -> int:
-    """How many songs by other artists every song of `songgenre.tables.tracks.TRACKS` has, at least."""
+    """Count the songs by other artists, for the song that has the fewest.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    int
+        The smallest number over all songs.
+    """
     return int(len(tracks) - tracks["artist_group"].value_counts().max())
 
 
 def _check_others(tracks: pd.DataFrame, n: int) -> None:
     fewest = min_songs_by_others(tracks)
     if fewest < n:
-        raise UserError(f"Expected at least {n} songs by other artists for every song, got {fewest}. Add music.")
+        raise UserError(
+            f"tracks.parquet: a song has only {fewest} songs by other artists; every song needs {n}. Add music."
+        )
