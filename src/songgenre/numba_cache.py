@@ -69,7 +69,8 @@ def _lock(lock: FileLock) -> Iterator[None]:
 
 def _compile_librosa() -> None:
     """Compile the universal functions of librosa in one process, while others wait."""
-    versions = f"{version('librosa')}-{version('numba')}-{sys.version_info.minor}-{get_host_cpu_name()}"
+    cpu = os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name()
+    versions = f"{version('librosa')}-{version('numba')}-{sys.version_info.minor}-{cpu}"
     compiled = _FOLDER / f"songgenre-{versions}.compiled"
     if compiled.exists():
         return

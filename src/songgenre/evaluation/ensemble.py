@@ -30,16 +30,8 @@ def average_members(predictions: pd.DataFrame, members: Sequence[str]) -> pd.Dat
     -------
     pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of the model `ENSEMBLE`.
-    <<
-        answers = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
-        songs, genres = answers[0][["track_id", "genre"]], genre_names(predictions)
-        mean = np.mean([genre_probabilities(answer) for answer in answers], axis=0)
-    >>
-        tables = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
-        songs, genres = tables[0][["track_id", "genre"]], genre_names(predictions)
-        mean = np.mean([genre_probabilities(table) for table in tables], axis=0)
     """
-    answers = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
-    songs, genres = answers[0][["track_id", "genre"]], genre_names(predictions)
-    mean = np.mean([genre_probabilities(answer) for answer in answers], axis=0)
+    tables = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
+    songs, genres = tables[0][["track_id", "genre"]], genre_names(predictions)
+    mean = np.mean([genre_probabilities(table) for table in tables], axis=0)
     return tabulate_predictions(ENSEMBLE, songs, pd.DataFrame(mean, columns=genres))

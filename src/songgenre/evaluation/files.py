@@ -101,18 +101,10 @@ def read_metrics(path: Path) -> dict[str, Metrics]:
     ------
     UserError
         If the file is missing or its content does not match `Metrics`.
-    <<
-            raise UserError(f"Expected metrics at {path}, but there are none. Run `dvc repro` first.") from None
-    >>
-            raise UserError(f"{path}: not found. Run `dvc repro` first.") from None
-    <<
-            raise UserError(f"{path} does not hold valid metrics: {error}") from None
-    >>
-            raise UserError(f"{path}: not valid metrics. {error}") from None
     """
     try:
         return _STAGE_METRICS.validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"Expected metrics at {path}, but there are none. Run `dvc repro` first.") from None
+        raise UserError(f"{path}: not found. Run `dvc repro` first.") from None
     except ValidationError as error:
-        raise UserError(f"{path} does not hold valid metrics: {error}") from None
+        raise UserError(f"{path}: not valid metrics. {error}") from None

@@ -124,8 +124,8 @@ def bootstrap_accuracy(
     """
     by_artist = correct.reset_index(drop=True).groupby(artist_groups.to_numpy()).agg(["sum", "size"])
     rng = np.random.default_rng(seed)
-    drawn = rng.integers(len(by_artist), size=(samples, len(by_artist)))
-    return by_artist["sum"].to_numpy()[drawn].sum(axis=1) / by_artist["size"].to_numpy()[drawn].sum(axis=1)
+    draws = rng.integers(len(by_artist), size=(samples, len(by_artist)))
+    return by_artist["sum"].to_numpy()[draws].sum(axis=1) / by_artist["size"].to_numpy()[draws].sum(axis=1)
 
 
 def confidence_interval(resampled: np.ndarray) -> tuple[float, float]:
@@ -355,12 +355,6 @@ def compare_models(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
     -------
     pd.DataFrame
         A row per model, highest accuracy first, with its metrics and the F1 score of each genre.
-    <<
-        drawn = rng.integers(len(by_artist), size=(samples, len(by_artist)))
-        return by_artist["sum"].to_numpy()[drawn].sum(axis=1) / by_artist["size"].to_numpy()[drawn].sum(axis=1)
-    >>
-        draws = rng.integers(len(by_artist), size=(samples, len(by_artist)))
-        return by_artist["sum"].to_numpy()[draws].sum(axis=1) / by_artist["size"].to_numpy()[draws].sum(axis=1)
     """
     rows = {
         model: {

@@ -214,5 +214,5 @@ def _check_others(tracks: pd.DataFrame, n: int) -> None:
     fewest = min_songs_by_others(tracks)
     if fewest < n:
         raise UserError(
-            f"tracks.parquet: a song has only {fewest} songs by other artists; every song needs {n}. Add music."
+            f"tracks.parquet: every song needs {n} songs by other artists, but one has {fewest}. Add music."
         )
