@@ -1,4 +1,4 @@
-"""Other programs that a command runs, and that end when it is stopped."""
+"""Child processes of a command, which end when the command is stopped."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ GRACE_S = 10
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end; after Ctrl-C, too, it has ended with all that it started when this returns.
+    """Run a program to its end; Ctrl-C ends it and all processes that it started.
 
     Parameters
     ----------
     command : sequence of str
+        Program and arguments.
     **options
-        Of `subprocess.Popen`.
+        Options of `subprocess.Popen`.
 
     Returns
     -------
     subprocess.CompletedProcess
+        Exit code, and captured output if `options` ask for it.
     """
     with subprocess.Popen(command, text=True, start_new_session=True, **options) as process:
         try:
@@ -35,7 +37,7 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[s
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Ask a program and all that it started to end; what has not after a while is killed."""
+    """Terminate a program and all that it started; kill what still runs after `GRACE_S`."""
     with suppress(psutil.NoSuchProcess):
         leader = psutil.Process(process.pid)
         family = [leader, *leader.children(recursive=True)]

@@ -1,15 +1,15 @@
-"""The one error that is meant to be read by a person, and what to do about those of the system."""
+"""The error that users read, and hints for errors of the operating system."""
 
 from __future__ import annotations
 
 import errno
 
-HINT_RERUN = "Then run the same command again: what is finished is kept, and nothing half written is."
+HINT_RERUN = "Then run the same command again: completed work is kept, and partial files were removed."
 
 HINT_DISK_FULL = f"The disk is full, or a file may not grow further: free some space, or raise the quota. {HINT_RERUN}"
 HINT_READ_ONLY = f"Make the folder writable for you, or work in a clone that is. {HINT_RERUN}"
 HINT_MEMORY = (
-    "The system has most likely ended a process for want of memory: close other programs, or use fewer songs or "
+    "The system has probably stopped a process because memory ran out: close other programs, or use fewer songs or "
     f"smaller models. {HINT_RERUN}"
 )
 
@@ -22,8 +22,8 @@ ERRNO_HINTS = {
     errno.EPERM: HINT_READ_ONLY,
     errno.ENOMEM: HINT_MEMORY,
 }
-"""What to do about an error of the system, by its number."""
+"""Hint for an error of the operating system, by its number."""
 
 
 class UserError(Exception):
-    """Something the user can mend: says what was expected, what came, where, and what to do."""
+    """An error that the user can mend; its message names the object, the fact and a hint."""

@@ -1,4 +1,4 @@
-"""Where the files of a project are."""
+"""Paths of the files of a project."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from songgenre.errors import UserError
 
 @dataclass(frozen=True)
 class Project:
-    """The folders of one checkout; see the README for what each holds.
+    """Files and folders of one checkout; the README describes them.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ class Project:
         Parameters
         ----------
         start : Path, optional
-            Where to start looking; the working folder by default.
+            Folder to start from; the working folder by default.
 
         Returns
         -------
         Project
-            That of the nearest folder, upwards, which holds ``params.yaml`` and ``dvc.yaml``.
+            Project of the nearest folder, upwards, that holds ``params.yaml`` and ``dvc.yaml``.
 
         Raises
         ------
@@ -46,8 +46,8 @@ class Project:
             if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
                 return cls(folder)
         raise UserError(
-            f"Expected {start} to be inside the project, but neither it nor a folder above it holds "
-            "params.yaml and dvc.yaml. Change into your clone and try again."
+            f"{start}: not inside a project; neither this folder nor one above it holds params.yaml and dvc.yaml. "
+            "Change into your clone and try again."
         )
 
     @property
@@ -150,7 +150,13 @@ class Project:
 
 
 def cache_folder() -> Path:
-    """Where to keep what can be fetched again: in the project around the working folder, else in the user's cache."""
+    """Find the folder for downloads that can be repeated.
+
+    Returns
+    -------
+    Path
+        ``data/cache`` of the project around the working folder, or else a folder in the user's cache.
+    """
     try:
         return Project.find().wheels.parent
     except UserError:

@@ -43,19 +43,21 @@ MANY = 10
 
 
 def progress_bar(items: Iterable[T], description: str, total: int) -> Iterator[T]:
-    """Pass items on, showing how far they are.
+    """Pass items on and show the progress.
 
     Parameters
     ----------
     items : iterable
+        The items of the step.
     description : str
-        What is being done, for example ``"features"``.
+        Name of the step, for example ``"features"``.
     total : int
-        How many items there will be.
+        Number of items.
 
     Yields
     ------
-    The items, unchanged.
+    object
+        Each item, unchanged.
     """
     runner = _runner()
     if runner is None:
@@ -69,7 +71,13 @@ def progress_bar(items: Iterable[T], description: str, total: int) -> Iterator[T
 
 
 def echo(text: str) -> None:
-    """Tell a person who watches the terminal."""
+    """Print a message in the terminal that runs the stage.
+
+    Parameters
+    ----------
+    text : str
+        The message, one line.
+    """
     runner = _runner()
     if runner is None:
         print(text, file=sys.stderr)
@@ -111,7 +119,7 @@ def listening(console: Console) -> Iterator[dict[str, str]]:
     Yields
     ------
     dict
-        Environment variables with which a process finds its way here.
+        Environment variables through which other processes connect.
     """
     key, over = secrets.token_hex(), threading.Event()
     with Listener(authkey=key.encode()) as listener, _bars(console) as bars:

@@ -1,4 +1,4 @@
-"""Secrets kept out of what is written and said."""
+"""Removal of secrets from output and files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 MASK = "***"
 
 MIN_SECRET_LENGTH = 8
-"""A shorter value of an environment variable may be any word."""
+"""Shorter values of environment variables are not redacted, since they may be ordinary words."""
 
 _PASSWORD = re.compile(
     r"""(https?://)[^/\s?#"'<>]+@|([a-z][a-z0-9+.-]{0,30}://)[^/\s?#"'<>:@]*:[^/\s?#"'<>]*@""", re.IGNORECASE
@@ -23,17 +23,18 @@ _VARIABLE = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_KEY|API_
 
 
 def redact(text: str) -> str:
-    """A text with three asterisks in the place of each secret.
+    """Replace each secret in a text by three asterisks.
 
     Parameters
     ----------
     text : str
+        Text that may contain secrets.
 
     Returns
     -------
     str
-        Without users and passwords in addresses, without what parameters of addresses say whose name is that of a
-        secret, such as ``token``, and without what environment variables hold whose name is.
+        Text without user names and passwords in addresses, without values of address parameters whose name is that of
+        a secret, such as ``token``, and without values of such environment variables.
     """
     for secret in _environment_secrets():
         text = text.replace(secret, MASK)

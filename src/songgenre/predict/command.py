@@ -1,4 +1,4 @@
-"""What `songgenre predict` does, from what the user names to what is printed."""
+"""The command ``songgenre predict``, from its arguments to its output."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ def run(
     html: Path | None,
     skip_hash_check: bool = False,
 ) -> bool:
-    """Judge songs and print what the model says as it comes; what cannot be judged is told on the standard error.
+    """Predict songs and print each result at once; print the reason of each skipped song to standard error.
 
     Parameters
     ----------
     sources : sequence of str
-        See `songgenre.predict.inputs.resolve`.
+        Files, folders, web addresses or ``-``, see `songgenre.predict.inputs.resolve`.
     name : str
-        Of the model, see `songgenre.predict.loading.load_model`.
+        Name of the model, see `songgenre.predict.loading.load_model`.
     threshold : float
-        An answer less probable than this is unsure.
+        A song whose most probable genre is less probable than this is *unsure*.
     form : str
-        ``"text"`` to read, ``"json"`` or ``"csv"``.
+        Format of the output: ``"text"``, ``"json"`` or ``"csv"``.
     html : Path or None
-        Where to write a page.
+        HTML page to write besides.
     skip_hash_check : bool
-        Whether to load a model of the project that is not what its stage wrote.
+        Whether to load a model of the project even if its hash differs from ``dvc.lock``.
 
     Returns
     -------
     bool
-        Whether every song was judged.
+        Whether every song was predicted.
 
     Raises
     ------
     UserError
-        If the model cannot be had, or has changed and is not trusted, or the folder of the page does not exist.
+        If the model is unavailable, its hash differs, or the folder of the page does not exist.
     """
     if html and not html.parent.is_dir():
         raise UserError(
-            f"The folder of the page, {html.parent}, does not exist. Create it, or name another file with --html."
+            f"{html}: the folder {html.parent} does not exist. Create it, or name another file with --html."
         )
     if not skip_hash_check:
         loading.verify_models(name)
@@ -94,7 +94,7 @@ def _predictions(
     predicted: list[SongPrediction],
     fail: Callable[[str], None],
 ) -> Iterator[SongPrediction]:
-    """The predictions, which are appended to `predicted`, too."""
+    """Yield the predictions, and append each to `predicted`."""
     for answer in predict_songs(audio_inputs, name):
         if isinstance(answer, SongPrediction):
             predicted.append(answer)

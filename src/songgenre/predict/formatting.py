@@ -1,4 +1,4 @@
-"""What the models say, to read in a terminal or by a program."""
+"""Predictions as text for a terminal, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -15,16 +15,38 @@ from songgenre.predict.inference import SongPrediction
 COLORS = (
     "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
 )  # fmt: skip
-"""Those of the figures in the notebooks: seaborn's palette for the colour-blind."""
+"""Seaborn's palette for color-blind readers, as in the notebooks."""
 
 
 def genre_hex_colors(genres: Iterable[str]) -> dict[str, str]:
-    """One colour per genre, the same as in the notebooks."""
+    """Choose a color for each genre, the same as in the notebooks.
+
+    Parameters
+    ----------
+    genres : iterable of str
+        Names of the genres.
+
+    Returns
+    -------
+    dict
+        Hexadecimal color of each genre.
+    """
     return {genre: COLORS[number % len(COLORS)] for number, genre in enumerate(sorted(genres))}
 
 
 def genre_letters(genres: Iterable[str]) -> dict[str, str]:
-    """A letter for each genre, of its name where one is left."""
+    """Choose a letter for each genre, from its name if one is free.
+
+    Parameters
+    ----------
+    genres : iterable of str
+        Names of the genres.
+
+    Returns
+    -------
+    dict
+        Capital letter of each genre.
+    """
     chosen: dict[str, str] = {}
     for genre in sorted(genres):
         candidates = [letter for letter in f"{genre.upper()}ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter.isalpha()]
@@ -33,21 +55,57 @@ def genre_letters(genres: Iterable[str]) -> dict[str, str]:
 
 
 def summary(prediction: SongPrediction, threshold: float) -> str:
-    """The genre and its probability, or that the model is unsure, and between which two."""
+    """Summarize a prediction in a few words.
+
+    Parameters
+    ----------
+    prediction : SongPrediction
+        The prediction.
+    threshold : float
+        A song whose most probable genre is less probable than this is *unsure*.
+
+    Returns
+    -------
+    str
+        Genre and probability, or *unsure* and the two most probable genres.
+    """
     first, *rest = (f"{genre} {share:.2f}" for genre, share in prediction.probabilities.items())
     return f"unsure: {' or '.join([first, *rest[:1]])}" if prediction.is_unsure(threshold) else first
 
 
 def format_time(seconds: float) -> str:
-    """Minutes and seconds, such as ``3:05``."""
+    """Format a time as minutes and seconds.
+
+    Parameters
+    ----------
+    seconds : float
+        Time in seconds.
+
+    Returns
+    -------
+    str
+        Such as ``3:05``.
+    """
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def render_song(prediction: SongPrediction, threshold: float) -> RenderableType:
-    """A song in the terminal: the verdict, a strip of its windows, and a legend with the probabilities.
+    """Render a song for the terminal: its summary, a strip of its windows and a legend.
 
-    Each window shows the letter of its likeliest genre, small where that is less probable than `threshold`; so the
-    strip can be read without colours, too.
+    Each window shows the letter of its most probable genre, in lower case if that is less probable than `threshold`,
+    so that the strip can be read without colors.
+
+    Parameters
+    ----------
+    prediction : SongPrediction
+        The prediction.
+    threshold : float
+        A song whose most probable genre is less probable than this is *unsure*.
+
+    Returns
+    -------
+    rich.console.RenderableType
+        Text to print with rich.
     """
     letter, color = genre_letters(prediction.windows.columns), genre_hex_colors(prediction.windows.columns)
     end_s = prediction.windows.index[-1] + prediction.window_s
@@ -65,7 +123,20 @@ def render_song(prediction: SongPrediction, threshold: float) -> RenderableType:
 
 
 def as_json(prediction: SongPrediction, threshold: float) -> str:
-    """A song as one line of JSON."""
+    """Format a song as one line of JSON.
+
+    Parameters
+    ----------
+    prediction : SongPrediction
+        The prediction.
+    threshold : float
+        A song whose most probable genre is less probable than this is *unsure*.
+
+    Returns
+    -------
+    str
+        JSON object with ``file``, ``genre``, ``probabilities``, ``unsure`` and ``model``.
+    """
     return json.dumps(
         {
             "file": prediction.song.name,
@@ -78,7 +149,20 @@ def as_json(prediction: SongPrediction, threshold: float) -> str:
 
 
 def as_csv(predictions: Iterable[SongPrediction], threshold: float) -> Iterator[str]:
-    """Songs as lines of CSV: the names of the columns, then a line per song."""
+    """Format songs as CSV.
+
+    Parameters
+    ----------
+    predictions : iterable of SongPrediction
+        The predictions.
+    threshold : float
+        A song whose most probable genre is less probable than this is *unsure*.
+
+    Yields
+    ------
+    str
+        The header, then a line for each song, without line breaks.
+    """
     genres: Sequence[str] = ()
     for prediction in predictions:
         if not genres:

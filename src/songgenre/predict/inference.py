@@ -1,4 +1,4 @@
-"""Whole songs, judged window by window."""
+"""Predictions for whole songs, window by window."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from songgenre.progress import progress_bar
 from songgenre.wrangling.validation import validate_audio
 
 MIN_DURATION_S = 1.0
-"""What is shorter is no song."""
+"""Shortest song that is predicted."""
 SILENCE_DB = -60.0
-"""Nor is what is quieter, in dB of full scale."""
+"""A song whose level is below this, in dB of full scale, counts as silent."""
 
 
 class SongPrediction(NamedTuple):
-    """What a model says of a song.
+    """Prediction of a model for a song.
 
     Parameters
     ----------
     song : AudioInput
+        The song.
     model : str
+        Name of the model.
     windows : pd.DataFrame [shape=(n_windows, n_genres)]
-        Probability of each genre in each window; the index says where the window begins, in seconds.
+        Probability of each genre in each window; the index is the start of the window in seconds.
     window_s : float
-        Length of a window.
+        Length of a window in seconds.
     """
 
     song: AudioInput
@@ -42,36 +44,68 @@ class SongPrediction(NamedTuple):
 
     @property
     def probabilities(self) -> pd.Series:
-        """Probability of each genre in the song: the mean over its windows, the likeliest first."""
+        """Probability of each genre in the song: the mean over its windows, the most probable first."""
         return self.windows.mean().sort_values(ascending=False, kind="stable")
 
     @property
     def genre(self) -> str:
-        """The likeliest."""
+        """The most probable genre."""
         return str(self.probabilities.index[0])
 
     def is_unsure(self, threshold: float) -> bool:
-        """Whether even the likeliest genre is less probable than `threshold`."""
+        """Tell whether the most probable genre is less probable than a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            Probability, 0 to 1.
+
+        Returns
+        -------
+        bool
+            True if it is less probable.
+        """
         return bool(self.probabilities.iloc[0] < threshold)
 
 
 class SkippedSong(NamedTuple):
-    """A song that cannot be judged, and why."""
+    """A song without a prediction.
+
+    Parameters
+    ----------
+    song : AudioInput
+        The song.
+    reason : str
+        Why there is no prediction, for the user.
+    """
 
     song: AudioInput
     reason: str
 
 
 def windows(duration_s: float, clip_duration_s: float) -> list[tuple[float, float]]:
-    """Start and length, in seconds, of the windows of a song.
+    """Divide a song into windows, as many as fit side by side in its middle.
 
-    As many as fit side by side, in the middle of the song. Where one fits, it is the clip that the pipeline uses.
+    A single window is the central clip, as in the pipeline.
 
     Parameters
     ----------
     duration_s : float
-        Of the song. If it is shorter than a clip, all of it is the one window.
+        Length of the song in seconds. A song shorter than a window is one window.
     clip_duration_s : float
+        Length of a window in seconds.
+
+    Returns
+    -------
+    list of (float, float)
+        Start and length of each window in seconds.
+
+    Examples
+    --------
+    >>> windows(70.0, clip_duration_s=30.0)
+    [(5.0, 30.0), (35.0, 30.0)]
+    >>> windows(12.0, clip_duration_s=30.0)
+    [(0.0, 12.0)]
     """
     n = max(1, int(duration_s / clip_duration_s))
     start_s, length_s = center_clip(duration_s, n * clip_duration_s)
@@ -79,13 +113,24 @@ def windows(duration_s: float, clip_duration_s: float) -> list[tuple[float, floa
 
 
 def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | SkippedSong:
-    """Judge a song, or say why that cannot be done.
+    """Predict the genre of a song.
 
     Parameters
     ----------
     song : AudioInput
+        The song.
     name : str
-        Of the model, see `songgenre.predict.loading.load_model`.
+        Name of the model, see `songgenre.predict.loading.load_model`.
+
+    Returns
+    -------
+    SongPrediction or SkippedSong
+        The second if the song cannot be decoded, is shorter than `MIN_DURATION_S` or is silent.
+
+    Raises
+    ------
+    UserError
+        If the model is unavailable.
     """
     classifier = load_classifier(name)
     decoded = validate_audio(song.path, MIN_DURATION_S, SILENCE_DB)
@@ -101,12 +146,24 @@ def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | Skipp
 
 
 def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[SongPrediction | SkippedSong]:
-    """Judge songs, on all cores if there are several, in their order.
+    """Predict the genres of songs, on all cores if there are several songs.
+
+    Parameters
+    ----------
+    songs : sequence of AudioInput
+        The songs.
+    name : str
+        Name of the model, see `songgenre.predict.loading.load_model`.
+
+    Yields
+    ------
+    SongPrediction or SkippedSong
+        One for each song, in the order of `songs`.
 
     Raises
     ------
     UserError
-        If the model cannot be had.
+        If the model is unavailable.
     """
     load_classifier(name)
     if len(songs) <= 1:
@@ -119,5 +176,16 @@ def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[S
 
 @cache
 def load_classifier(name: loading.Name) -> loading.Classifier:
-    """The model, loaded once in every process."""
+    """Load a model once in each process.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model, see `songgenre.predict.loading.load_model`.
+
+    Returns
+    -------
+    Classifier
+        The loaded model, the same object at each call.
+    """
     return loading.load_model(name)

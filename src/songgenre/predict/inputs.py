@@ -1,4 +1,4 @@
-"""What to judge: files, folders, addresses and the standard input, each as a file on this machine."""
+"""Inputs of a prediction: files, folders, web addresses and standard input, each as a local file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from songgenre.errors import UserError
 
 MEGABYTE = 1_000_000
 MAX_BYTES = 200 * MEGABYTE
-"""Of a song from the web or the standard input."""
+"""Largest song that is accepted from the web or from standard input."""
 READ_TIMEOUT_S = 10.0
-"""How long a server may stay silent."""
+"""Longest time without data from a server."""
 DOWNLOAD_TIMEOUT_S = 120.0
-"""How long a download may take in all."""
+"""Longest time of a whole download."""
 CHUNK = 1 << 16
 STANDARD_INPUT = "-"
 
 
 class AudioInput(NamedTuple):
-    """A file to judge.
+    """An audio file to predict.
 
     Parameters
     ----------
     name : str
-        What the user calls it: a path, an address, or ``-``.
+        Path, web address or ``-``, as the user gave it.
     path : Path
-        Where it lies.
+        The local file.
     """
 
     name: str
@@ -39,29 +39,30 @@ class AudioInput(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The name, with a replacement for every character that would not print."""
+        """The name, with a replacement character for each unprintable one."""
         return "".join(letter if letter.isprintable() else "\ufffd" for letter in self.name)
 
 
 def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
-    """The songs that a source names.
+    """Find the songs that a source names.
 
     Parameters
     ----------
     source : str
-        A file; a folder, of which all audio files at any depth are taken, those whose names begin with a dot left out;
-        an address that begins with ``http://`` or ``https://``; or ``-`` for the standard input.
+        A file; a folder, whose audio files are taken at any depth, except those whose names begin with a dot; an
+        address that begins with ``http://`` or ``https://``; or ``-`` for standard input.
     folder : Path
-        Existing folder for what has to be written down first.
+        Existing folder for downloads and for standard input.
 
     Yields
     ------
     AudioInput
+        A song; those of a folder come in the order of their paths.
 
     Raises
     ------
     UserError
-        If there is no such file, the folder holds no audio, or the address cannot be had.
+        If the file does not exist, the folder contains no audio, or the download fails.
     """
     if source == STANDARD_INPUT:
         path = folder / "standard input"
@@ -77,17 +78,18 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
     elif Path(source).exists():
         yield AudioInput(source, Path(source))
     else:
-        raise UserError(f"Expected a file, a folder or a web address, but there is no {source}.")
+        raise UserError(f"{source}: not found. Name an existing file or folder, or a web address.")
 
 
 def download(url: str, path: Path) -> None:
-    """Download a song that is no larger, and takes no longer, than is sensible.
+    """Download a song, within `MAX_BYTES` and `DOWNLOAD_TIMEOUT_S`.
 
     Parameters
     ----------
     url : str
+        Web address of the audio file.
     path : Path
-        Where to put it.
+        File to write.
 
     Raises
     ------
@@ -105,24 +107,19 @@ def download(url: str, path: Path) -> None:
         ):
             if response.is_error:
                 raise UserError(
-                    f"Expected a song at {url}, but the server answered {response.status_code} "
-                    f"{response.reason_phrase}. Check the address."
+                    f"{url}: the server answered {response.status_code} {response.reason_phrase}. Check the address."
                 )
             kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
             if kind.startswith("text/") or kind == "application/xhtml+xml":
-                raise UserError(
-                    f"Expected a song at {url}, but it is a page ({kind}). Give the address of the audio file itself."
-                )
+                raise UserError(f"{url}: a page ({kind}), not a song. Give the address of the audio file itself.")
             announced = response.headers.get("Content-Length", "")
             if announced.isdecimal() and int(announced) > MAX_BYTES:
                 raise _too_large(url)
             _copy(_until(deadline, response.iter_bytes(CHUNK), url), file, url)
     except httpx.TimeoutException:
-        raise UserError(
-            f"Expected a song at {url}, but its server was silent for {READ_TIMEOUT_S:g} s. Try again."
-        ) from None
+        raise UserError(f"{url}: the server sent nothing for {READ_TIMEOUT_S:g} s. Try again.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UserError(f"Expected a song at {url}, but it cannot be had: {error or type(error).__name__}.") from None
+        raise UserError(f"{url}: download failed ({error or type(error).__name__}). Check the address.") from None
 
 
 def _audio_files(folder: Path) -> Iterator[AudioInput]:
@@ -134,9 +131,7 @@ def _audio_files(folder: Path) -> Iterator[AudioInput]:
         paths += [Path(where, name) for name in files if not name.startswith(".")]
     songs = sorted(path for path in paths if path.suffix.lower() in SUFFIXES | UNSUPPORTED_SUFFIXES)
     if not songs:
-        raise UserError(
-            f"Expected audio in {folder}, but no file in it has one of the endings {', '.join(sorted(SUFFIXES))}."
-        )
+        raise UserError(f"{folder}: no audio files. Songs must have one of the endings {', '.join(sorted(SUFFIXES))}.")
     yield from (AudioInput(str(path), path) for path in songs)
 
 
@@ -144,7 +139,7 @@ def _until(deadline: float, chunks: Iterator[bytes], url: str) -> Iterator[bytes
     for chunk in chunks:
         if time.monotonic() > deadline:
             raise UserError(
-                f"Expected {url} to come within {DOWNLOAD_TIMEOUT_S:g} s, but it takes longer. Fetch it by hand."
+                f"{url}: the download takes longer than {DOWNLOAD_TIMEOUT_S:g} s. Download the file yourself."
             )
         yield chunk
 
@@ -157,4 +152,4 @@ def _copy(chunks: Iterator[bytes], file: BinaryIO, what: str) -> None:
 
 
 def _too_large(what: str) -> UserError:
-    return UserError(f"Expected at most {MAX_BYTES // MEGABYTE} MB from {what}, but it is larger. Is it a song?")
+    return UserError(f"{what}: larger than {MAX_BYTES // MEGABYTE} MB. Convert the song to mp3, or cut it.")

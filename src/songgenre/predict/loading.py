@@ -1,4 +1,4 @@
-"""The models by which a clip can be judged: the one that ships, and those that the last `dvc repro` trained."""
+"""Models that predict clips: the bundled one, and those that the last ``dvc repro`` trained."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
 Name = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
 
 BUNDLED_CLIP_S = 30.0
-"""Length of the clips that the model that ships was trained on."""
+"""Length of the clips that the bundled model was trained on, in seconds."""
 
 
 class ClipInputs:
-    """What the models hear of a clip, computed when it is first asked for, and once.
+    """Inputs of the models for a clip, each computed once, at its first use.
 
     Parameters
     ----------
     clip : audio.Clip
+        The clip.
     networks : sequence of mapping
-        Of `songgenre.models.embeddings.load_networks`; empty where no model needs them.
+        Networks of `songgenre.models.embeddings.load_networks`; empty if no model needs them.
     config : Features or None
-        Of the descriptors and the mel image; None where no model needs them.
+        Parameters of descriptors and mel spectrogram; None if no model needs them.
     clip_duration_s : float
-        Of the mel image, which a shorter clip fills by beginning anew.
+        Length of the mel spectrogram in seconds; a shorter clip is repeated to fill it.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class ClipInputs:
 
     @cached_property
     def embedding(self) -> np.ndarray:
-        """See `songgenre.models.embeddings.Embedded`."""
+        """Embedding of the clip, see `songgenre.models.embeddings.Embedded`."""
         from songgenre.models.embeddings import embed
 
         return embed(self.clip, self.networks).embedding
@@ -74,7 +75,7 @@ class ClipInputs:
 
     @property
     def mel(self) -> np.ndarray:
-        """The mel image [shape=(n_mels, n_frames), dtype=uint8]."""
+        """8-bit log-mel spectrogram [shape=(n_mels, n_frames), dtype=uint8]."""
         assert self.config
         n_frames = 1 + round(self.clip_duration_s * self.config.sample_rate) // self.config.hop_length
         image = self._extracted.mel
@@ -82,22 +83,24 @@ class ClipInputs:
 
 
 Predictor = Callable[[ClipInputs], pd.Series]
-"""A model: from what it hears to the probability of each genre."""
+"""A model: a function from the inputs of a clip to the probability of each genre."""
 
 
 class Classifier(NamedTuple):
-    """A model that is ready to judge clips.
+    """A loaded model that predicts clips.
 
     Parameters
     ----------
     name : str
-        For example ``"pretrained"``, or ``"svm"`` where that is the best of scikit-learn.
+        Name of the model, for example ``"pretrained"``, or ``"svm"`` if that is the best scikit-learn model.
     clip_duration_s : float
-        Length of the clips that it was trained on.
+        Length of the clips that the model was trained on, in seconds.
     members : tuple of callable
-        The models whose probabilities are averaged; most often one.
-    networks, config
-        See `ClipInputs`.
+        Models whose probabilities are averaged; usually one.
+    networks : tuple of Network
+        Networks of the embeddings, see `ClipInputs`.
+    config : Features or None
+        Parameters of the features, see `ClipInputs`.
     """
 
     name: str
@@ -107,7 +110,17 @@ class Classifier(NamedTuple):
     config: Features | None = None
 
     def probabilities(self, clip: audio.Clip) -> pd.Series:
-        """Probability of each genre [shape=(n_genres,)].
+        """Predict the probability of each genre.
+
+        Parameters
+        ----------
+        clip : audio.Clip
+            The clip.
+
+        Returns
+        -------
+        pd.Series [shape=(n_genres,)]
+            Probability of each genre, 0 to 1; they sum to 1.
 
         Raises
         ------
@@ -125,30 +138,40 @@ def load_model(name: Name) -> Classifier:
     Parameters
     ----------
     name : str
-        ``"pretrained"``, the model that ships; or of the project around the working folder ``"sklearn"``, the best of
-        its scikit-learn models on the test songs, ``"cnn"``, ``"transfer"``, or ``"ensemble"``, the mean of those that
-        ``evaluation.ensemble`` in ``params.yaml`` names.
+        ``"pretrained"`` is the bundled model. The others belong to the project around the working folder:
+        ``"sklearn"``, its best scikit-learn model on the test songs; ``"cnn"``; ``"transfer"``; ``"ensemble"``, the
+        mean of the models that ``evaluation.ensemble`` in ``params.yaml`` names.
+
+    Returns
+    -------
+    Classifier
+        The model.
 
     Raises
     ------
     UserError
-        If the model, or the weights of the networks that it hears with, cannot be had.
+        If the model or the weights of its networks are unavailable.
     """
     if name == "pretrained":
         from songgenre.models.pretrained import head
 
-        shipped = head.load_head()
-        return Classifier(name, BUNDLED_CLIP_S, (lambda inputs: shipped.probabilities(inputs.embedding),), _networks())
+        bundled = head.load_head()
+        return Classifier(name, BUNDLED_CLIP_S, (lambda inputs: bundled.probabilities(inputs.embedding),), _networks())
     return _load_trained(name, Project.find())
 
 
 def verify_models(name: Name) -> None:
-    """Check that a model of the project is what its stages wrote, byte for byte, before it is loaded.
+    """Check that the files of a model are those that its stages wrote, byte for byte.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model, see `load_model`.
 
     Raises
     ------
     UserError
-        If it has changed since; see `songgenre.models.integrity.verify_hash`.
+        If a file has changed since; see `songgenre.models.integrity.verify_hash`.
     """
     from songgenre.models.integrity import verify_hash
 
@@ -159,7 +182,7 @@ def verify_models(name: Name) -> None:
 
 
 def _models(name: Name, project: Project) -> list[str]:
-    """The models that answer under a name."""
+    """List the models behind a name."""
     from songgenre import params
 
     if name == "sklearn":
@@ -200,8 +223,8 @@ def _load_predictor(model: str, project: Project) -> Predictor:
         expected = fitted.feature_names_in_
         if list(X.columns) != list(expected):
             raise UserError(
-                f"Expected the {len(expected)} descriptors that {model} was trained on, but params.yaml asks for "
-                f"{X.shape[1]} others. Run `dvc repro`."
+                f"{model}: trained on {len(expected)} descriptors, but params.yaml sets {X.shape[1]} others. "
+                "Run `dvc repro`."
             )
         return pd.Series(fitted.predict_proba(X)[0], index=fitted.classes_)
 
@@ -229,8 +252,8 @@ def _load_cnn(project: Project) -> Predictor:
         n_mels, crop_frames = model.input_shape[1:3]
         if mel.shape[0] != n_mels or mel.shape[1] < crop_frames:
             raise UserError(
-                f"Expected mel images of {n_mels} bands and {crop_frames} frames or more, as the CNN was trained on, "
-                f"but params.yaml asks for {mel.shape[0]} and {mel.shape[1]}. Run `dvc repro`."
+                f"cnn: trained on mel spectrograms of {n_mels} bands and at least {crop_frames} frames, but "
+                f"params.yaml sets {mel.shape[0]} and {mel.shape[1]}. Run `dvc repro`."
             )
         song = MelDataset(mel[np.newaxis], rows=np.array([0]), labels=np.array([0]))
         return pd.Series(cnn.predict_probabilities(model, song)[0], index=genres)
@@ -246,19 +269,24 @@ def _best_of_sklearn(project: Project) -> str:
 
 
 def _networks() -> tuple[Network, ...]:
-    """The pretrained networks: those of the project, or else of a cache, which is filled if need be."""
+    """Load the pretrained networks of the project, or else of the cache."""
     from songgenre.models import embeddings
 
     return tuple(embeddings.load_networks(pretrained_folder()))
 
 
 def pretrained_folder() -> Path:
-    """Where the weights of the networks are; what is missing is fetched.
+    """Find the folder with the weights of the networks; download them into the cache if they are missing.
+
+    Returns
+    -------
+    Path
+        Folder of the project, or else of the cache.
 
     Raises
     ------
     UserError
-        If they cannot be had.
+        If the weights are neither there nor can be downloaded.
     """
     from songgenre.models import musicnn_weights
 

@@ -1,4 +1,4 @@
-"""What a model says of songs, as one page that needs nothing else: player, picture over time, probabilities."""
+"""Predictions as one self-contained HTML page with player, probabilities and a chart over time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from songgenre.predict.inputs import MEGABYTE, STANDARD_INPUT
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
 MAX_EMBEDDED_BYTES = 5 * MEGABYTE
-"""Bytes of a song that becomes part of the page; of a larger one, the page links to the file."""
+"""Largest song that the page embeds, in bytes; the page links to a larger one."""
 
 MIME_SUBTYPES = {
     b"ID3": "mpeg",
@@ -26,18 +26,20 @@ MIME_SUBTYPES = {
     b"FORM": "aiff",
     b".snd": "basic",
 }
-"""By how a file begins, the name of its format to a browser."""
+"""MIME subtype of a file by its first bytes."""
 
 
 def write(predictions: Sequence[SongPrediction], threshold: float, path: Path) -> None:
-    """Write the page, in place of what was there.
+    """Write the page; an existing file is replaced.
 
     Parameters
     ----------
     predictions : sequence of SongPrediction
+        The predictions, in the order of the page.
     threshold : float
-        Least probability of an answer that is sure.
+        A song whose most probable genre is less probable than this is *unsure*.
     path : Path
+        HTML file to write.
     """
     environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
     songs = [_describe(prediction, threshold) for prediction in predictions]
@@ -61,7 +63,7 @@ def _describe(prediction: SongPrediction, threshold: float) -> dict[str, Any]:
 
 
 def _bar(number: int, prediction: SongPrediction, color: dict[str, str]) -> dict[str, Any]:
-    """A window of the picture: its parts from the bottom up, as shares of the height."""
+    """Lay out the bar of a window: its parts from the bottom up, as shares of the height."""
     start_s, shares = prediction.windows.index[number], prediction.windows.iloc[number][sorted(color)]
     tops = (1 - shares.cumsum()).clip(lower=0)
     parts = [(genre, tops[genre], share, color[genre]) for genre, share in shares.items()]
@@ -86,7 +88,7 @@ def _alt(prediction: SongPrediction) -> str:
 
 
 def _player(prediction: SongPrediction) -> dict[str, str | None]:
-    """What is played, and where the song is; None for what there is not."""
+    """Choose the source of the player and the link to the song; None for what is unavailable."""
     name, path = prediction.song
     address = path.resolve().as_uri() if name == str(path) else None
     link = address or (None if name == STANDARD_INPUT else name)

@@ -1,4 +1,4 @@
-"""What sounds like a song: the nearest of the corpus, by what the pretrained networks hear."""
+"""Similarity search: the songs of the corpus whose embeddings are nearest to those of a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,18 @@ N_NEAREST = 10
 
 
 def render_matches(matches: pd.DataFrame) -> Table:
-    """What `find_similar` found, to read."""
+    """Render similar songs as a table for the terminal.
+
+    Parameters
+    ----------
+    matches : pd.DataFrame
+        Result of `find_similar`.
+
+    Returns
+    -------
+    rich.table.Table
+        A row for each song.
+    """
     table = Table("similarity", "genre", "artist", "title", box=None, header_style="bold")
     for song in matches.fillna("unknown").itertuples():
         table.add_row(f"{song.similarity:.2f}", *map(escape, (song.genre, song.artist, song.title)))
@@ -28,16 +39,16 @@ def render_matches(matches: pd.DataFrame) -> Table:
 
 
 def find_similar(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFrame:
-    """The songs of the corpus that sound most like a file.
+    """Find the songs of the corpus that sound most like a file.
 
     Parameters
     ----------
     project : Project
-        Whose stage ``transfer`` has run.
+        Project in which the stage ``transfer`` has run.
     path : Path
-        An audio file, of which the clip from the middle is heard. If it is in the corpus, it is left out.
+        Audio file; its central clip is compared. If the file is in the corpus, it is not listed.
     n : int
-        How many at most.
+        Largest number of songs.
 
     Returns
     -------

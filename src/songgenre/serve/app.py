@@ -1,6 +1,6 @@
-"""A web page on this machine: drop a song, hear it, and see what a model says of it over time.
+"""A web page on this machine: drop a song, listen, and see the prediction over time.
 
-Nothing is kept: a song lies in a temporary folder until it is judged. One is judged at a time.
+Uploads are stored in a temporary folder and deleted after prediction. One song is predicted at a time.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from songgenre.serve.worker import Worker, WorkerResult
 STATIC = Path(__file__).parent / "static"
 """The page, its style and its script."""
 MAX_SONGS = 8
-"""How many may be coming, waiting and being judged at once."""
+"""Largest number of songs in upload, in the queue and in prediction together."""
 RETRY_AFTER_S = 5
 READ_TIMEOUT_S = 60.0
-"""How long a request, and then its song, may take to come."""
+"""Longest time for a request, and then for its song, to arrive."""
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -49,24 +49,24 @@ HEADERS = {
 
 
 class Settings(NamedTuple):
-    """What is served, and to whom.
+    """Settings of the server.
 
     Parameters
     ----------
     host : str
-        The address or name to listen at; ``0.0.0.0`` for all of this machine.
+        Address or name to listen at; ``0.0.0.0`` for all addresses of this machine.
     port : int
-        0 for any that is free.
+        Port to listen at; 0 for any free one.
     model : str
-        See `songgenre.predict.loading.load_model`.
+        Name of the model, see `songgenre.predict.loading.load_model`.
     threshold : float
-        An answer less probable than this is unsure.
+        A song whose most probable genre is less probable than this is *unsure*.
     max_mb : int
-        A larger file is refused.
+        Largest upload in MB.
     max_minutes : float
-        A longer song is refused.
+        Longest song in minutes.
     skip_hash_check : bool
-        Whether to load a model of the project that is not what its stage wrote.
+        Whether to load a model of the project even if its hash differs from ``dvc.lock``.
     """
 
     host: str
@@ -79,16 +79,18 @@ class Settings(NamedTuple):
 
 
 class Service:
-    """What the handlers share.
+    """State that the handlers share.
 
     Parameters
     ----------
     settings : Settings
+        Settings of the server.
     names : set of str
-        What `allowed_hosts` gives.
+        Allowed values of the ``Host`` header, see `allowed_hosts`.
     folder : Path
-        Existing folder for songs.
+        Existing folder for uploads.
     worker : Worker
+        Process that predicts.
     """
 
     def __init__(self, settings: Settings, names: set[str], folder: Path, worker: Worker) -> None:
@@ -102,7 +104,13 @@ class Service:
         self.page = environment.get_template("page.html").render(settings._asdict())
 
     def application(self) -> Application:
-        """The web site."""
+        """Build the web application.
+
+        Returns
+        -------
+        tornado.web.Application
+            Routes of the page, its assets and ``/predict``.
+        """
         service = {"service": self}
         return Application(
             [
@@ -118,7 +126,7 @@ class Service:
 
 
 class Handler(RequestHandler):
-    """A request that has to be meant for this server, and come from its own page or from no page at all."""
+    """Base handler: refuses requests for other hosts (DNS rebinding) and from other pages."""
 
     def initialize(self, service: Service) -> None:  # noqa: D102
         self.service = service
@@ -131,12 +139,20 @@ class Handler(RequestHandler):
     def prepare(self) -> None:  # noqa: D102
         origin = self.request.headers.get("Origin")
         if self.request.host.lower() not in self.service.names:
-            self.refuse(403, "This server goes by another name. Use the address that it told when it was started.")
+            self.refuse(403, "Host: not an address of this server. Use the address that it printed at its start.")
         elif origin is not None and origin.lower() != f"http://{self.request.host.lower()}":
-            self.refuse(403, "This server answers its own page and no other.")
+            self.refuse(403, "Origin: another page. This server answers only its own page.")
 
     def refuse(self, status: int, reason: str) -> None:
-        """Say why not, in place of an answer; what is still to come of the request is not read."""
+        """Refuse the request without reading the rest of its body.
+
+        Parameters
+        ----------
+        status : int
+            HTTP status.
+        reason : str
+            Reason, for the user.
+        """
         self.set_status(status)
         self.set_header("Connection", "close")
         self.finish({"error": reason})
@@ -158,7 +174,7 @@ class TextHandler(Handler):
 
 
 class NotFoundHandler(Handler):
-    """Any other address."""
+    """Handler of all other paths."""
 
     def prepare(self) -> None:  # noqa: D102
         super().prepare()
@@ -168,7 +184,7 @@ class NotFoundHandler(Handler):
 
 @stream_request_body
 class PredictHandler(Handler):
-    """A song comes as the body of the request, and the answer goes back as JSON."""
+    """Handler of predictions: the body of the request is a song, the response is JSON."""
 
     def initialize(self, service: Service) -> None:  # noqa: D102
         super().initialize(service)
@@ -183,21 +199,24 @@ class PredictHandler(Handler):
         announced = self.request.headers.get("Content-Length", "")
         if self.request.method != "POST":
             self.set_header("Allow", "POST")
-            self.refuse(405, "Expected a song, sent by POST.")
+            self.refuse(405, "Method not allowed. Send the song by POST.")
         elif not kind.startswith("audio/") and kind != "application/octet-stream":
-            self.refuse(415, "Expected the song itself as the body, of the type audio/* or application/octet-stream.")
+            self.refuse(
+                415,
+                "Content-Type not supported. Send the song itself as the body, as audio/* or application/octet-stream.",
+            )
         elif announced.isdecimal() and int(announced) > self.most_bytes:
             self.refuse_size()
         elif self.service.songs >= MAX_SONGS:
             self.set_header("Retry-After", RETRY_AFTER_S)
-            self.refuse(503, f"{MAX_SONGS} songs are waiting already. Try again in a while.")
+            self.refuse(503, f"The queue is full ({MAX_SONGS} songs). Try again in a while.")
         else:
             self.song = NamedTemporaryFile(dir=self.service.folder)  # noqa: SIM115
             self.service.songs += 1
 
     @property
     def most_bytes(self) -> int:
-        """Of a song."""
+        """Largest upload in bytes."""
         return self.service.settings.max_mb * MEGABYTE
 
     def data_received(self, chunk: bytes) -> None:  # noqa: D102
@@ -208,15 +227,15 @@ class PredictHandler(Handler):
             self.song.flush()
         except OSError as error:
             self.discard_upload()
-            self.refuse(507, f"Expected room for the song on this machine: {error.strerror}.")
+            self.refuse(507, f"The upload cannot be stored on this machine: {error.strerror}.")
             return
         if self.song.tell() > self.most_bytes:
             self.discard_upload()
             self.refuse_size()
 
     def refuse_size(self) -> None:
-        """Say that the song is too large."""
-        self.refuse(413, f"Expected at most {self.service.settings.max_mb} MB. Convert the song to mp3, or cut it.")
+        """Refuse the song as too large."""
+        self.refuse(413, f"The song is larger than {self.service.settings.max_mb} MB. Convert it to mp3, or cut it.")
 
     async def post(self) -> None:  # noqa: D102
         self.is_answered = True
@@ -237,7 +256,7 @@ class PredictHandler(Handler):
             self.discard_upload()
 
     def discard_upload(self) -> None:
-        """Remove the song, if there is one."""
+        """Delete the upload, if there is one."""
         if self.song is not None:
             self.song.close()
             self.song = None
@@ -245,7 +264,20 @@ class PredictHandler(Handler):
 
 
 def describe_prediction(answer: WorkerResult, threshold: float) -> dict[str, Any]:
-    """What ``songgenre predict --json`` says, and what the page shows besides."""
+    """Describe a prediction for the page.
+
+    Parameters
+    ----------
+    answer : WorkerResult
+        Prediction and length of the song.
+    threshold : float
+        A song whose most probable genre is less probable than this is *unsure*.
+
+    Returns
+    -------
+    dict
+        The fields of ``songgenre predict --json``, and the windows, colors and times that the page shows.
+    """
     prediction, duration_s = answer
     content: dict[str, Any] = json.loads(formatting.as_json(prediction, threshold))
     return content | {
@@ -260,13 +292,19 @@ def describe_prediction(answer: WorkerResult, threshold: float) -> dict[str, Any
 
 
 def allowed_hosts(host: str, port: int) -> set[str]:
-    """What the ``Host`` of a request may be; any other is of a name that somebody else has pointed here.
+    """List the allowed values of the ``Host`` header, as a guard against DNS rebinding.
 
     Parameters
     ----------
     host : str
-        The server listens at.
+        Address or name that the server listens at.
     port : int
+        Port that the server listens at.
+
+    Returns
+    -------
+    set of str
+        Names and addresses in lower case, with the port.
     """
     names = {host.lower()}
     if is_loopback(host):
@@ -279,7 +317,18 @@ def allowed_hosts(host: str, port: int) -> set[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach what listens there."""
+    """Tell whether only this machine can reach a host.
+
+    Parameters
+    ----------
+    host : str
+        Address or name.
+
+    Returns
+    -------
+    bool
+        True for ``localhost`` and loopback addresses.
+    """
     if host.lower() == "localhost":
         return True
     try:
@@ -294,21 +343,20 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     Parameters
     ----------
     settings : Settings
+        Settings of the server.
     announce : callable
-        Is given the address of the page when it is open.
+        Called with the address of the page once the server listens.
 
     Raises
     ------
     UserError
-        If the host, the port or the model cannot be had, or the model has changed and is not trusted.
+        If the host, the port or the model is unavailable, or the hash of the model differs.
     """
     try:
         sockets = bind_sockets(settings.port, settings.host)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UserError(
-            f"Expected to listen at port {settings.port} of {settings.host}: {reason}. Name another one."
-        ) from None
+        raise UserError(f"{settings.host}, port {settings.port}: cannot listen ({reason}). Name another one.") from None
     worker = Worker(settings.model, 60 * settings.max_minutes, settings.skip_hash_check)
     try:
         with TemporaryDirectory(prefix="songgenre-") as folder:

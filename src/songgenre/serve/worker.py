@@ -1,4 +1,4 @@
-"""A process that judges files for a server: what a hostile file does to a decoder ends there and not in the server."""
+"""Process that predicts files for the server, so that a hostile file can crash only this process."""
 
 from __future__ import annotations
 
@@ -16,32 +16,40 @@ from songgenre.predict.inference import SongPrediction
 T = TypeVar("T")
 
 TIMEOUT_S = 300.0
-"""How long a file may take."""
+"""Longest time for a prediction."""
 
 
 class WorkerResult(NamedTuple):
-    """What a model says of a file, and how long the file is in seconds."""
+    """Prediction and length of a file.
+
+    Parameters
+    ----------
+    prediction : SongPrediction
+        The prediction.
+    duration_s : float
+        Length of the file in seconds.
+    """
 
     prediction: SongPrediction
     duration_s: float
 
 
 class Worker:
-    """One process, in which one file after the other is judged; started anew if it dies or takes too long.
+    """A process that predicts one file after the other; it is restarted after a crash or a timeout.
 
     Parameters
     ----------
     name : str
-        Of the model, see `songgenre.predict.loading.load_model`.
+        Name of the model, see `songgenre.predict.loading.load_model`.
     max_duration_s : float
-        A longer song is refused.
+        Longest song in seconds.
     skip_hash_check : bool
-        Whether to load a model of the project that is not what its stage wrote.
+        Whether to load a model of the project even if its hash differs from ``dvc.lock``.
 
     Raises
     ------
     UserError
-        If the model cannot be had, or has changed and is not trusted.
+        If the model is unavailable, or its hash differs.
     """
 
     def __init__(self, name: loading.Name, max_duration_s: float, skip_hash_check: bool) -> None:
@@ -52,12 +60,22 @@ class Worker:
         self._start()
 
     def predict(self, path: Path) -> WorkerResult:
-        """Judge a file; waits for the answer. For one thread at a time.
+        """Predict a file and wait for the result; for one thread at a time.
+
+        Parameters
+        ----------
+        path : Path
+            The audio file.
+
+        Returns
+        -------
+        WorkerResult
+            Prediction and length of the file.
 
         Raises
         ------
         UserError
-            If it cannot be judged, takes longer than `TIMEOUT_S`, or ends the process.
+            If the file is not predicted, takes longer than `TIMEOUT_S`, or crashes the process.
         """
         try:
             if not self._process.is_alive():
@@ -65,11 +83,13 @@ class Worker:
             self._connection.send(path)
             if not self._connection.poll(TIMEOUT_S):
                 self.close()
-                raise UserError(f"Expected a song that is judged within {TIMEOUT_S:g} s, but it takes longer.")
+                raise UserError(f"The prediction takes longer than {TIMEOUT_S:g} s. Cut the song.")
             return _unless_error(self._connection.recv())
         except (EOFError, OSError):
             self.close()
-            raise UserError("Expected a song, but the file ends the process that decodes it. Convert it.") from None
+            raise UserError(
+                "The process that decodes this file crashed. Convert the file, for example to FLAC."
+            ) from None
 
     def close(self) -> None:
         """End the process; for any thread, as that which judges also closes what has ended."""
@@ -89,7 +109,9 @@ class Worker:
         try:
             _unless_error(self._connection.recv())
         except EOFError:
-            raise UserError("Expected the model to load, but its process ended; perhaps for want of memory.") from None
+            raise UserError(
+                "The process that loads the model ended, perhaps because memory ran out. Close other programs."
+            ) from None
 
 
 def _unless_error(received: T | UserError) -> T:
@@ -99,7 +121,7 @@ def _unless_error(received: T | UserError) -> T:
 
 
 def _work(connection: Connection, name: loading.Name, max_duration_s: float, skip_hash_check: bool) -> None:
-    """Answer until the other end closes; Ctrl-C in the terminal is for the server."""
+    """Predict until the other end closes; Ctrl-C in the terminal is for the server."""
     from songgenre.predict.inference import load_classifier
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -128,7 +150,7 @@ def _predict(path: Path, name: loading.Name, max_duration_s: float) -> WorkerRes
     duration_s = audio.duration_s(path)
     if duration_s > max_duration_s:
         raise UserError(
-            f"Expected a song of at most {max_duration_s / 60:g} minutes, but it lasts {duration_s / 60:.1f}. Cut it."
+            f"The song lasts {duration_s / 60:.1f} minutes; at most {max_duration_s / 60:g} are allowed. Cut it."
         )
     prediction = predict_song(AudioInput(STANDARD_INPUT, path), name)
     if isinstance(prediction, SkippedSong):
