@@ -14,7 +14,7 @@ _X86_64_V3 = {
     "NUMBA_CPU_NAME": "x86-64-v3",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
+    "TF_ENABLE_ONEDNN_OPTS": "1",
 }
 _NUMPY_DISPATCH = {"X86_V4": "avx512vl", "AVX512_ICL": "avx512_vbmi2", "AVX512_SPR": "avx512_fp16"}
 """NumPy's dispatch targets above AVX2, each with the processor flag that makes NumPy choose it."""
