@@ -229,7 +229,7 @@ def test_a_server_that_is_busy_says_so(
         for _ in range(MAX_SONGS):
             waiting.enter_context(socket.create_connection((host, int(port)))).sendall(head.encode())
         page.get_by_label("Choose a song").set_input_files(large)
-        expect(page.get_by_role("alert")).to_contain_text("songs are waiting already", timeout=ANSWERED)
+        expect(page.get_by_role("alert")).to_contain_text("queue", timeout=ANSWERED)
 
 
 def test_unsure_is_said_and_a_server_that_has_gone_too(
