@@ -29,7 +29,8 @@ def _pin_instruction_level() -> None:
     cpuinfo = Path("/proc/cpuinfo")
     if platform.machine() != "x86_64" or not cpuinfo.exists():
         return
-    flags = set(next((line for line in cpuinfo.read_text().splitlines() if line.startswith("flags")), "").split())
+    with cpuinfo.open() as lines:
+        flags = set(next((line for line in lines if line.startswith("flags")), "").split())
     if not {"avx2", "fma"} <= flags:
         return
     for name, value in _X86_64_V3.items():
