@@ -1,4 +1,4 @@
-"""Replace a file or a folder whole or not at all."""
+"""Atomic replacement of files and folders."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import psutil
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file or a folder under a temporary name and move it into place when it is whole.
+    """Write a file or a folder under a temporary name, then move it into place.
 
     Parameters
     ----------
     path : Path
-        What to replace. Its parent is made if it is missing.
+        File or folder to replace. Its parent is created if it is missing.
 
     Yields
     ------
     Path
-        The temporary name beside it. After an error it is removed and `path` is as it was; what a process that was
-        killed has left is removed, too.
+        Temporary name in the same folder. After an error it is removed, and `path` is unchanged. Temporary files of
+        processes that were killed are removed, too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
-        process = left.suffixes[-2][1:]
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        process = leftover.suffixes[-2][1:]
         if process.isdecimal() and not _is_running(int(process)):
-            _remove(left)
+            _remove(leftover)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial

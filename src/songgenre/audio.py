@@ -1,4 +1,4 @@
-"""Decode and resample: soundfile reads, soxr resamples."""
+"""Decoding (soundfile) and resampling (soxr) of audio files."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".wav", ".au", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3"})
 UNSUPPORTED_SUFFIXES = frozenset({".m4a", ".mp4", ".aac", ".wma", ".ape", ".wv", ".mpc", ".webm"})
-"""Of audio that libsndfile does not decode."""
+"""Endings of audio files that libsndfile cannot decode."""
 
 FORMATS = "wav, aiff, au, flac, ogg, opus or mp3"
 
 BLOCK = 1 << 18
-"""Samples, over all channels, that are decoded at once: 1 MiB, however many channels a file claims."""
+"""Samples, over all channels, that are decoded at once: 1 MiB, independent of the number of channels."""
 
 DECODING_ERRORS = (RuntimeError, ValueError, MemoryError)
-"""What soundfile raises of a file that is damaged, is no audio, or claims what cannot be."""
+"""Errors that soundfile raises if a file is damaged, is not audio or has an impossible header."""
 
 
 class Clip(NamedTuple):
-    """A part of a file that libsndfile reads: wav, au, aiff, flac, ogg, opus or mp3.
+    """Part of an audio file (wav, au, aiff, flac, ogg, opus or mp3).
 
     Parameters
     ----------
     path : Path or str
-        A file, or the URL of one that fsspec reaches, for example ``s3://bucket/audio/song.mp3``.
+        A file, or a URL that fsspec can open, for example ``s3://bucket/audio/song.mp3``.
     start_s, duration_s : float
+        Start and length of the clip, in seconds.
     """
 
     path: Path | str
@@ -51,14 +52,19 @@ class Clip(NamedTuple):
 
 
 def clips(tracks: pd.DataFrame, folder: Path | str) -> list[Clip]:
-    """Where the clips of tracks lie.
+    """List the clips of tracks.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     folder : Path or str
-        That of the collected audio, or the URL of a copy.
+        Folder of the collected audio, or the URL of a copy.
+
+    Returns
+    -------
+    list of Clip
+        One per track, in the order of `tracks`.
     """
     return [
         Clip(_join(folder, track.audio_path), track.clip_start_s, track.clip_duration_s)
@@ -72,13 +78,21 @@ def center_clip(duration_s: float, clip_duration_s: float) -> tuple[float, float
     Parameters
     ----------
     duration_s : float
-        Of the song, in seconds.
+        Length of the song, in seconds.
     clip_duration_s : float
-        Of the clip; a shorter song is the clip.
+        Length of the clip, in seconds. A song that is shorter becomes the clip.
 
     Returns
     -------
     start_s, duration_s : float
+        Start (rounded down to 0.01 s) and length of the clip, in seconds.
+
+    Examples
+    --------
+    >>> center_clip(60.0, clip_duration_s=30.0)
+    (15.0, 30.0)
+    >>> center_clip(12.0, clip_duration_s=30.0)
+    (0.0, 12.0)
     """
     length_s = float(min(duration_s, clip_duration_s))
     return math.floor((duration_s - length_s) / 2 * 100) / 100, length_s
@@ -89,12 +103,22 @@ def _join(folder: Path | str, name: str) -> Path | str:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """Open a regular file; a pipe or a device might keep its reader waiting for ever.
+    """Open a regular file for reading; opening a pipe or a device might block for ever.
+
+    Parameters
+    ----------
+    path : Path
+        File to open.
+
+    Returns
+    -------
+    BinaryIO
+        The open file.
 
     Raises
     ------
     OSError
-        If it is not there, is not a regular file, or may not be read.
+        If the file is missing, is not a regular file or is not readable.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         raise OSError(errno.EINVAL, "Not a regular file", str(path))
@@ -103,21 +127,26 @@ def open_bytes(path: Path) -> BinaryIO:
 
 @contextmanager
 def open_audio(path: Path | str) -> Iterator[soundfile.SoundFile]:
-    """Open an audio file to decode it, without a word from the decoders.
+    """Open an audio file for decoding and suppress the messages of the decoders.
 
     Parameters
     ----------
     path : Path or str
-        A file, or the URL of one that fsspec reaches, which is read into memory.
+        A file, or a URL that fsspec can open; the content of a URL is read into memory.
+
+    Yields
+    ------
+    soundfile.SoundFile
+        The open file.
 
     Raises
     ------
     UserError
-        If what is at a URL cannot be had.
+        If the URL cannot be read.
     OSError
-        As `open_bytes`.
+        If the file is missing, is not a regular file or is not readable.
     RuntimeError, ValueError, MemoryError
-        If it cannot be decoded.
+        If the file cannot be decoded.
     """
     if isinstance(path, str):
         source: io.BytesIO | bytes = io.BytesIO(_fetch(path))
@@ -134,23 +163,24 @@ def _fetch(url: str) -> bytes:
     try:
         file_system, path = fsspec.url_to_fs(url)
         return file_system.cat_file(path)
-    except Exception as error:  # every file system has its own
-        raise UserError(f"Expected an audio file at {url}, but it cannot be read: {error}.") from None
+    except Exception as error:  # each file system raises its own errors
+        raise UserError(f"{url}: cannot be read ({error}). Check the address and your access to it.") from None
 
 
 def blocks(file: soundfile.SoundFile, frames: int | None = None) -> Iterator[np.ndarray]:
-    """Decode a file from where it stands, a block at a time.
+    """Decode a file block by block, from its current position.
 
     Parameters
     ----------
     file : soundfile.SoundFile
+        Open file.
     frames : int, optional
-        How many to decode, if there are so many; all by default.
+        Largest number of frames to decode; all remaining frames by default.
 
     Yields
     ------
     np.ndarray [shape=(n, n_channels), dtype=float32]
-        Of at most `BLOCK` samples.
+        At most `BLOCK` samples.
     """
     left = file.frames if frames is None else frames
     while len(y := file.read(min(left, BLOCK // file.channels), dtype="float32", always_2d=True)):
@@ -164,18 +194,34 @@ def load_clip(clip: Clip, sample_rate: int) -> np.ndarray:
     Parameters
     ----------
     clip : Clip
+        Part of an audio file.
     sample_rate : int
-        Of the result, in Hz.
+        Sample rate of the result, in Hz.
 
     Returns
     -------
     np.ndarray [shape=(n,), dtype=float32]
-        The mean of the channels, ``round(clip.duration_s * sample_rate)`` samples.
+        Mean of the channels, ``round(clip.duration_s * sample_rate)`` samples.
 
     Raises
     ------
     UserError
-        If the file cannot be decoded, or ends before the part that was asked for.
+        If the file cannot be decoded, or ends before the end of the clip.
+
+    Examples
+    --------
+    Write a tone of 440 Hz, 2 s long, and read its second half:
+
+    >>> from tempfile import TemporaryDirectory
+    >>> tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * 8000) / 8000)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "tone.wav"
+    ...     soundfile.write(path, tone, 8000)
+    ...     y = load_clip(Clip(path, start_s=1.0, duration_s=1.0), sample_rate=16000)
+    >>> y.shape
+    (16000,)
+    >>> int(np.argmax(np.abs(np.fft.rfft(y))))
+    440
     """
     y, native_rate = _load_native(clip)
     if native_rate != sample_rate:
@@ -183,14 +229,24 @@ def load_clip(clip: Clip, sample_rate: int) -> np.ndarray:
     n = round(clip.duration_s * sample_rate)
     if len(y) < n - 1:
         raise UserError(
-            f"Expected {clip.duration_s:g} s of audio from second {clip.start_s:g} of {clip.path}, "
-            f"got {len(y) / sample_rate:.2f} s."
+            f"{clip.path}: only {len(y) / sample_rate:.2f} s of audio from second {clip.start_s:g}; the clip needs "
+            f"{clip.duration_s:g} s. Fetch the file again."
         )
     return np.pad(y, (0, max(0, n - len(y))))[:n]
 
 
 def level_db(clip: Clip) -> float:
-    """Root mean square of a clip in dB of full scale.
+    """Compute the root mean square of a clip, in dB of full scale.
+
+    Parameters
+    ----------
+    clip : Clip
+        Part of an audio file.
+
+    Returns
+    -------
+    float
+        Level in dB; minus infinity for digital silence.
 
     Raises
     ------
@@ -202,7 +258,17 @@ def level_db(clip: Clip) -> float:
 
 
 def duration_s(path: Path | str) -> float:
-    """Length of a file in seconds, as it announces it.
+    """Read the length of a file from its header.
+
+    Parameters
+    ----------
+    path : Path or str
+        A file, or a URL that fsspec can open.
+
+    Returns
+    -------
+    float
+        Length in seconds.
 
     Raises
     ------
@@ -214,7 +280,7 @@ def duration_s(path: Path | str) -> float:
 
 
 def _load_native(clip: Clip) -> tuple[np.ndarray, int]:
-    """What there is of a clip, in mono, and its sample rate."""
+    """Read the available part of a clip as mono, and its sample rate."""
     with _decoding(clip.path) as file:
         file.seek(min(round(clip.start_s * file.samplerate), file.frames))
         frames = round(clip.duration_s * file.samplerate)
@@ -228,9 +294,6 @@ def _decoding(path: Path | str) -> Iterator[soundfile.SoundFile]:
         with open_audio(path) as file:
             yield file
     except OSError as error:
-        raise UserError(f"Expected an audio file at {path}, but it cannot be read: {error.strerror}.") from None
+        raise UserError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from None
     except DECODING_ERRORS:
-        raise UserError(
-            f"Expected {FORMATS} audio in {path}, but it is something else or damaged. "
-            "Fetch it again, or convert it to flac or mp3."
-        ) from None
+        raise UserError(f"{path}: damaged, or not {FORMATS}. Fetch it again, or convert it to flac or mp3.") from None

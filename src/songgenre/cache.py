@@ -1,6 +1,6 @@
-"""On-disk cache of per-clip results, keyed by a hash of the audio, the parameters and the code.
+"""On-disk cache of results for clips, keyed by a hash of the audio, the parameters and the code.
 
-No entry is ever out of date, and it is safe to delete any of them.
+An entry is never outdated, and can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -28,25 +28,33 @@ Entry = TypeVar("Entry", bound=NamedTuple)
 
 
 class CacheMiss(NamedTuple):
-    """A clip whose entry is to be computed, and the entry's name."""
+    """A clip without an entry in the cache.
+
+    Parameters
+    ----------
+    clip : Clip
+        Part of an audio file.
+    key : str
+        Key of the missing entry.
+    """
 
     clip: audio.Clip
     key: str
 
 
 class Cache(Generic[Entry]):
-    """Entries of one kind, in a folder or wherever fsspec reaches.
+    """Cache of entries of one kind, in a folder or at a URL that fsspec can open.
 
     Parameters
     ----------
     url : str
         A folder, or for example ``s3://bucket/features``.
     kind : type
-        A named tuple of arrays and numbers.
+        Type of the entries: a named tuple of arrays and numbers.
     parameters : mapping
-        All that an entry depends on besides the audio and the code.
+        All parameters that influence an entry.
     function : callable
-        What computes an entry; see `songgenre.code_version.code_version`.
+        Function that computes an entry; its code is part of the keys, see `songgenre.code_version.code_version`.
     """
 
     def __init__(
@@ -57,11 +65,30 @@ class Cache(Generic[Entry]):
         self.config = json.dumps([parameters, code_version(function)], sort_keys=True)
 
     def key(self, sha256: str, start_s: float, duration_s: float) -> str:
-        """Name of an entry, given the hash of the audio file and the part of it."""
+        """Compute the key of an entry.
+
+        Parameters
+        ----------
+        sha256 : str
+            SHA-256 of the audio file, in hexadecimal digits.
+        start_s, duration_s : float
+            Start and length of the clip, in seconds.
+
+        Returns
+        -------
+        str
+            SHA-256 in hexadecimal digits.
+        """
         return hashlib.sha256(f"{sha256} {start_s!r} {duration_s!r} {self.config}".encode()).hexdigest()
 
     def keys(self) -> set[str]:
-        """Names of all entries."""
+        """List the keys of all entries.
+
+        Returns
+        -------
+        set of str
+            Keys, empty if there is no cache yet.
+        """
         file_system, folder = fsspec.url_to_fs(self.url, use_listings_cache=False)
         try:
             return {path.rpartition("/")[2].removesuffix(".npz") for path in file_system.find(folder)}
@@ -69,7 +96,18 @@ class Cache(Generic[Entry]):
             return set()
 
     def get(self, key: str) -> Entry | None:
-        """An entry; None if there is none, or it is damaged."""
+        """Read an entry.
+
+        Parameters
+        ----------
+        key : str
+            Key of the entry.
+
+        Returns
+        -------
+        NamedTuple or None
+            An entry of type `kind`; None if it is missing or damaged.
+        """
         file_system, path = self._place(key)
         try:
             with np.load(io.BytesIO(file_system.cat_file(path)), allow_pickle=False) as entry:
@@ -78,7 +116,15 @@ class Cache(Generic[Entry]):
             return None
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keep an entry. One that is torn, because its writer was killed, is found out by its checksum."""
+        """Write an entry. If the process is killed meanwhile, `get` detects the torn file by its checksum.
+
+        Parameters
+        ----------
+        key : str
+            Key of the entry.
+        entry : NamedTuple
+            Entry of type `kind`.
+        """
         file_system, path = self._place(key)
         content = io.BytesIO()
         np.savez(content, **entry._asdict())
@@ -97,7 +143,7 @@ def cached_map(
     cache: Cache[Entry],
     map_fn: Callable[[Callable[[CacheMiss], Entry], Sequence[CacheMiss]], Generator[Entry, None, None]],
 ) -> Iterator[Entry]:
-    """The entry of every track, from the cache, or computed and kept.
+    """Read the entry of each track from the cache, or compute and store it.
 
     Parameters
     ----------
@@ -106,14 +152,16 @@ def cached_map(
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     folder : Path or str
-        That of the audio, or the URL of a copy.
+        Folder of the audio, or the URL of a copy.
     cache : Cache
+        Cache of the entries.
     map_fn : callable
-        Applies a function to all that is missing, as `songgenre.compute.parallel_map` does.
+        Applies a function to all missing clips, as `songgenre.compute.parallel_map` does.
 
     Yields
     ------
-    The entries, in the order of `tracks`.
+    NamedTuple
+        Entry of each track, in the order of `tracks`.
     """
     requested = [
         CacheMiss(clip, cache.key(sha256, clip.start_s, clip.duration_s))

@@ -1,4 +1,4 @@
-"""Child processes of a command, which end when the command is stopped."""
+"""Child processes that end when the command that started them is stopped."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import psutil
 
 GRACE_S = 10
+"""Seconds between terminating and killing a process."""
 
 
 def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end; Ctrl-C ends it and all processes that it started.
+    """Run a program to its end; Ctrl-C ends the program and all processes that it started.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[s
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """Terminate a program and all that it started; kill what still runs after `GRACE_S`."""
+    """Terminate a program and all processes that it started; kill those that still run after `GRACE_S`."""
     with suppress(psutil.NoSuchProcess):
         leader = psutil.Process(process.pid)
         family = [leader, *leader.children(recursive=True)]

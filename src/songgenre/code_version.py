@@ -1,4 +1,4 @@
-"""Version of the code that computes a result, so that nothing computed by other code is reused."""
+"""Version of the code that computes a result; results of another version are not reused."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ WITHOUT_INFLUENCE = frozenset(
 
 
 def code_version(function: Callable[..., Any]) -> str:
-    """Hash the modules that a function is computed by, and the versions of the libraries that they import.
+    """Compute a hash of the modules that a function depends on, and of the versions of their libraries.
 
     Parameters
     ----------
     function : callable
-        Of this package. Its module and all that this imports, directly or not, count, but for `WITHOUT_INFLUENCE`;
-        so does ``songgenre/__init__.py``, which sets the instruction level of the libraries.
+        Function of this package. The hash covers its module, all modules that this imports, directly or not, except
+        `WITHOUT_INFLUENCE`, and ``songgenre/__init__.py``, which sets the instruction level of the libraries.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def code_version(function: Callable[..., Any]) -> str:
 
 
 def source_files(module: str) -> dict[Path, set[str]]:
-    """List the files of this package that a module is computed by.
+    """List the files of this package that a module depends on.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def source_files(module: str) -> dict[Path, set[str]]:
 
     Returns
     -------
-    dict
-        From each file to the libraries that it imports; those of the standard library are left out.
+    dict of Path to set of str
+        The third-party libraries that each file imports.
     """
     files: dict[Path, set[str]] = {}
     waiting = {_file(module)}
@@ -91,7 +91,7 @@ def _is_without_influence(path: Path) -> bool:
 
 
 def _imported_names(file: Path) -> set[str]:
-    """Name everything that a file imports; ``from a import b`` may name the module ``a.b``."""
+    """List the names that a file imports; ``from a import b`` may import the module ``a.b``."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""Parallel work: on the cores of this machine, or on a Dask cluster where ``compute.scheduler`` names one."""
+"""Parallel computation on the cores of this machine or on the Dask cluster that ``compute.scheduler`` names."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 IDLE_S = 10
+"""Seconds without a task after which a worker process ends."""
 TIMEOUT_S = 10
-"""How long a cluster may take to answer."""
+"""Longest time in seconds for a cluster to answer."""
 
 TASKS_PER_THREAD = 4
-"""How many tasks a cluster is given ahead; so many results of every thread wait at most."""
+"""Tasks that a cluster receives in advance for each thread; limits the number of results that wait."""
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 LIBRARIES = ("joblib", "librosa", "numba", "numpy", "pandas", "scikit-learn", "scipy", "soundfile", "soxr")
@@ -48,29 +49,31 @@ def parallel_map(
     compute: Compute = LOCAL,
     remote_ok: bool = False,
 ) -> Generator[Result, None, None]:
-    """Apply a function to every item, one worker process per core, results in order.
+    """Apply a function to each item in parallel, in one worker process per core or on a cluster.
 
     Parameters
     ----------
     function : callable
-        Must be picklable. BLAS and FFT threads are pinned to one in the workers.
+        Picklable function. BLAS and FFT use one thread in each worker.
     items : sequence
+        Arguments of `function`.
     description : str
-        What is being done, for the progress display.
+        Text for the progress bar.
     compute : Compute
-        The section of ``params.yaml`` that may name a cluster.
+        Section ``compute`` of ``params.yaml``, which may name a cluster.
     remote_ok : bool
-        Whether the items say where a machine that does not share this folder finds what they need. Others stay here,
-        unless the machines of the cluster share it.
+        Whether the items refer to files by URL, so that a machine without this folder can read them. Other items are
+        processed on a cluster only if its machines share this folder.
 
     Yields
     ------
-    The results, in the order of `items`, as they become ready.
+    object
+        Result for each item, in the order of `items`, as soon as it is ready.
 
     Raises
     ------
     UserError
-        If a cluster is named but cannot do it.
+        If the cluster is unreachable, has no workers or an environment that differs from this one.
     """
     if compute.scheduler and (remote_ok or not compute.audio_url):
         with _cluster(compute.scheduler) as client:
@@ -87,17 +90,22 @@ def parallel_map(
 
 @contextmanager
 def joblib_backend(compute: Compute = LOCAL) -> Iterator[None]:
-    """Have joblib, and so scikit-learn, use the cores of this machine or the cluster, as `parallel_map` does.
+    """Set the backend of joblib, and so of scikit-learn: the cores of this machine or the cluster.
 
     Parameters
     ----------
     compute : Compute
-        The section of ``params.yaml`` that may name a cluster.
+        Section ``compute`` of ``params.yaml``, which may name a cluster.
+
+    Yields
+    ------
+    None
+        The backend is set inside the context.
 
     Raises
     ------
     UserError
-        If a cluster is named but cannot do it, or, in contrast to `parallel_map`, a worker is lost.
+        As `parallel_map`, and also if a single worker is lost.
     """
     if compute.scheduler is None:
         with _local_backend():
@@ -109,7 +117,13 @@ def joblib_backend(compute: Compute = LOCAL) -> Iterator[None]:
 
 @cache
 def workers() -> Executor:
-    """One worker process per core, for tasks that come one by one; they end when they have been idle for a while."""
+    """Start one worker process per core, for tasks that arrive one by one.
+
+    Returns
+    -------
+    concurrent.futures.Executor
+        The same object at each call. A worker that is idle for `IDLE_S` ends.
+    """
     executor: Executor = ProcessPoolExecutor(
         max_workers=joblib.cpu_count(),
         timeout=IDLE_S,
@@ -127,7 +141,7 @@ def _local_backend() -> joblib.parallel_config:
 
 
 def _exit_with_parent(parent: int) -> None:
-    """Have a worker end soon after the process that started it, also if that is killed."""
+    """Let a worker end soon after its parent process, even if the parent is killed."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -139,21 +153,20 @@ def _exit_with_parent(parent: int) -> None:
 
 @contextmanager
 def _cluster(address: str) -> Iterator[Client]:
-    """A connection to a cluster whose workers would compute the same as this machine."""
+    """Connect to a cluster and check that its workers have the same environment as this machine."""
     from dask.distributed import Client, KilledWorker
     from distributed.security import Security
 
     if address.startswith("tls://") and not Security().get_connection_args("client")["ssl_context"]:
         raise UserError(
-            f"Expected certificates for {address} in Dask's configuration, but it names none. "
-            "See docs/scaling.md for what to put there."
+            f"{address}: Dask's configuration names no TLS certificates. Add them as docs/scaling.md describes."
         )
     try:
         client = Client(address, timeout=TIMEOUT_S, set_as_default=False)
     except OSError as error:
         raise UserError(
-            f"Expected a Dask scheduler at {address}, as compute.scheduler in params.yaml says, but it cannot be "
-            f"reached: {error}. Start one with `dask scheduler`, or set compute.scheduler to null to work here."
+            f"{address}: no Dask scheduler answers ({error}). Start one with `dask scheduler`, or set "
+            "compute.scheduler in params.yaml to null to compute on this machine."
         ) from None
     with closing(client):
         _check_workers(client, address)
@@ -161,13 +174,13 @@ def _cluster(address: str) -> Iterator[Client]:
             yield client
         except KilledWorker as error:
             raise UserError(
-                f"Workers of the Dask cluster at {address} died again and again over the same task, most often for "
-                f"want of memory: {error} Start fewer workers on each machine."
+                f"{address}: workers of the Dask cluster died repeatedly on the same task, most often because memory "
+                f"ran out: {error} Start fewer workers on each machine."
             ) from None
         except CancelledError:
             raise UserError(
-                f"The Dask cluster at {address} has lost data together with its scheduler or a worker. "
-                "See that all of them run, then run this again."
+                f"{address}: the Dask cluster lost its scheduler or a worker, and their data. "
+                "Check that all of them run, then run the same command again."
             ) from None
 
 
@@ -176,15 +189,14 @@ def _check_workers(client: Client, address: str) -> None:
         client.wait_for_workers(1, timeout=TIMEOUT_S)
     except TimeoutError:
         raise UserError(
-            f"Expected workers at the Dask scheduler {address}, but it has none. "
-            f"Start some with `dask worker --nthreads 1 {address}`."
+            f"{address}: the Dask scheduler has no workers. Start some with `dask worker --nthreads 1 {address}`."
         ) from None
     try:
         environments = client.run(_environment)
-    except Exception as error:  # whatever importing it there raised
+    except Exception as error:  # any error of the import on the worker
         raise UserError(
-            f"Expected songgenre as it is here on every worker of the Dask scheduler {address}: {error}. "
-            "Install it there from the same commit and requirements.lock, and start the workers anew."
+            f"{address}: a worker of the Dask scheduler lacks this version of songgenre ({error}). "
+            "Install it there from the same commit and requirements.lock, and restart the workers."
         ) from None
     for worker, environment in environments.items():
         _check_environment(environment, _expected_environment(), worker)
@@ -195,15 +207,15 @@ def _check_that_folder_is_shared(client: Client) -> None:
     for worker, shares in client.run(os.path.isdir, folder).items():
         if not shares:
             raise UserError(
-                f"Expected the workers of the Dask cluster to share {folder}, but {worker} does not see it. "
-                "Set compute.audio_url and compute.cache_url in params.yaml to where they find the audio, for example "
-                "s3://bucket/audio, and may keep the features."
+                f"{worker}: this worker of the Dask cluster does not share the folder {folder}. Set compute.audio_url "
+                "in params.yaml to a copy of the audio, for example s3://bucket/audio, and compute.cache_url to a "
+                "place for the features, both within reach of the workers."
             )
 
 
 @cache
 def _environment() -> dict[str, str]:
-    """What a result depends on besides its input."""
+    """Describe the code, the libraries and the settings that a result depends on."""
     package = Path(__file__).parent
     sources = [path.read_bytes() for path in sorted(package.rglob("*.py"))]
     return {
@@ -226,8 +238,8 @@ def _check_environment(environment: Mapping[str, str], expected: Mapping[str, st
     ]
     if differences:
         raise UserError(
-            f"Expected the worker {worker} to compute what this machine would, but it has {', '.join(differences)}. "
-            "Install songgenre there from the same commit and requirements.lock, and start it anew "
+            f"{worker}: the environment of this worker differs; it has {', '.join(differences)}. "
+            "Install songgenre there from the same commit and requirements.lock, and restart the worker "
             "with `dask worker --nthreads 1`."
         )
 
@@ -242,13 +254,13 @@ def _map_on_cluster(client: Client, function: Callable[[Item], Result], items: S
 
 
 def _submit(client: Client, task: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[list[Future[Result]]]:
-    """A task for every item, in batches of one for each thread that the cluster has at the time."""
+    """Submit one task per item, in batches of one task for each thread of the cluster at that time."""
     left = iter(items)
     while batch := list(islice(left, max(1, sum(client.nthreads().values())))):
         yield client.map(task, batch, pure=False)
 
 
 def _run_on_worker(function: Callable[[Item], Result], expected: Mapping[str, str], item: Item) -> Result:
-    """One item, on a worker, which may have joined the cluster only just now."""
+    """Process one item on a worker; the worker may have joined only now, so its environment is checked again."""
     _check_environment(_environment(), expected, platform.node())
     return function(item)

@@ -1,4 +1,4 @@
-"""Silence for libraries whose C code writes notes to the standard error of the process and has no switch for it."""
+"""Suppression of messages that C libraries write to standard error and that no option turns off."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from contextlib import contextmanager
 
 @contextmanager
 def suppress_native_stderr() -> Iterator[None]:
-    """Send what C code writes to the standard error nowhere; Python's exceptions pass as ever.
+    """Discard the messages that C code writes to standard error; Python exceptions still propagate.
 
-    The mp3 decoder notes every odd frame, and TensorFlow which processor it found. What cannot be decoded is still an
-    error or a shorter signal.
+    The mp3 decoder reports each irregular frame, and TensorFlow reports the processor. Audio that cannot be decoded
+    still raises an error or gives a shorter signal.
+
+    Yields
+    ------
+    None
+        Messages are discarded inside the context.
     """
     sys.stderr.flush()
     before = os.dup(2)

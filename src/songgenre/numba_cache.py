@@ -1,4 +1,4 @@
-"""Make numba's on-disk cache safe for processes that start at the same time.
+"""Locks that make numba's on-disk cache safe for processes that start at the same time.
 
 Every module that imports librosa or uses ``numba.njit(cache=True)`` imports this one. Without it, two processes that
 compile the same function at once can leave a cache that crashes every later process
@@ -24,7 +24,7 @@ from llvmlite.binding import get_host_cpu_name
 from numba.core.caching import IndexDataCacheFile
 
 COMPILED_AT_IMPORT = ("librosa.beat", "librosa.core.audio", "librosa.core.pitch", "librosa.util.utils")
-"""Modules with universal functions, which numba compiles when they are imported, into two files each."""
+"""Modules with universal functions, which numba compiles at import and caches in two files each."""
 
 
 def _librosa() -> Path:
@@ -35,7 +35,7 @@ def _librosa() -> Path:
 
 
 def _folder() -> Path:
-    """Find the folder of numba's cache, or a temporary one of this user where that cannot be written."""
+    """Return the folder of numba's cache, or a temporary folder of this user if the cache is not writable."""
     folder = Path(os.environ.get("NUMBA_CACHE_DIR") or _librosa() / "__pycache__")
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
@@ -55,7 +55,7 @@ _COMPILING, _SAVING = (FileLock(_FOLDER / f"songgenre-{doing}.lock") for doing i
 
 @contextmanager
 def _lock(lock: FileLock) -> Iterator[None]:
-    """Hold a lock, or go on without where it cannot be written."""
+    """Hold a lock, or continue without it if its file cannot be written."""
     try:
         lock.acquire()
     except OSError:
@@ -68,7 +68,7 @@ def _lock(lock: FileLock) -> Iterator[None]:
 
 
 def _compile_librosa() -> None:
-    """Compile the universal functions of librosa in one process, while others wait."""
+    """Compile the universal functions of librosa in one process while others wait."""
     cpu = os.environ.get("NUMBA_CPU_NAME") or get_host_cpu_name()
     versions = f"{version('librosa')}-{version('numba')}-{sys.version_info.minor}-{cpu}"
     compiled = _FOLDER / f"songgenre-{versions}.compiled"
@@ -82,7 +82,7 @@ def _compile_librosa() -> None:
 
 
 def _in_one_process(save: Callable[..., None]) -> Callable[..., None]:
-    """Let no two processes choose the same file for different entries of an index."""
+    """Prevent two processes from choosing the same file for different entries of an index."""
 
     @wraps(save)
     def locked(self: IndexDataCacheFile, key: Hashable, data: object) -> None:

@@ -43,7 +43,7 @@ def redact(text: str) -> str:
 
 
 def _environment_secrets() -> list[str]:
-    """Longest first, as one may be part of another."""
+    """List the values of secret environment variables, the longest first, since one may contain another."""
     secrets = {
         value for name, value in os.environ.items() if _VARIABLE.search(name) and len(value) >= MIN_SECRET_LENGTH
     }
