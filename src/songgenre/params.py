@@ -1,4 +1,4 @@
-"""``params.yaml``, typed: every number a reader may want to turn, one section per stage."""
+"""Typed and validated parameters of ``params.yaml``, one section per stage."""
 
 from __future__ import annotations
 
@@ -16,12 +16,26 @@ from songgenre.redaction import redact
 
 
 class Section(BaseModel):
-    """One section: an unknown name, a wrong type or a value out of range is an error."""
+    """Base of all sections: an unknown name, a wrong type or a value out of range is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Site(Section):
+    """Web site to crawl, see `songgenre.sources.website.CrawlConfig`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the source.
+    listing_urls : dict of str to list of str
+        Addresses of the listings of each genre.
+    song_url_pattern, next_page_pattern : str
+        Regular expressions for the addresses of song pages and of the next page of a listing.
+    audio_hosts : list of str
+        Hosts of audio besides those of the listings.
+    """
+
     name: str = Field(pattern="^[a-z][a-z0-9_]*$")
     listing_urls: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(min_length=1)
     song_url_pattern: str
@@ -48,6 +62,24 @@ class Site(Section):
 
 
 class Crawl(Section):
+    """Limits of a crawl.
+
+    Parameters
+    ----------
+    max_songs_per_genre : int
+        Largest number of songs per genre.
+    max_file_mb, max_total_mb : float
+        Largest size of one file and of all files together, in MB.
+    concurrency : int
+        Number of simultaneous requests.
+    autothrottle : bool
+        Whether the request rate adapts to the response times of the site.
+    timeout_s : float
+        Longest time for a response, in seconds.
+    retries : int
+        Number of retries of a failed request.
+    """
+
     max_songs_per_genre: int = Field(ge=1)
     max_file_mb: float = Field(gt=0)
     max_total_mb: float = Field(gt=0)
@@ -58,17 +90,49 @@ class Crawl(Section):
 
 
 class Demo(Section):
+    """Size of the demo corpus, see `songgenre.demo.corpus.plan_corpus`.
+
+    Parameters
+    ----------
+    songs_per_genre, artists_per_genre : int
+        Number of regular songs and of artists per genre.
+    seed : int
+        Seed of the corpus.
+    """
+
     songs_per_genre: int = Field(ge=1)
     artists_per_genre: int = Field(ge=1)
     seed: int = Field(ge=0)
 
 
 class Fma(Section):
+    """Free Music Archive data set, see `songgenre.sources.fma.Fma`.
+
+    Parameters
+    ----------
+    size : {"small", "medium", "large"}
+        Size of the data set.
+    url : str
+        Address of the folder of the archives; ends in a slash.
+    """
+
     size: Literal["small", "medium", "large"]
     url: str = Field(pattern=r"^https?://\S+/$")
 
 
 class Scraping(Section):
+    """Source of the music.
+
+    Parameters
+    ----------
+    source : {"demo", "folder", "fma", "site"}
+        Kind of source.
+    folder : str
+        Folder of the user's audio or of downloaded FMA archives; empty for none.
+    demo, fma, site, crawl : Section
+        Parameters of the kinds of source.
+    """
+
     source: Literal["demo", "folder", "fma", "site"]
     folder: str
     demo: Demo
@@ -79,11 +143,31 @@ class Scraping(Section):
     @model_validator(mode="after")
     def _folder_is_named(self) -> Scraping:
         if self.source == "folder" and not self.folder:
-            raise ValueError("source is 'folder', so folder must name a directory of audio")
+            raise ValueError("folder is empty, but source is 'folder'; name a directory of audio")
         return self
 
 
 class Wrangling(Section):
+    """Cleaning and artist-grouped split, see `songgenre.wrangling`.
+
+    Parameters
+    ----------
+    clip_duration_s, min_duration_s : float
+        Length of the clip and of the shortest song, in seconds.
+    silence_threshold_db : float
+        Level below which a song is silent, in dB of full scale.
+    multi_genre : {"drop", "first", "primary"}
+        Treatment of a song with several genres.
+    balance_genres : bool
+        Whether each genre is reduced to the size of the rarest.
+    split : {"official", "artist"}
+        Whether a split that the source publishes is used.
+    validation_fraction, test_fraction : float
+        Shares of the songs, 0 to 1.
+    seed : int
+        Seed of the balance and of the split.
+    """
+
     clip_duration_s: float = Field(gt=0)
     min_duration_s: float = Field(gt=0)
     silence_threshold_db: float = Field(lt=0)
@@ -102,6 +186,16 @@ class Wrangling(Section):
 
 
 class Eda(Section):
+    """Exploratory data analysis.
+
+    Parameters
+    ----------
+    compared_genres : list of str
+        Two different genres whose waveforms and spectrograms are compared.
+    songs_per_genre : int
+        Number of songs per genre in the figures.
+    """
+
     compared_genres: list[str] = Field(min_length=2, max_length=2)
     songs_per_genre: int = Field(ge=1)
 
@@ -114,6 +208,22 @@ class Eda(Section):
 
 
 class Features(Section):
+    """Descriptors and mel spectrograms, see `songgenre.features`.
+
+    Parameters
+    ----------
+    feature_set : {"basic", "fma", "full"}
+        Set of descriptors.
+    sample_rate : int
+        Sample rate of the clips, in Hz.
+    n_fft, hop_length : int
+        Length and distance of the analysis frames, in samples.
+    n_mfcc, n_mels : int
+        Number of MFCC and of mel bands.
+    mel_db_range : float
+        Dynamic range of the mel spectrogram, in dB.
+    """
+
     feature_set: Literal["basic", "fma", "full"]
     sample_rate: int = Field(ge=16000)  # spectral contrast looks up to 6.4 kHz
     n_fft: int = Field(ge=256)
@@ -124,6 +234,22 @@ class Features(Section):
 
 
 class Sklearn(Section):
+    """Classical models, see `songgenre.models.classical`.
+
+    Parameters
+    ----------
+    folds, repeats : int
+        Number of folds and of repeats of the cross-validation.
+    grids : dict of str to dict
+        Hyperparameter grid of each model; ``baseline`` is required.
+    soft_voting_members : list of str
+        Models of `grids` that vote; empty for no vote.
+    permutation_repeats : int
+        Number of permutations per group of descriptors.
+    seed : int
+        Seed of folds, models and permutations.
+    """
+
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     grids: dict[str, dict[str, list[bool | int | float | str | None]]]
@@ -143,17 +269,45 @@ class Sklearn(Section):
         _refuse_repeats("soft_voting_members", self.soft_voting_members)
         unknown = sorted(set(self.soft_voting_members) - set(self.grids))
         if unknown:
-            raise ValueError(f"soft_voting_members must be models of grids, but {', '.join(unknown)} is not one")
+            raise ValueError(f"soft_voting_members: {', '.join(unknown)} not in grids")
         return self
 
 
 class Network(Section):
+    """Architecture of the CNN, see `songgenre.models.cnn`.
+
+    Parameters
+    ----------
+    architecture : {"plain", "residual"}
+        Kind of convolutional block.
+    filters : list of int
+        Number of filters in each block.
+    dropout : float
+        Share of units that dropout disables, 0 to 1.
+    """
+
     architecture: Literal["plain", "residual"]
     filters: list[Annotated[int, Field(ge=1)]] = Field(min_length=1)
     dropout: float = Field(ge=0, lt=1)
 
 
 class Sampling(Section):
+    """Crops and batches for the training of the CNN.
+
+    Parameters
+    ----------
+    crop_frames : int
+        Length of a crop, in frames.
+    crops_per_song : int
+        Number of crops per song.
+    batch_size : int
+        Number of crops in a batch.
+    class_balance : float
+        0 for the genre frequencies of the corpus, 1 for equal frequencies.
+    label_smoothing : float
+        Share of the probability that is spread over all genres.
+    """
+
     crop_frames: int = Field(ge=64)  # the ablation halves it
     crops_per_song: int = Field(ge=1)
     batch_size: int = Field(ge=1)
@@ -162,18 +316,18 @@ class Sampling(Section):
 
 
 class Augmentation(Section):
-    """How crops are varied for training; zeros leave them as they are.
+    """Augmentation of the crops for training; zeros switch it off.
 
     Parameters
     ----------
     mixup : float
-        Of the Beta distribution from which the share of the other crop is drawn (Zhang et al. 2018).
+        Parameter of the Beta distribution of the mixing weight (`zhang2018mixup`).
     spec_augment : float
-        Largest share of the bands, and of the frames, that is blanked (Park et al. 2019).
+        Largest share of the bands, and of the frames, that is masked (`park2019specaugment`).
     pitch_shift_bands : int
         Largest shift along the mel bands.
     random_eq_std : float
-        Standard deviation of the gain of each of five bands, in levels of the image, of which there are 256.
+        Standard deviation of the gain of each of five bands, in levels of the 8-bit spectrogram.
     """
 
     mixup: float = Field(ge=0)
@@ -183,12 +337,42 @@ class Augmentation(Section):
 
 
 class Hardware(Section):
+    """Devices and number format for the training of the CNN.
+
+    Parameters
+    ----------
+    distribution : {"none", "mirrored"}
+        Whether training is distributed over all GPUs.
+    precision : {"float32", "mixed_bfloat16", "mixed_float16"}
+        Keras precision policy.
+    intra_op_threads : int
+        Number of CPU threads per operation.
+    """
+
     distribution: Literal["none", "mirrored"]
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"]
     intra_op_threads: int = Field(ge=1)
 
 
 class Cnn(Section):
+    """Training of the CNN, see `songgenre.models.cnn`.
+
+    Parameters
+    ----------
+    epochs, patience : int
+        Largest number of epochs, and epochs without improvement before training stops.
+    learning_rate, weight_decay : float
+        Parameters of the optimizer.
+    network, sampling, augmentation, hardware : Section
+        Architecture, crops, augmentation and devices.
+    ablation_epochs : int
+        Number of epochs in the ablation study.
+    folds : int
+        Number of folds of the cross-validation; 0 for none.
+    seed : int
+        Seed of initialization, crops and augmentation.
+    """
+
     epochs: int = Field(ge=1)
     patience: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
@@ -203,6 +387,18 @@ class Cnn(Section):
 
 
 class Transfer(Section):
+    """Classifier of the embeddings.
+
+    Parameters
+    ----------
+    folds, repeats : int
+        Number of folds and of repeats of the cross-validation.
+    shrinkage : list of float
+        Candidates for the shrinkage of the LDA, 0 to 1.
+    seed : int
+        Seed of the folds.
+    """
+
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     shrinkage: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
@@ -210,12 +406,34 @@ class Transfer(Section):
 
 
 class Evaluation(Section):
+    """Comparison of the models, see `songgenre.evaluation`.
+
+    Parameters
+    ----------
+    ensemble : list of str
+        Models whose probabilities are averaged.
+    bootstrap_samples : int
+        Number of resamples of the bootstrap over artists.
+    seed : int
+        Seed of the bootstrap.
+    """
+
     ensemble: list[str] = Field(min_length=1)
     bootstrap_samples: int = Field(ge=100)
     seed: int = Field(ge=0)
 
 
 class Compute(Section):
+    """Machines that compute, see `songgenre.compute`.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address of a Dask scheduler; None for the cores of this machine.
+    audio_url, cache_url : str
+        URL of a copy of the audio and of the feature cache that the workers can reach; empty for this folder.
+    """
+
     scheduler: str | None = Field(pattern=r"^(tcp|tls)://\S+$")
     audio_url: str
     cache_url: str
@@ -224,17 +442,23 @@ class Compute(Section):
     def _cache_is_where_the_audio_is(self) -> Compute:
         if self.scheduler and self.audio_url and not self.cache_url:
             raise ValueError(
-                "audio_url is not this folder, so cache_url must name a place that the workers can reach, too"
+                "cache_url is empty, but scheduler and audio_url are set; name a place that the workers can reach"
             )
         return self
 
 
 LOCAL = Compute(scheduler=None, audio_url="", cache_url="")
-"""Everything on this machine and in this folder."""
+"""Computation on this machine and in this folder."""
 
 
 class Params(Section):
-    """All of ``params.yaml``."""
+    """All sections of ``params.yaml``.
+
+    Parameters
+    ----------
+    scraping, wrangling, eda, features, sklearn, cnn, transfer, evaluation, compute : Section
+        Sections of the file.
+    """
 
     scraping: Scraping
     wrangling: Wrangling
@@ -255,13 +479,22 @@ class Params(Section):
         unknown = sorted(set(self.evaluation.ensemble) - trained)
         if unknown:
             raise ValueError(
-                f"evaluation.ensemble must name models that are trained ({', '.join(sorted(trained))}), "
-                f"but {', '.join(unknown)} is not one"
+                f"evaluation.ensemble: {', '.join(unknown)} not among the trained models ({', '.join(sorted(trained))})"
             )
         return self
 
     def section(self, name: str) -> dict[str, Any]:
-        """The parameters of one section, as plain literals.
+        """Return the parameters of one section as plain literals.
+
+        Parameters
+        ----------
+        name : str
+            Name of the section.
+
+        Returns
+        -------
+        dict
+            Value of each parameter; nested sections are dictionaries.
 
         Raises
         ------
@@ -270,43 +503,53 @@ class Params(Section):
         """
         if name not in type(self).model_fields:
             sections = ", ".join(type(self).model_fields)
-            raise UserError(f"Expected a section of params.yaml ({sections}), got {name!r}.")
+            raise UserError(f"params.yaml: no section {name!r}. The sections are {sections}.")
         section: Section = getattr(self, name)
         return section.model_dump()
 
 
 def load_params(path: Path) -> Params:
-    """Read and check ``params.yaml``, for a command or a notebook, which pass on the section that a function needs.
+    """Read and validate ``params.yaml``.
 
-    YAML 1.2, as DVC reads it, so that ``1e-3`` is a number and ``no`` a string.
+    The file is YAML 1.2, as DVC reads it: ``1e-3`` is a number and ``no`` a string.
+
+    Parameters
+    ----------
+    path : Path
+        File with the parameters.
+
+    Returns
+    -------
+    Params
+        Validated parameters. Commands and notebooks pass each function the section that it needs.
 
     Raises
     ------
     UserError
-        Naming every parameter that is missing, unknown, of the wrong type or out of range, or an address with a
-        password or a token in it.
+        If the file is missing or not valid YAML; if an address contains a password or a token; or if parameters are
+        missing, unknown, of the wrong type or out of range. The message names every such parameter.
     """
     try:
         content = YAML(typ="safe", pure=True).load(path)
     except FileNotFoundError:
-        raise UserError(f"Expected the parameters in {path}, but there is no such file.") from None
+        raise UserError(f"{path}: not found. Restore it, for example with `git checkout -- params.yaml`.") from None
     except YAMLError as error:
-        raise UserError(f"{path} is not valid YAML: {redact(str(error))}") from None
+        raise UserError(f"{path}: not valid YAML. {redact(str(error))}") from None
     for name, text in _texts(content):
         if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) and redact(text) != text:
             raise UserError(
-                f"Expected no secrets in {path}, but {name} is an address with a password or a token in it. Git keeps "
-                "this file, and DVC, the notebooks and the reports repeat what it says. Remove it, and give it where "
-                "the library that opens the address looks for it, such as AWS_SECRET_ACCESS_KEY for s3://."
+                f"{path}: {name} is an address with a password or a token. Git stores this file, and DVC, the "
+                "notebooks and the reports repeat its values. Remove the secret and set it where the library that "
+                "opens the address reads it, such as AWS_SECRET_ACCESS_KEY for s3://."
             )
     try:
         return Params.model_validate(content)
     except ValidationError as error:
         problems = "\n".join(
-            f"  {'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}{_got(problem['input'])}"
+            f"  {'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}{_got(problem['input'])}"
             for problem in error.errors()
         )
-        raise UserError(f"{path} does not fit the pipeline:\n{problems}") from None
+        raise UserError(f"{path}: invalid parameters. Correct them:\n{problems}") from None
 
 
 def _refuse_repeats(name: str, members: list[str]) -> None:
@@ -320,7 +563,7 @@ def _got(value: Any) -> str:
 
 
 def _texts(content: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in nested parameters, and the name of the parameter."""
+    """Yield each text in nested parameters with the name of its parameter."""
     if isinstance(content, str):
         yield name, content
     elif isinstance(content, dict):

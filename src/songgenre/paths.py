@@ -12,7 +12,7 @@ from songgenre.errors import UserError
 
 @dataclass(frozen=True)
 class Project:
-    """Files and folders of one checkout; the README describes them.
+    """Files and folders of one checkout.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Project:
         Raises
         ------
         UserError
-            If there is none.
+            If there is no such folder.
         """
         start = (start or Path.cwd()).resolve()
         for folder in (start, *start.parents):
@@ -52,100 +52,202 @@ class Project:
 
     @property
     def params(self) -> Path:
+        """Parameters of the pipeline."""
         return self.root / "params.yaml"
 
     @property
     def notebooks(self) -> Path:
+        """Folder of the notebooks without results."""
         return self.root / "notebooks"
 
     @property
     def raw(self) -> Path:
+        """Folder of the collected data."""
         return self.root / "data" / "raw"
 
     @property
     def audio(self) -> Path:
+        """Folder of the collected audio."""
         return self.raw / "audio"
 
     @property
     def downloads(self) -> Path:
+        """Folder of interrupted and repeatable downloads of the sources."""
         return self.raw / "downloads"
 
     @property
     def catalogue(self) -> Path:
+        """Table `songgenre.tables.catalogue.CATALOGUE`."""
         return self.raw / "catalogue.parquet"
 
     @property
     def tracks(self) -> Path:
+        """Table `songgenre.tables.tracks.TRACKS`."""
         return self.root / "data" / "clean" / "tracks.parquet"
 
     @property
     def excluded(self) -> Path:
+        """Exclusion log, table `songgenre.tables.excluded.EXCLUDED`."""
         return self.root / "data" / "clean" / "excluded.parquet"
 
     @property
     def descriptors(self) -> Path:
+        """Table `songgenre.tables.descriptors.DESCRIPTORS`."""
         return self.root / "data" / "features" / "descriptors.parquet"
 
     @property
     def mel(self) -> Path:
+        """Mel spectrograms of all tracks."""
         return self.root / "data" / "features" / "mel.npy"
 
     @property
     def mel_index(self) -> Path:
+        """Table `songgenre.tables.mel_index.MEL_INDEX`."""
         return self.root / "data" / "features" / "mel_index.parquet"
 
     @property
     def feature_cache(self) -> Path:
+        """Cache of the features of each clip."""
         return self.root / "data" / "cache" / "features"
 
     @property
     def embeddings(self) -> Path:
+        """Table `songgenre.tables.embeddings.EMBEDDINGS`."""
         return self.root / "data" / "features" / "embeddings.parquet"
 
     @property
     def wheels(self) -> Path:
+        """Cache of downloaded wheels."""
         return self.root / "data" / "cache" / "wheels"
 
     @property
     def pretrained(self) -> Path:
+        """Folder of the weights of the pretrained networks."""
         return self.root / "data" / "pretrained"
 
     @property
     def training_cache(self) -> Path:
+        """Folder of the checkpoints of the CNN."""
         return self.root / "data" / "cache" / "cnn"
 
     def model(self, stage: str) -> Path:
-        """Folder of the models that a stage trains."""
+        """Return the folder of the models that a stage trains.
+
+        Parameters
+        ----------
+        stage : str
+            Name of the stage.
+
+        Returns
+        -------
+        Path
+            ``models/<stage>``.
+        """
         return self.root / "models" / stage
 
     @property
     def reports(self) -> Path:
+        """Folder of metrics, predictions and reports."""
         return self.root / "reports"
 
     @property
     def headline(self) -> Path:
+        """Key figures of the project."""
         return self.reports / "headline.json"
 
     def metrics(self, stage: str) -> Path:
+        """Return the file of the metrics of a stage.
+
+        Parameters
+        ----------
+        stage : str
+            Name of the stage.
+
+        Returns
+        -------
+        Path
+            ``reports/metrics/<stage>.json``.
+        """
         return self.reports / "metrics" / f"{stage}.json"
 
     def predictions(self, stage: str) -> Path:
+        """Return the file of the predictions of a stage.
+
+        Parameters
+        ----------
+        stage : str
+            Name of the stage.
+
+        Returns
+        -------
+        Path
+            ``reports/predictions/<stage>.parquet``.
+        """
         return self.reports / "predictions" / f"{stage}.parquet"
 
     def plot(self, name: str) -> Path:
+        """Return the file of the data of a DVC plot.
+
+        Parameters
+        ----------
+        name : str
+            Name of the plot.
+
+        Returns
+        -------
+        Path
+            ``reports/plots/<name>.csv``.
+        """
         return self.reports / "plots" / f"{name}.csv"
 
     def executed(self, notebook: str) -> Path:
+        """Return the file of an executed notebook.
+
+        Parameters
+        ----------
+        notebook : str
+            Name of the notebook, without its ending.
+
+        Returns
+        -------
+        Path
+            ``reports/notebooks/<notebook>.ipynb``.
+        """
         return self.reports / "notebooks" / f"{notebook}.ipynb"
 
     def failed(self, notebook: str) -> Path:
+        """Return the file of a notebook that stopped with an error.
+
+        Parameters
+        ----------
+        notebook : str
+            Name of the notebook, without its ending.
+
+        Returns
+        -------
+        Path
+            ``reports/failed/<notebook>.ipynb``.
+        """
         return self.reports / "failed" / f"{notebook}.ipynb"
 
     def log(self, notebook: str) -> Path:
+        """Return the file of the log of a notebook's run.
+
+        Parameters
+        ----------
+        notebook : str
+            Name of the notebook, without its ending.
+
+        Returns
+        -------
+        Path
+            ``reports/logs/<notebook>.json``.
+        """
         return self.reports / "logs" / f"{notebook}.json"
 
     @property
     def html(self) -> Path:
+        """Folder of the web pages of the report."""
         return self.reports / "html"
 
 

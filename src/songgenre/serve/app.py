@@ -128,15 +128,24 @@ class Service:
 class Handler(RequestHandler):
     """Base handler: refuses requests for other hosts (DNS rebinding) and from other pages."""
 
-    def initialize(self, service: Service) -> None:  # noqa: D102
+    def initialize(self, service: Service) -> None:
+        """Store the arguments of the route.
+
+        Parameters
+        ----------
+        service : Service
+            State that the handlers share.
+        """
         self.service = service
 
-    def set_default_headers(self) -> None:  # noqa: D102
+    def set_default_headers(self) -> None:
+        """Set the security headers of `HEADERS`."""
         self.clear_header("Server")
         for name, value in HEADERS.items():
             self.set_header(name, value)
 
-    def prepare(self) -> None:  # noqa: D102
+    def prepare(self) -> None:
+        """Check the host and the origin of the request."""
         origin = self.request.headers.get("Origin")
         if self.request.host.lower() not in self.service.names:
             self.refuse(403, "Host: not an address of this server. Use the address that it printed at its start.")
@@ -157,18 +166,37 @@ class Handler(RequestHandler):
         self.set_header("Connection", "close")
         self.finish({"error": reason})
 
-    def write_error(self, status_code: int, **_: Any) -> None:  # noqa: D102
+    def write_error(self, status_code: int, **_: Any) -> None:
+        """Write an error as JSON.
+
+        Parameters
+        ----------
+        status_code : int
+            HTTP status.
+        """
         self.finish({"error": self._reason})
 
 
 class TextHandler(Handler):
     """The page, its style or its script."""
 
-    def initialize(self, service: Service, text: str, kind: str) -> None:  # type: ignore[override]  # noqa: D102
+    def initialize(self, service: Service, text: str, kind: str) -> None:  # type: ignore[override]
+        """Store the arguments of the route.
+
+        Parameters
+        ----------
+        service : Service
+            State that the handlers share.
+        text : str
+            Content of the response.
+        kind : str
+            Media type of the response.
+        """
         super().initialize(service)
         self.text, self.kind = text, kind
 
-    def get(self) -> None:  # noqa: D102
+    def get(self) -> None:
+        """Send the text."""
         self.set_header("Content-Type", f"{self.kind}; charset=utf-8")
         self.finish(self.text)
 
@@ -176,7 +204,8 @@ class TextHandler(Handler):
 class NotFoundHandler(Handler):
     """Handler of all other paths."""
 
-    def prepare(self) -> None:  # noqa: D102
+    def prepare(self) -> None:
+        """Respond with 404."""
         super().prepare()
         if self.get_status() == 200:
             self.refuse(404, "There is nothing here.")
@@ -186,12 +215,20 @@ class NotFoundHandler(Handler):
 class PredictHandler(Handler):
     """Handler of predictions: the body of the request is a song, the response is JSON."""
 
-    def initialize(self, service: Service) -> None:  # noqa: D102
+    def initialize(self, service: Service) -> None:
+        """Store the arguments of the route.
+
+        Parameters
+        ----------
+        service : Service
+            State that the handlers share.
+        """
         super().initialize(service)
         self.song: Any = None
         self.is_answered = self.client_disconnected = False
 
-    def prepare(self) -> None:  # noqa: D102
+    def prepare(self) -> None:
+        """Check the headers of the upload and the length of the queue."""
         super().prepare()
         if self.get_status() != 200:
             return
@@ -219,7 +256,14 @@ class PredictHandler(Handler):
         """Largest upload in bytes."""
         return self.service.settings.max_mb * MEGABYTE
 
-    def data_received(self, chunk: bytes) -> None:  # noqa: D102
+    def data_received(self, chunk: bytes) -> None:
+        """Write a part of the upload to its file.
+
+        Parameters
+        ----------
+        chunk : bytes
+            Part of the body.
+        """
         if self.song is None:
             return
         try:
@@ -237,7 +281,8 @@ class PredictHandler(Handler):
         """Refuse the song as too large."""
         self.refuse(413, f"The song is larger than {self.service.settings.max_mb} MB. Convert it to mp3, or cut it.")
 
-    async def post(self) -> None:  # noqa: D102
+    async def post(self) -> None:
+        """Predict the song and send the result."""
         self.is_answered = True
         try:
             async with self.service.predicting:
@@ -250,7 +295,8 @@ class PredictHandler(Handler):
         finally:
             self.discard_upload()
 
-    def on_connection_close(self) -> None:  # noqa: D102
+    def on_connection_close(self) -> None:
+        """Delete the upload if the client disconnects before its prediction."""
         self.client_disconnected = True
         if not self.is_answered:
             self.discard_upload()
