@@ -37,7 +37,7 @@ def test_section_is_what_the_file_says(content: dict[str, Any]) -> None:
 
 
 def test_unknown_section_names_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"\bscraping\b.*'scrapping'"):
+    with pytest.raises(UserError, match=r"params\.yaml.*'scrapping'.*\bscraping\b"):
         load_params(ROOT / "params.yaml").section("scrapping")
 
 

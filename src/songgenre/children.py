@@ -20,7 +20,7 @@ def run(command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[s
     ----------
     command : sequence of str
         Program and arguments.
-    **options
+    **options : Any
         Options of `subprocess.Popen`.
 
     Returns
