@@ -44,7 +44,7 @@ def verify_hash(project: Project, path: Path) -> Path:
         if file.is_relative_to(out):
             actual = _folder_hash(out) if out.is_dir() else _md5(out)
             if actual != expected:
-                _refuse(path, f"{out}: the hash is {actual}; dvc.lock records {expected}")
+                _refuse(path, f"{out}: dvc.lock records the hash {expected}; the file has {actual}")
             return path
     _refuse(path, f"{path}: not in dvc.lock, which records the hashes of all outputs")
 
