@@ -1,1 +1,1 @@
-"""The classifiers and how they are stored."""
+"""Classifiers, and their storage."""

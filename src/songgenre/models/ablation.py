@@ -1,4 +1,4 @@
-"""What each choice of the network and its training is worth, in short trainings that differ in one of them."""
+"""Ablation of the CNN: short trainings, each of which differs from the configuration in one choice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from songgenre.params import Cnn
 
 
 def variants(config: Cnn) -> dict[str, Cnn]:
-    """List the configuration, and others that differ from it in one choice."""
+    """List the configuration and the variants that differ from it in one choice.
+
+    Parameters
+    ----------
+    config : Cnn
+        Section ``cnn`` of ``params.yaml``.
+
+    Returns
+    -------
+    dict
+        From the name of a variant to its configuration; the first is `config` itself, ``as chosen``.
+    """
     crop = config.sampling.crop_frames
     architecture = "plain" if config.network.architecture == "residual" else "residual"
     changes: dict[str, dict[str, object]] = {
@@ -26,20 +37,29 @@ def variants(config: Cnn) -> dict[str, Cnn]:
 def compare_variants(
     train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, config: Cnn, cache: Path
 ) -> pd.DataFrame:
-    """Train every variant for ``cnn.ablation_epochs`` and evaluate it on the validation songs.
+    """Train every variant for ``cnn.ablation_epochs`` epochs and evaluate it on the validation songs.
 
     Parameters
     ----------
     train_songs, validation_songs : MelDataset
+        Songs to train on and songs to evaluate on.
     n_genres : int
+        Number of genres.
     config : Cnn
+        Section ``cnn`` of ``params.yaml``.
     cache : Path
-        See `songgenre.models.cnn.train`.
+        Folder of the checkpoints, see `songgenre.models.cnn.train`.
 
     Returns
     -------
     pd.DataFrame
-        A row per variant: ``parameters``, ``validation_loss``, ``validation_accuracy``, of the best epoch.
+        A row per variant: number of ``parameters``, and ``validation_loss`` and ``validation_accuracy`` of the epoch
+        with the lowest validation loss.
+
+    Raises
+    ------
+    UserError
+        If the mel spectrograms are narrower than a crop.
     """
     rows = {}
     epochs = config.ablation_epochs

@@ -1,4 +1,4 @@
-"""scikit-learn classifiers on descriptors, tuned by grid search in folds that keep artists together."""
+"""scikit-learn classifiers, tuned by grid search in artist-grouped folds."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ from songgenre.progress import progress_bar
 Grid = Mapping[str, Sequence[Any]]
 
 N_QUANTILES = 10
-"""Enough to spread a skewed descriptor evenly, few enough for a small corpus."""
+"""Number of quantiles: enough to spread a skewed descriptor evenly, few enough for a small corpus."""
 
 
 ROUNDING_VARIANCE = 1e-8
-"""Of a number of an embedding that is the same for all music, but for rounding; it must not be brought to one scale."""
+"""Highest variance of a constant embedding dimension, from rounding; standardization would amplify the rounding."""
 
 CALIBRATION_FOLDS = 3
-"""In which the temperature of the probabilities is learned."""
+"""Number of folds in which the temperature of the probabilities is fitted."""
 
 
 def _impute() -> SimpleImputer:
-    """What replaces missing values."""
+    """Build the imputer of missing values."""
     return SimpleImputer(strategy="median", keep_empty_features=True)
 
 
 def _scale() -> list[Any]:
-    """What brings descriptors of any unit and shape to one scale."""
+    """Build the steps that bring descriptors of any unit and distribution to one scale."""
     return [_impute(), QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None), StandardScaler()]
 
 
 def _calibrate(model: SVC | LinearDiscriminantAnalysis) -> CalibratedClassifierCV:
-    """Probabilities for the decisions of a model, by one temperature (Guo et al. 2017), which changes no decision."""
+    """Calibrate a model by temperature scaling (`guo2017calibration`), which does not change the predicted genres."""
     return CalibratedClassifierCV(model, method="temperature", ensemble=False, cv=CALIBRATION_FOLDS)
 
 
@@ -84,14 +84,14 @@ PIPELINES: dict[str, Callable[[int], Pipeline]] = {
         HistGradientBoostingClassifier(max_bins=32, random_state=seed),
     ),
 }
-"""From what is known of a song to its genre. Missing values are filled in; trees need no scale."""
+"""Functions that build a classifier from a seed, by name; those for descriptors impute missing values."""
 
 SOFT_VOTING = "soft_voting"
-"""The mean of the probabilities of several tuned models."""
+"""Name of the model that averages the probabilities of several tuned models."""
 
 
 class _WatchedGridSearch(GridSearchCV):
-    """Grid search that shows how far it is."""
+    """Grid search with a progress bar."""
 
     def __init__(self, description: str, estimator: Pipeline, param_grid: Grid, **options: Any) -> None:
         super().__init__(estimator, param_grid, **options)
@@ -105,22 +105,22 @@ class _WatchedGridSearch(GridSearchCV):
 
 
 def check_grids(grids: Mapping[str, Grid]) -> None:
-    """Check the names of models and of their parameters.
+    """Check the names of the models and of their parameters.
 
     Parameters
     ----------
     grids : mapping
-        ``sklearn.grids`` of ``params.yaml``.
+        ``sklearn.grids`` of ``params.yaml``: from the name of a model to the values of its parameters.
 
     Raises
     ------
     UserError
-        If a model is not one of `PIPELINES`, or does not have a parameter.
+        If a model is not one of `PIPELINES`, or has no parameter of that name.
     """
     unknown = set(grids) - set(PIPELINES)
     if unknown:
         raise UserError(
-            f"params.yaml: sklearn.grids names {', '.join(sorted(unknown))}, which is no model. "
+            f"params.yaml: sklearn.grids: no model is called {', '.join(sorted(unknown))}. "
             f"Choose from {', '.join(PIPELINES)}."
         )
     for name, grid in grids.items():
@@ -137,40 +137,45 @@ def grid_search(
     compute: Compute = LOCAL,
     within: str = "",
 ) -> Iterator[tuple[str, GridSearchCV]]:
-    """Tune each model by grid search, scored by accuracy in stratified folds that keep artists together.
+    """Tune each model by grid search, scored by accuracy in artist-grouped stratified folds.
 
     Parameters
     ----------
     grids : mapping
-        The models to tune (keys of `PIPELINES`), each with the values to try for its parameters.
+        From the name of a model (a key of `PIPELINES`) to the values to try for its parameters.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors or embeddings.
     y : pd.Series [shape=(n_tracks,)]
         Genres.
     artist_groups : pd.Series [shape=(n_tracks,)]
+        Artist of each song.
     folds : int
+        Number of folds.
     seed : int
+        Seed of the models and of the folds.
     compute : Compute
-        Where the work is done.
+        Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
     within : str
-        Which part of a longer computation this is, for the progress display.
+        Position in a longer computation, for the progress bar.
 
     Yields
     ------
     name : str
+        Name of the model.
     search : GridSearchCV
-        Fitted; its ``best_estimator_`` is refitted on all of `X`.
+        Fitted search; its ``best_estimator_`` is refitted to all songs.
 
     Raises
     ------
     UserError
-        If a model or one of its parameters is unknown, or there are too few artists or songs for the folds.
+        If a model or one of its parameters is unknown, or a genre has too few artists or songs for the folds.
     """
     check_grids(grids)
     fewest = artist_groups.groupby(y).nunique()
     if fewest.min() < folds:
         raise UserError(
-            f"Expected at least {folds} artists of each genre to tune in {folds} folds, but {fewest.idxmin()} has "
-            f"{fewest.min()}. Lower sklearn.folds or add music."
+            f"Genre {fewest.idxmin()!r} has only {fewest.min()} artists; tuning in {folds} folds needs {folds}. "
+            "Lower sklearn.folds or add music."
         )
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     _check_songs([y.iloc[learn] for learn, _ in cv.split(X, y, artist_groups)])
@@ -187,34 +192,36 @@ def grid_search(
         )
     for name, search in searches.items():
         with joblib_backend(compute), threadpool_limits(1):
-            search.fit(X, y.to_numpy(), groups=artist_groups)  # as an array: scikit-learn 1.9 asks for y[0]
+            search.fit(X, y.to_numpy(), groups=artist_groups)  # scikit-learn 1.9 indexes y[0], which a Series may lack
         yield name, search
 
 
 def _check_songs(learned_from: Sequence[pd.Series]) -> None:
-    """Raise if a genre has too few songs in one of the folds that are learned from."""
+    """Raise if a genre has too few training songs in one of the folds."""
     for y in learned_from:
         songs = y.value_counts()
         if songs.min() < CALIBRATION_FOLDS:
             raise UserError(
-                f"Expected at least {CALIBRATION_FOLDS} songs of each genre to learn from in every fold, but one has "
-                f"{songs.min()} of {songs.idxmin()}. Lower sklearn.folds or add music."
+                f"Genre {songs.idxmin()!r} has only {songs.min()} training songs in one fold; calibration needs "
+                f"{CALIBRATION_FOLDS}. Lower sklearn.folds or add music."
             )
 
 
 def refit_best(
     searches: Mapping[str, GridSearchCV], soft_voting_members: Sequence[str], X: pd.DataFrame, y: pd.Series
 ) -> dict[str, Pipeline | VotingClassifier]:
-    """The tuned models, and the one that they vote for with their probabilities.
+    """Collect the tuned models, and fit their soft vote.
 
     Parameters
     ----------
     searches : mapping
-        What `grid_search` yields.
+        From the name of a model to its fitted search, as `grid_search` yields them.
     soft_voting_members : sequence of str
-        Which of them vote; none for no voting.
-    X, y
-        As for `grid_search`; each member is fitted to them.
+        Names of the models that vote; no model votes if it is empty.
+    X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors or embeddings, to which each voting model is fitted.
+    y : pd.Series [shape=(n_tracks,)]
+        Genres.
 
     Returns
     -------
@@ -224,13 +231,13 @@ def refit_best(
     Raises
     ------
     UserError
-        If a member was not tuned.
+        If a voting model was not tuned.
     """
     strangers = sorted(set(soft_voting_members) - set(searches))
     if strangers:
         raise UserError(
-            f"Expected sklearn.soft_voting_members to be among the models of sklearn.grids, {', '.join(searches)}; "
-            f"got {', '.join(strangers)}."
+            f"params.yaml: sklearn.soft_voting_members: {', '.join(strangers)} not tuned. "
+            f"Choose from the models of sklearn.grids: {', '.join(searches)}."
         )
     models = {name: search.best_estimator_ for name, search in searches.items()}
     if soft_voting_members:
@@ -252,19 +259,36 @@ def nested_cross_validate(
 ) -> pd.DataFrame:
     """Predict every song by models that were tuned and fitted without its artist (nested cross-validation).
 
+    Tuning within each outer fold avoids the optimistic bias that Varma and Simon describe (`varma2006bias`).
+
     Parameters
     ----------
-    grids, soft_voting_members, X, folds, seed, compute
-        As for `grid_search` and `refit_best`; there are as many outer folds as inner ones.
+    grids : mapping
+        From the name of a model to the values to try for its parameters.
+    soft_voting_members : sequence of str
+        Names of the models that vote.
+    X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors or embeddings.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
+    folds : int
+        Number of outer folds, and of inner folds within each.
     repeats : int
-        How often, each time with other folds: which artists are in a fold together is luck.
+        Number of repetitions with other folds, because results depend on which artists share a fold.
+    seed : int
+        Seed of the models and of the folds.
+    compute : Compute
+        Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
 
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.predictions.NESTED` of all models, fold by fold, repeat by repeat.
+        `songgenre.tables.predictions.NESTED` of all models, fold by fold and repeat by repeat.
+
+    Raises
+    ------
+    UserError
+        As `grid_search` and `refit_best`.
     """
     y, artist_groups = tracks["genre"], tracks["artist_group"]
     predictions = []
@@ -282,20 +306,21 @@ def nested_cross_validate(
 def predict_genres(
     models: Mapping[str, Pipeline | VotingClassifier], X: pd.DataFrame, tracks: pd.DataFrame
 ) -> pd.DataFrame:
-    """Ask every model about the same songs.
+    """Predict the genres of the same songs by every model.
 
     Parameters
     ----------
     models : mapping
-        Fitted.
+        From name to fitted model.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors or embeddings.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
 
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.predictions.PREDICTIONS`.
+        `songgenre.tables.predictions.PREDICTIONS` of all models.
     """
     predictions = [
         tabulate_predictions(name, tracks, predict_probabilities(model, X)) for name, model in models.items()
@@ -304,7 +329,7 @@ def predict_genres(
 
 
 def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
-    """The grid with each parameter's full name within the pipeline."""
+    """Prefix each parameter with the name of its step in the pipeline."""
     step, model = pipeline.steps[-1]
     prefix = f"{step}__estimator__" if isinstance(model, CalibratedClassifierCV) else f"{step}__"
     addressed = {prefix + parameter: values for parameter, values in grid.items()}
@@ -312,14 +337,25 @@ def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     for parameter in addressed:
         if parameter not in parameters:
             raise UserError(
-                f"params.yaml: sklearn.grids has {parameter.removeprefix(prefix)!r}, which is no parameter of "
+                f"params.yaml: sklearn.grids: {parameter.removeprefix(prefix)!r} is not a parameter of "
                 f"{type(model).__name__}. See scikit-learn's documentation of that class."
             )
     return addressed
 
 
 def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
-    """What was ``chosen`` for each model, to read, and its ``accuracy in tuning folds``."""
+    """Tabulate the results of tuning.
+
+    Parameters
+    ----------
+    searches : mapping
+        From the name of a model to its fitted search.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per model: the ``chosen`` parameters as text, and ``accuracy in tuning folds``.
+    """
     return pd.DataFrame(
         {
             "chosen": {name: format_best_parameters(search) for name, search in searches.items()},
@@ -329,11 +365,35 @@ def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
 
 
 def format_best_parameters(search: GridSearchCV) -> str:
-    """What the search chose, to read: ``C=1, gamma='scale'``."""
+    """Format the parameters that a grid search chose.
+
+    Parameters
+    ----------
+    search : GridSearchCV
+        Fitted search.
+
+    Returns
+    -------
+    str
+        Such as ``C=1, gamma='scale'``.
+    """
     chosen = search.best_params_.items()
     return ", ".join(f"{name.rsplit('__', 1)[-1]}={value!r}" for name, value in chosen)
 
 
 def predict_probabilities(model: Pipeline | VotingClassifier, X: pd.DataFrame) -> pd.DataFrame:
-    """Probability of each genre [shape=(n_tracks, n_genres)]."""
+    """Predict the probability of each genre.
+
+    Parameters
+    ----------
+    model : Pipeline or VotingClassifier
+        Fitted model.
+    X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors or embeddings.
+
+    Returns
+    -------
+    pd.DataFrame [shape=(n_tracks, n_genres)]
+        Index as in `X`, a column per genre.
+    """
     return pd.DataFrame(np.asarray(model.predict_proba(X)), index=X.index, columns=model.classes_)

@@ -1,4 +1,4 @@
-"""A small convolutional network on mel images, which streams from disk and fits a laptop."""
+"""A small convolutional network on mel spectrograms, which are read from disk batch by batch."""
 
 from __future__ import annotations
 
@@ -34,23 +34,28 @@ with suppress_native_stderr():
     from keras import layers
 
 CURVE = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
+"""Columns of a learning curve."""
 
 
 def build_network(n_mels: int, crop_frames: int, n_genres: int, network: Network) -> keras.Model:
-    """Build the network: blocks of convolution and pooling, then mean and maximum over the image.
+    """Build the network: blocks of convolution and pooling, then mean and maximum over time and frequency.
 
-    Each mel band is standardised first. The first convolution, which is plain in every kind of network, takes every
-    other frame, which halves the work.
+    The network first standardizes each mel band. The first convolution, plain in every architecture, has a stride of 2
+    over time, which halves the computation.
 
     Parameters
     ----------
-    n_mels, crop_frames, n_genres : int
+    n_mels, crop_frames : int
+        Height and width of a crop.
+    n_genres : int
+        Number of genres.
     network : Network
+        Section ``cnn.network`` of ``params.yaml``.
 
     Returns
     -------
     keras.Model
-        From a crop of a mel image [shape=(n_mels, crop_frames, 1)], 0 to 255, to probabilities of the genres.
+        Maps crops of mel spectrograms [shape=(n, n_mels, crop_frames, 1)], 0 to 255, to probabilities of the genres.
     """
     image = layers.Input((n_mels, crop_frames, 1))
     x = layers.Rescaling(1 / 128, offset=-1)(image)
@@ -70,7 +75,7 @@ def build_network(n_mels: int, crop_frames: int, n_genres: int, network: Network
 
 
 def _residual_block(x: keras.KerasTensor, width: int) -> keras.KerasTensor:
-    """Two convolutions, to whose result a shortcut adds the input (He et al. 2016)."""
+    """Add two convolutions with a shortcut (He et al., `he2016deep`)."""
     shortcut = layers.Conv2D(width, 1, use_bias=False)(x)
     x = _convolution(layers.ReLU()(_convolution(x, width)), width)
     return layers.ReLU()(layers.Add()([x, shortcut]))
@@ -84,37 +89,40 @@ def _convolution(x: keras.KerasTensor, width: int, strides: tuple[int, int] = (1
 def train(
     train_songs: MelDataset, validation_songs: MelDataset, n_genres: int, config: Cnn, cache: Path
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Train on random crops, which are read from the memory-mapped images batch by batch.
+    """Train the network on random crops, which are read from the memory-mapped mel spectrograms batch by batch.
 
-    The learning rate rises over one epoch, then falls along a cosine. The weights with the least validation loss are
-    kept. Training that was killed goes on after the last epoch that it finished, and ends with the same bytes.
+    The learning rate rises over one epoch, then falls along a cosine. The weights with the lowest validation loss are
+    kept. A training that was killed continues after its last complete epoch, and ends with the same bytes.
 
     Parameters
     ----------
     train_songs, validation_songs : MelDataset
+        Songs to train on, and songs that determine the best epoch.
     n_genres : int
+        Number of genres.
     config : Cnn
+        Section ``cnn`` of ``params.yaml``.
     cache : Path
-        Folder where the state after each epoch is kept until the end.
+        Folder of the checkpoint, which is deleted at the end.
 
     Returns
     -------
     model : keras.Model
+        Network with the best weights.
     learning_curve : pd.DataFrame
-        A row per epoch: ``epoch``, ``train_loss``, ``train_accuracy``, ``validation_loss``,
-        ``validation_accuracy``. The loss is the mean cross-entropy; validation averages the crops of each song.
+        A row per epoch, columns `CURVE`. The loss is the mean cross-entropy; validation averages the crops of a song.
 
     Raises
     ------
     UserError
-        If the images are narrower than a crop.
+        If the mel spectrograms are narrower than a crop.
     """
     _, n_mels, n_frames = train_songs.mel.shape
     crop_frames = config.sampling.crop_frames
     if n_frames < crop_frames:
         raise UserError(
-            f"Expected cnn.sampling.crop_frames to be at most the width of the mel images, {n_frames} frames, "
-            f"got {crop_frames}. Lower it or raise wrangling.clip_duration_s."
+            f"params.yaml: cnn.sampling.crop_frames: mel spectrograms have {n_frames} frames, fewer than a crop of "
+            f"{crop_frames}. Lower it or raise wrangling.clip_duration_s."
         )
     steps = n_batches(train_songs, config.sampling)
     keras.utils.set_random_seed(config.seed)
@@ -143,23 +151,39 @@ def train(
 
 
 def predict_probabilities(model: keras.Model, songs: MelDataset) -> np.ndarray:
-    """Probabilities of the genres of each song, the mean over crops that cover it.
+    """Predict the probability of each genre, the mean over crops that cover a song.
 
     Parameters
     ----------
     model : keras.Model
+        Trained network.
     songs : MelDataset
+        Songs to predict.
 
     Returns
     -------
     np.ndarray [shape=(n_songs, n_genres)]
+        Rows in the order of `songs`.
     """
     crops = covering_crops(songs, model.input_shape[2])
     return np.array([model.predict_on_batch(of_song).mean(axis=0) for of_song in crops])
 
 
 def validation_scores(model: keras.Model, songs: MelDataset) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy on songs, by the mean over crops that cover each."""
+    """Compute the mean cross-entropy and the accuracy on songs.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Trained network.
+    songs : MelDataset
+        Songs to predict, see `predict_probabilities`.
+
+    Returns
+    -------
+    loss, accuracy : float
+        Mean cross-entropy and share of correct predictions.
+    """
     predicted = predict_probabilities(model, songs)
     truth = predicted[np.arange(len(songs.labels)), songs.labels]
     accuracy = (predicted.argmax(axis=1) == songs.labels).mean()
@@ -171,21 +195,29 @@ def cross_validate(
 ) -> pd.DataFrame:
     """Predict every song by a network that was trained without its artist.
 
-    Of the songs of the other ``cnn.folds``, one part in as many is validated on, and again by other artists.
+    In each of the ``cnn.folds`` artist-grouped folds, a part of the training songs, split by artist too, is used for
+    validation.
 
     Parameters
     ----------
     tracks, mel_index : pd.DataFrame
         `songgenre.tables.tracks.TRACKS` and `songgenre.tables.mel_index.MEL_INDEX`.
     mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
+        Mel spectrograms of the corpus.
     config : Cnn
+        Section ``cnn`` of ``params.yaml``.
     cache : Path
-        See `train`.
+        Folder of the checkpoints, see `train`.
 
     Returns
     -------
     pd.DataFrame
         `songgenre.tables.predictions.NESTED`, fold by fold.
+
+    Raises
+    ------
+    UserError
+        If the mel spectrograms are narrower than a crop.
     """
     genres = sorted(tracks["genre"].unique())
     splitter = StratifiedGroupKFold(config.folds, shuffle=True, random_state=config.seed)
@@ -214,7 +246,7 @@ def _optimizer(config: Cnn, steps: int) -> keras.optimizers.Optimizer:
 
 @contextmanager
 def _scope(hardware: Hardware) -> Iterator[None]:
-    """Where the variables of the network are placed, and the precision of its computations."""
+    """Set the placement of the network's variables and the precision of its computations."""
     strategies: dict[str, Callable[[], Any]] = {
         "none": tf.distribute.get_strategy,
         "mirrored": tf.distribute.MirroredStrategy,

@@ -1,4 +1,4 @@
-"""Crops of mel images: cut from a memory-mapped file, varied for training, and covering a song for its answer."""
+"""Crops of mel spectrograms: read from a memory-mapped file, augmented for training, or covering a whole song."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from songgenre.tables.columns import SPLITS
 Batch = tuple[np.ndarray, np.ndarray]
 
 EQ_BANDS = 5
-
+"""Number of random gains, between which those of the mel bands are interpolated."""
 
 NO_AUGMENTATION = Augmentation(mixup=0.0, spec_augment=0.0, pitch_shift_bands=0, random_eq_std=0.0)
 
@@ -25,11 +25,11 @@ class MelDataset(NamedTuple):
     Parameters
     ----------
     mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
-        Of the whole corpus, memory-mapped.
+        Mel spectrograms of the whole corpus, memory-mapped.
     rows : np.ndarray [shape=(n_songs,), dtype=int]
-        Which of them are in the split.
+        Rows of `mel` that belong to the split.
     labels : np.ndarray [shape=(n_songs,), dtype=int]
-        Number of the genre of each.
+        Number of each song's genre.
     """
 
     mel: np.ndarray
@@ -40,15 +40,21 @@ class MelDataset(NamedTuple):
 def split_dataset(
     tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, genres: Sequence[str]
 ) -> dict[str, MelDataset]:
-    """The songs of each split, in the order of `tracks`.
+    """Divide a corpus by split.
 
     Parameters
     ----------
     tracks, mel_index : pd.DataFrame
         `songgenre.tables.tracks.TRACKS` and `songgenre.tables.mel_index.MEL_INDEX`.
     mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
+        Mel spectrograms of the corpus.
     genres : sequence of str
-        Their order gives each its number.
+        Names of the genres; the position of a name is its label.
+
+    Returns
+    -------
+    dict of MelDataset
+        From the name of a split to its songs, in the order of `tracks`.
     """
     rows = tracks["track_id"].map(mel_index.set_index("track_id")["row"]).to_numpy()
     labels = pd.Categorical(tracks["genre"], categories=list(genres)).codes.astype(int)
@@ -57,30 +63,47 @@ def split_dataset(
 
 
 def n_batches(songs: MelDataset, sampling: Sampling) -> int:
-    """How many batches an epoch has."""
+    """Compute the number of batches in an epoch.
+
+    Parameters
+    ----------
+    songs : MelDataset
+        Training songs.
+    sampling : Sampling
+        Section ``cnn.sampling`` of ``params.yaml``.
+
+    Returns
+    -------
+    int
+        The number, including a smaller last batch.
+    """
     return -(-len(songs.rows) * sampling.crops_per_song // sampling.batch_size)
 
 
 def augmented_batches(
     songs: MelDataset, n_genres: int, sampling: Sampling, augmentation: Augmentation, seed: int, epoch: int
 ) -> Iterator[Batch]:
-    """The batches of one epoch, read one after the other.
+    """Yield the batches of one epoch: random crops, augmented, with smoothed targets.
 
     Parameters
     ----------
     songs : MelDataset
+        Training songs.
     n_genres : int
+        Number of genres.
     sampling : Sampling
+        Section ``cnn.sampling`` of ``params.yaml``.
     augmentation : Augmentation
+        Section ``cnn.augmentation`` of ``params.yaml``.
     seed, epoch : int
-        Together they settle all that is random.
+        Seed of the training and number of the epoch; together they determine all random choices.
 
     Yields
     ------
     crops : np.ndarray [shape=(n, n_mels, crop_frames, 1), dtype=float32]
         0 to 255.
     targets : np.ndarray [shape=(n, n_genres), dtype=float32]
-        What the network should answer; each sums to one.
+        Target probabilities; each row sums to 1.
     """
     rng = np.random.default_rng([seed, epoch])
     smoothing = sampling.label_smoothing
@@ -95,16 +118,19 @@ def augmented_batches(
 
 
 def covering_crops(songs: MelDataset, crop_frames: int) -> Iterator[np.ndarray]:
-    """For each song, the fewest crops that cover it, evenly spread.
+    """Cut each song into the fewest crops that cover it, evenly spread.
 
     Parameters
     ----------
     songs : MelDataset
+        Songs to cut.
     crop_frames : int
+        Width of a crop.
 
     Yields
     ------
     np.ndarray [shape=(n_crops, n_mels, crop_frames, 1), dtype=float32]
+        Crops of one song, 0 to 255.
     """
     starts = covering_starts(songs.mel.shape[2], crop_frames)
     for row in songs.rows:
@@ -113,15 +139,31 @@ def covering_crops(songs: MelDataset, crop_frames: int) -> Iterator[np.ndarray]:
 
 
 def covering_starts(n_frames: int, crop_frames: int) -> np.ndarray:
-    """First frames of the fewest crops that cover a song, evenly spread."""
+    """Compute the first frames of the fewest crops that cover a song, evenly spread.
+
+    Parameters
+    ----------
+    n_frames, crop_frames : int
+        Width of the song and of a crop.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_crops,), dtype=int]
+        First frame of each crop, ascending.
+
+    Examples
+    --------
+    >>> covering_starts(100, 40)
+    array([ 0, 30, 60])
+    """
     n_crops = -(-n_frames // crop_frames)
     return np.linspace(0, n_frames - crop_frames, n_crops).round().astype(int)
 
 
 def _sample_order(labels: np.ndarray, sampling: Sampling, rng: np.random.Generator) -> np.ndarray:
-    """Songs in random order, each as often as its share demands (systematic sampling).
+    """Draw songs in random order, each in proportion to its weight (systematic sampling).
 
-    Without balance each comes `crops_per_song` times; with a balance of one, each genre equally often.
+    Without class balance each song is drawn `crops_per_song` times; with a balance of 1, each genre equally often.
     """
     share = np.bincount(labels)[labels].astype(float) ** -sampling.class_balance
     size = len(labels) * sampling.crops_per_song
@@ -132,7 +174,7 @@ def _sample_order(labels: np.ndarray, sampling: Sampling, rng: np.random.Generat
 
 
 def _augment(image: np.ndarray, crop_frames: int, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """A crop from a random time, shifted along the frequencies, equalised and blanked in parts."""
+    """Cut a crop at a random time, shift its bands, equalize it and mask parts of it."""
     start = rng.integers(image.shape[1] - crop_frames + 1)
     crop = image[:, start : start + crop_frames].astype(np.float32)
     if augmentation.pitch_shift_bands:
@@ -145,19 +187,19 @@ def _augment(image: np.ndarray, crop_frames: int, augmentation: Augmentation, rn
 
 
 def _shift_bands(crop: np.ndarray, bands: int) -> np.ndarray:
-    """The crop moved up by some bands, or down if negative; its edge fills the gap."""
+    """Shift a crop up by some bands, or down if `bands` is negative; the edge band fills the gap."""
     source = np.clip(np.arange(len(crop)) - bands, 0, len(crop) - 1)
     return crop[source]
 
 
 def _equalize(crop: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """The crop with gains between which each band's is interpolated, from the lowest to the highest."""
+    """Add gains to a crop, interpolated between `gains` from the lowest band to the highest."""
     bands = np.interp(np.linspace(0, 1, len(crop)), np.linspace(0, 1, len(gains)), gains)
     return np.clip(crop + bands[:, np.newaxis].astype(np.float32), 0, 255)
 
 
 def _mask(crop: np.ndarray, mask: float, rng: np.random.Generator) -> np.ndarray:
-    """The crop with one band of frequencies and one span of time blanked (SpecAugment, Park et al. 2019)."""
+    """Set one range of bands and one range of frames to the mean (SpecAugment, Park et al., `park2019specaugment`)."""
     crop = crop.copy()
     blank = crop.mean()
     height, width = (int(rng.integers(int(mask * length) + 1)) for length in crop.shape)
@@ -168,7 +210,7 @@ def _mask(crop: np.ndarray, mask: float, rng: np.random.Generator) -> np.ndarray
 
 
 def _mixup(crops: np.ndarray, targets: np.ndarray, mixup: float, rng: np.random.Generator) -> Batch:
-    """Each crop blended with another (mixup, Zhang et al. 2018)."""
+    """Blend each crop, and its target, with another (mixup, Zhang et al., `zhang2018mixup`)."""
     if mixup == 0:
         return crops, targets
     share = rng.beta(mixup, mixup, size=len(crops)).astype(np.float32)

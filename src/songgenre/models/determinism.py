@@ -1,4 +1,4 @@
-"""TensorFlow that computes the same bits each time."""
+"""Deterministic computation in TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ with suppress_native_stderr():
 
 
 def make_deterministic(seed: int, intra_op_threads: int) -> None:
-    """Let TensorFlow compute the same bits each time: fixed seeds and numbers of threads.
+    """Make TensorFlow compute the same bits in each run, by fixed seeds and numbers of threads.
 
-    To be called once, before TensorFlow computes anything.
+    Call it once, before TensorFlow computes anything.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of Python, NumPy and TensorFlow.
+    intra_op_threads : int
+        Number of threads within an operation.
     """
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
     tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(seed)
-    tf.get_logger().setLevel("ERROR")  # whether it warns of retracing depends on what ran before
+    tf.get_logger().setLevel("ERROR")  # its warnings of retracing depend on earlier computations

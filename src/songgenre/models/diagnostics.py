@@ -1,4 +1,4 @@
-"""What else to ask of a tuned classifier: how much more music would help, what it listens to, and what flatters it."""
+"""Diagnostics of a tuned classifier: learning curve, permutation importance, and accuracy by evaluation protocol."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from songgenre.compute import joblib_backend
 from songgenre.params import LOCAL, Compute
 
 TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""Of the songs of each genre to learn from, in a learning curve."""
+"""Shares of each genre's training songs at the points of a learning curve."""
 
 MIN_SONGS_PER_GENRE = 5
-"""Songs of a genre in any part of a learning curve, if it has so many: with fewer, some models cannot be fitted."""
+"""Fewest training songs of a genre, if it has so many; with fewer, some models cannot be fitted."""
 
 _ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|mean_abs_delta|\d+bpm)$"
 
@@ -31,24 +31,27 @@ def learning_curve(
     seed: int,
     compute: Compute = LOCAL,
 ) -> pd.DataFrame:
-    """Accuracy on other artists after learning from fewer or more songs, of each genre its share.
+    """Compute the accuracy on other artists as a function of the number of training songs.
 
-    The songs that are learned from at first are also in what is learned from later.
+    Each smaller training set is part of the larger ones.
 
     Parameters
     ----------
     model : Pipeline
-        Tuned; it is fitted anew.
+        Tuned model; a copy is fitted.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors.
     y, artist_groups : pd.Series [shape=(n_tracks,)]
+        Genre and artist of each song.
     folds, seed : int
+        Number of folds, and seed of the folds and of the training sets.
     compute : Compute
-        Where the work is done.
+        Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
 
     Returns
     -------
     pd.DataFrame
-        A row per fold and number of ``songs``, with the ``accuracy``.
+        A row per fold and training set: its number of ``songs``, and the ``accuracy``.
     """
     y = y.reset_index(drop=True)
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
@@ -68,30 +71,48 @@ def learning_curve(
 
 
 def descriptor_of(columns: pd.Index) -> pd.Index:
-    """The descriptor that each column sums up: ``mfcc`` for ``mfcc_03_std``."""
+    """Return the descriptor that each column summarizes.
+
+    Parameters
+    ----------
+    columns : pd.Index
+        Names of columns, such as ``mfcc_03_std``.
+
+    Returns
+    -------
+    pd.Index
+        Names of descriptors, such as ``mfcc``.
+
+    Examples
+    --------
+    >>> list(descriptor_of(pd.Index(["mfcc_03_std", "zero_crossing_rate_mean"])))
+    ['mfcc', 'zero_crossing_rate']
+    """
     return columns.str.replace(_ROW_AND_STATISTIC, "", regex=True)
 
 
 def grouped_permutation_importance(
     model: Pipeline, X: pd.DataFrame, y: pd.Series, repeats: int, seed: int
 ) -> pd.DataFrame:
-    """How much accuracy is lost when a descriptor tells of another song (permutation importance, Breiman 2001).
+    """Compute the loss of accuracy after each descriptor is shuffled between songs (Breiman, `breiman2001random`).
 
-    All columns of a descriptor are exchanged between songs together, since one would give away the other.
+    All columns of a descriptor are shuffled together, since a column that keeps its values could replace the others.
 
     Parameters
     ----------
     model : Pipeline
-        Fitted.
+        Fitted model.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
-        Of songs that it was not fitted to.
+        Descriptors of songs that the model was not fitted to.
     y : pd.Series [shape=(n_tracks,)]
+        Genres.
     repeats, seed : int
+        Number and seed of the permutations.
 
     Returns
     -------
     pd.DataFrame
-        A row per repeat and ``descriptor``, with the ``loss`` of accuracy; the descriptor that matters most first.
+        A row per ``descriptor`` and repeat, with the ``loss`` of accuracy; the largest mean loss first.
     """
     rng = np.random.default_rng(seed)
     names = descriptor_of(X.columns)
@@ -111,27 +132,29 @@ def grouped_permutation_importance(
 def evaluation_protocols(
     model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame, folds: int, seed: int, compute: Compute = LOCAL
 ) -> pd.DataFrame:
-    """The same model, tested on songs by other artists, on any songs, and on collections that it never heard.
+    """Compute the accuracy of a model by artist-grouped folds, by random folds, and on collections that were left out.
 
-    A score on any songs is too good: it holds what a model learned of the artists. One on another collection shows
-    what it learned of the recordings.
+    Accuracy by random folds is too high, since test artists are also training artists. Accuracy on a collection that
+    was left out shows how much the model depends on properties of the recordings.
 
     Parameters
     ----------
     model : Pipeline
-        Tuned; it is fitted anew.
+        Tuned model; copies are fitted.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
     folds, seed : int
+        Number and seed of the folds.
     compute : Compute
-        Where the work is done.
+        Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
 
     Returns
     -------
     pd.DataFrame
-        ``test``, ``songs`` and ``accuracy``; a collection is left out in turn if there are several and the others have
-        all its genres.
+        A row per ``test``, with the number of ``songs`` and the ``accuracy``. A collection is left out only if the
+        others have all of its genres.
     """
     y = tracks["genre"]
     by_artist = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)

@@ -1,4 +1,4 @@
-"""The songs of a corpus as the pretrained networks hear them, one clip after the other."""
+"""Embeddings of a corpus by the pretrained networks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Network = Mapping[str, np.ndarray]
 
 
 class Embedded(NamedTuple):
-    """What all networks make of a clip.
+    """Embedding and tags of a clip.
 
     Parameters
     ----------
     embedding, tags : np.ndarray [shape=(n,), dtype=float32]
-        Of the networks in the order of `songgenre.models.musicnn_weights.NETWORKS`, see
-        `songgenre.models.musicnn.MusicnnFeatures`.
+        Results of all networks, see `songgenre.models.musicnn.MusicnnFeatures`, in the order of
+        `songgenre.models.musicnn_weights.NETWORKS`.
     """
 
     embedding: np.ndarray
@@ -36,23 +36,40 @@ class Embedded(NamedTuple):
 
 
 def load_networks(pretrained: Path) -> list[Network]:
-    """The pretrained networks.
+    """Load the pretrained networks.
 
     Parameters
     ----------
     pretrained : Path
-        Folder of their weights.
+        Folder of the weights.
+
+    Returns
+    -------
+    list of mapping
+        Variables of each network, by name.
 
     Raises
     ------
     UserError
-        If their weights are missing.
+        If the weights are missing or damaged.
     """
     return [musicnn_weights.load_weights(pretrained, name) for name in musicnn_weights.NETWORKS]
 
 
 def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
-    """Decode a clip and have the networks hear it.
+    """Compute the embedding and the tags of a clip.
+
+    Parameters
+    ----------
+    clip : Clip
+        Part of an audio file.
+    networks : sequence of mapping
+        Networks, as `load_networks` returns them.
+
+    Returns
+    -------
+    Embedded
+        Results of all networks.
 
     Raises
     ------
@@ -67,24 +84,30 @@ def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
 def embed_corpus(
     tracks: pd.DataFrame, project: Project, networks: Sequence[Network], compute: Compute = LOCAL
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Embed every track that is not in the cache, in parallel.
+    """Compute the embeddings of all tracks in parallel, or read them from the cache.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     project : Project
+        Folders of audio and cache.
     networks : sequence of mapping
-        Of `load_networks`.
+        Networks, as `load_networks` returns them.
     compute : Compute
-        Where the work is done.
+        Section ``compute`` of ``params.yaml``: local processes or a Dask cluster, and remote folders.
 
     Returns
     -------
     embeddings : pd.DataFrame
         `songgenre.tables.embeddings.EMBEDDINGS`, rows in the order of `tracks`.
     tags : pd.DataFrame [shape=(n_tracks, n_tags)]
-        Probability of each tag, the columns by network and tag, with the index of `tracks`.
+        Probability of each tag; index of `tracks`, columns by network and tag.
+
+    Raises
+    ------
+    UserError
+        If a clip cannot be decoded.
     """
     cache = Cache(
         compute.cache_url or str(project.feature_cache), Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed
@@ -104,14 +127,19 @@ def embed_corpus(
 
 
 def top_tags(tags: pd.DataFrame, n: int) -> pd.DataFrame:
-    """The likeliest tags of each song, to read: a column per network.
+    """List the most probable tags of each song.
 
     Parameters
     ----------
     tags : pd.DataFrame [shape=(n_tracks, n_tags)]
-        Of `embed_corpus`.
+        Probabilities, as `embed_corpus` returns them.
     n : int
-        How many of each network.
+        Number of tags per network.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per song and a column per network; each cell is text, the most probable tag first.
     """
     names = {
         network: given.droplevel("network").apply(lambda song: ", ".join(song.nlargest(n).index))
@@ -121,7 +149,18 @@ def top_tags(tags: pd.DataFrame, n: int) -> pd.DataFrame:
 
 
 def project_pca(X: pd.DataFrame) -> np.ndarray:
-    """The first two principal components of standardised embeddings [shape=(n_tracks, 2)]."""
+    """Project standardized embeddings onto their first two principal components.
+
+    Parameters
+    ----------
+    X : pd.DataFrame [shape=(n_tracks, n_dimensions)]
+        Embeddings.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks, 2)]
+        The projections.
+    """
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler
 
@@ -129,7 +168,13 @@ def project_pca(X: pd.DataFrame) -> np.ndarray:
 
 
 def columns() -> list[str]:
-    """Names of the numbers of an embedding, such as ``MSD_musicnn_max_0012_std``."""
+    """List the names of the dimensions of an embedding.
+
+    Returns
+    -------
+    list of str
+        Such as ``MSD_musicnn_max_0012_std``.
+    """
     parts = {"penultimate": musicnn.PENULTIMATE, "mean": musicnn.POOLED, "max": musicnn.POOLED}
     return [
         f"{name}_{part}_{number:04d}_{statistic}"

@@ -1,4 +1,4 @@
-"""Where in a mel image a network finds the genre (Grad-CAM, Selvaraju et al. 2017)."""
+"""Regions of a mel spectrogram that support a genre (Grad-CAM, Selvaraju et al., `selvaraju2017gradcam`)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ with suppress_native_stderr():
 
 
 class View(NamedTuple):
-    """A crop of a song, and what of it speaks for the genre that the network names.
+    """A crop of a song and its heat map for the predicted genre.
 
     Parameters
     ----------
     song : int
         Number of the song in its split.
     image : np.ndarray [shape=(n_mels, crop_frames), dtype=uint8]
+        Mel spectrogram of the crop.
     heat : np.ndarray [shape=(n_mels, crop_frames)]
-        0 to 1.
+        Heat map, 0 to 1.
     """
 
     song: int
@@ -32,22 +33,24 @@ class View(NamedTuple):
 
 
 def heat_map(model: keras.Model, crop: np.ndarray, genre: int) -> np.ndarray:
-    """How much each place of a crop speaks for a genre.
+    """Compute how much each place of a crop supports a genre.
 
-    The maps of the last convolutional block, weighted by the mean gradient of the log-probability, rectified, scaled
-    so that the largest is one, and enlarged to the crop.
+    The heat map is the sum of the feature maps of the last convolutional block, weighted by the mean gradient of the
+    log-probability, rectified, resized to the crop and scaled to a maximum of 1.
 
     Parameters
     ----------
     model : keras.Model
+        Trained network.
     crop : np.ndarray [shape=(n_mels, crop_frames)]
-        0 to 255.
+        Mel spectrogram, 0 to 255.
     genre : int
+        Number of the genre.
 
     Returns
     -------
     np.ndarray [shape=(n_mels, crop_frames)]
-        0 to 1; zeros where nothing speaks for the genre.
+        0 to 1; all zeros if no place supports the genre.
     """
     last_maps = [layer.output for layer in model.layers if len(layer.output.shape) == 4][-1]
     inside = keras.Model(model.input, [last_maps, model.output])
@@ -63,21 +66,23 @@ def heat_map(model: keras.Model, crop: np.ndarray, genre: int) -> np.ndarray:
 def views(
     model: keras.Model, songs: MelDataset, probabilities: np.ndarray, n_songs: int
 ) -> tuple[list[View], list[View]]:
-    """The middle of the songs of which the network is surest, among those it gets right and those it gets wrong.
+    """Compute heat maps of the most confident correct and the most confident wrong predictions.
 
     Parameters
     ----------
     model : keras.Model
+        Trained network.
     songs : MelDataset
+        Songs; the central crop of each is shown.
     probabilities : np.ndarray [shape=(n_songs, n_genres)]
-        What it says of them.
+        Predictions of the network for `songs`.
     n_songs : int
-        How many of each, if there are so many.
+        Largest number of songs in each list.
 
     Returns
     -------
     right, wrong : list of View
-        The surest first.
+        Correct and wrong predictions, the most confident first.
     """
     crop_frames = model.input_shape[2]
     start = (songs.mel.shape[2] - crop_frames) // 2

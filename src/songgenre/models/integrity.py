@@ -1,4 +1,4 @@
-"""Whether a model is the one that this project trained."""
+"""Verification that a model is the one that this project trained."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ SKIP_HASH_CHECK = "--skip-hash-check"
 
 
 def verify_hash(project: Project, path: Path) -> Path:
-    """Check that a model is, byte for byte, what its stage wrote, going by ``dvc.lock``.
+    """Verify that a model has the hash that ``dvc.lock`` records.
 
     Parameters
     ----------
     project : Project
+        Project whose ``dvc.lock`` is read.
     path : Path
-        A file that a stage wrote, or in a folder that one wrote, such as ``models/cnn/cnn.keras``. Of a folder, all
+        An output of a stage, or a file in one, such as ``models/cnn/cnn.keras``. If the output is a folder, all of its
         files count.
 
     Returns
@@ -34,31 +35,30 @@ def verify_hash(project: Project, path: Path) -> Path:
     Raises
     ------
     UserError
-        If `path` is missing, no stage wrote it, or it or its folder has changed since: with both hashes, and how to
-        insist.
+        If `path` is missing or not in ``dvc.lock``, or its hash differs.
     """
     if not path.is_file():
-        raise UserError(f"Expected a model at {path}, but there is none. Run `dvc repro` first.")
+        raise UserError(f"{path}: not found. Run `dvc repro` first.")
     file = path.resolve()
     for out, expected in _outs(project).items():
         if file.is_relative_to(out):
             actual = _folder_hash(out) if out.is_dir() else _md5(out)
             if actual != expected:
-                _refuse(path, f"{out} to have the hash {expected}, as dvc.lock says, but it has {actual}")
+                _refuse(path, f"{out}: dvc.lock records the hash {expected}; the file has {actual}")
             return path
-    _refuse(path, f"{path} to be in dvc.lock, with the hash of what a stage wrote, but it is not")
+    _refuse(path, f"{path}: not in dvc.lock, which records the hashes of all outputs")
 
 
-def _refuse(path: Path, expectation: str) -> NoReturn:
+def _refuse(path: Path, fact: str) -> NoReturn:
     raise UserError(
-        f"Expected {expectation}. So {path.name} may not be the model that this project trained, and is not loaded. "
-        f"Run `dvc repro` to train it again, or `dvc checkout --force` to get it back; if you know where it comes "
-        f"from, insist with {SKIP_HASH_CHECK}."
+        f"{fact}. {path.name} may not be the model that this project trained, and is not loaded. "
+        f"Run `dvc repro` to train it again, or `dvc checkout --force` to restore it; if you trust its origin, load it "
+        f"with {SKIP_HASH_CHECK}."
     )
 
 
 def _outs(project: Project) -> dict[Path, str]:
-    """What the stages wrote, and its hash."""
+    """Read the hashes of all outputs."""
     lock = project.root / "dvc.lock"
     try:
         stages = YAML(typ="safe", pure=True).load(lock)["stages"].values()
@@ -67,12 +67,12 @@ def _outs(project: Project) -> dict[Path, str]:
         return {}
     except (YAMLError, AttributeError, KeyError, TypeError):
         raise UserError(
-            f"Expected the hashes of the models in {lock}, but it cannot be read. Restore it with git."
+            f"{lock}: cannot be read, so the hashes of the models are unknown. Restore it with git."
         ) from None
 
 
 def _folder_hash(folder: Path) -> str:
-    """As DVC computes it: of a list of the files, by name, with their hashes."""
+    """Compute the hash of a folder as DVC does: of the list of its files, by name, with their hashes."""
     files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
     listing = [{"md5": _md5(file), "relpath": name} for name, file in sorted(files.items())]
     return f"{hashlib.md5(json.dumps(listing).encode()).hexdigest()}.dir"

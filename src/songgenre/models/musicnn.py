@@ -1,12 +1,13 @@
-"""musicnn of Pons & Serra 2019, a network that was trained to tag music, in numpy, with its published weights.
+"""musicnn (Pons and Serra, `pons2019musicnn`) in NumPy: a network that predicts tags of music, with its weights.
 
-Its input is a log-mel spectrogram. Filters as high as an instrument's timbre and as long as a rhythm look at it, three
-convolutions over time follow, and what they found is pooled over time: its mean and maximum, and the layer before the
-tags, are what the network makes of 3 s of music. How that is on average and how much it changes embeds a clip.
+The input is a log-mel spectrogram. Filters of the first layer span either many mel bands (timbre) or many frames
+(rhythm); three convolutions over time follow. The features of a patch of 3 s are the mean and the maximum of all
+activations over time, and the penultimate layer. The embedding of a clip is the mean and the standard deviation of
+these features over its patches.
 
-What comes after a convolution is the largest of its values over the frequencies, and what comes before is a single
-image. So each convolution is a row of matrix products, none of whose results has to be kept. `make bench` compares it
-with the same networks in Keras; it starts without the seconds that TensorFlow takes.
+After the first layer only the maximum of each filter over frequency is used, so each convolution is a series of matrix
+products, none of which needs to be stored. `make bench` compares this module with the same networks in Keras; it avoids
+the start-up time of TensorFlow, several seconds.
 """
 
 from __future__ import annotations
@@ -46,24 +47,24 @@ TAGS = {"MSD_musicnn": MSD_TAGS, "MTT_musicnn": MTT_TAGS}
 """The tags of each network, in the order of its outputs: those of the Million Song Dataset and of MagnaTagATune."""
 
 COLUMNS_PER_BLOCK = 256
-"""Frames that are multiplied at once: their products stay in the processor's cache."""
+"""Number of frames per matrix product, small enough for the products to stay in the processor's cache."""
 MAX_SHORT_FILTER = 64
-"""Numbers in the longest filter that is not halved."""
+"""Size of the longest filter that is not halved."""
 EPSILON = 1e-3
-"""Of the batch normalisation."""
+"""Constant that the batch normalization adds to the variance."""
 
 PENULTIMATE = 200
 POOLED = 753
 
 
 class MusicnnFeatures(NamedTuple):
-    """What a network makes of music.
+    """Embedding and tags of a clip by one network.
 
     Parameters
     ----------
     embedding : np.ndarray [shape=(2 * (PENULTIMATE + 2 * POOLED),), dtype=float32]
-        The layer before the tags, then the mean and the maximum of the convolutions over time: the mean of all that
-        over the patches, then its standard deviation.
+        Mean over the patches, then standard deviation, of: the penultimate layer, and the mean and the maximum of the
+        convolutions over time.
     tags : np.ndarray [shape=(n_tags,), dtype=float32]
         Probability of each of `TAGS`, the mean over the patches.
     """
@@ -73,16 +74,17 @@ class MusicnnFeatures(NamedTuple):
 
 
 def log_mel(y: np.ndarray) -> np.ndarray:
-    """The spectrogram that the networks were trained on, log10(1 + 10000 x).
+    """Compute the spectrogram that the networks were trained on, log10(1 + 10000 x).
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,)]
-        At `SAMPLE_RATE`.
+        Audio signal at `SAMPLE_RATE`.
 
     Returns
     -------
     np.ndarray [shape=(n_frames, N_MELS), dtype=float32]
+        Log-mel spectrogram.
     """
     with threadpool_limits(1):
         power = librosa.feature.melspectrogram(
@@ -92,15 +94,17 @@ def log_mel(y: np.ndarray) -> np.ndarray:
 
 
 def cut_patches(spectrogram: np.ndarray) -> np.ndarray:
-    """As many patches of 3 s as fit, spread evenly; what is shorter begins anew to fill one.
+    """Cut a spectrogram into as many patches of 3 s as fit, evenly spread; a shorter one is repeated to fill one patch.
 
     Parameters
     ----------
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
+        Log-mel spectrogram.
 
     Returns
     -------
     np.ndarray [shape=(n_patches, PATCH_FRAMES, N_MELS)]
+        The patches, in order of time.
     """
     missing = max(0, PATCH_FRAMES - len(spectrogram))
     filled = np.pad(spectrogram, ((0, missing), (0, 0)), mode="wrap")
@@ -109,16 +113,22 @@ def cut_patches(spectrogram: np.ndarray) -> np.ndarray:
 
 
 def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> MusicnnFeatures:
-    """What a network makes of the patches of a spectrogram.
+    """Compute the embedding and the tags of a clip.
 
-    The same bits come out, however many cores there are.
+    The result does not depend on the number of cores.
 
     Parameters
     ----------
     variables : mapping
         From the name of a variable, such as ``conv2d_1/kernel``, to its values, as
-        `songgenre.models.musicnn_weights.load_weights` gives them.
+        `songgenre.models.musicnn_weights.load_weights` returns them.
     spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
+        Log-mel spectrogram of the clip.
+
+    Returns
+    -------
+    MusicnnFeatures
+        Embedding and tags.
     """
     with threadpool_limits(1):
         activations = _convolve_patches(cut_patches(spectrogram), variables)
@@ -131,18 +141,25 @@ def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Mus
 
 
 def pool_patches(activations: np.ndarray, tags: np.ndarray) -> MusicnnFeatures:
-    """What a network makes of a clip, from what it makes of each patch.
+    """Pool the features of patches into those of a clip.
 
     Parameters
     ----------
     activations : np.ndarray [shape=(n_patches, PENULTIMATE + 2 * POOLED)]
+        Features of each patch.
     tags : np.ndarray [shape=(n_patches, n_tags)]
+        Probability of each tag in each patch.
+
+    Returns
+    -------
+    MusicnnFeatures
+        Mean and standard deviation of the features, and mean probability of the tags.
     """
     return MusicnnFeatures(np.concatenate([activations.mean(axis=0), activations.std(axis=0)]), tags.mean(axis=0))
 
 
 def _convolve_patches(patches: np.ndarray, variables: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What the convolutions find [shape=(n_patches, PATCH_FRAMES, POOLED)]."""
+    """Compute the activations of all convolutions [shape=(n_patches, PATCH_FRAMES, POOLED)]."""
     x = _normalize(patches, variables, 0)
     timbre = [_filter_bank(x, variables, number, _timbral_frontend) for number in (0, 1)]
     rhythm = [_filter_bank(x, variables, number, _temporal_frontend) for number in (2, 3, 4)]
@@ -159,9 +176,9 @@ def _filter_bank(
     number: int,
     highest: Callable[[np.ndarray, np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Convolution, normalised, and its maximum over the frequencies [shape=(n_patches, PATCH_FRAMES, n)].
+    """Compute a normalized convolution and its maximum over frequency [shape=(n_patches, PATCH_FRAMES, n)].
 
-    A negative scale turns the least value into the maximum; so the signs of such filters are changed first.
+    Filters with a negative scale are negated first, because the scale turns their minimum into the maximum.
     """
     scale, shift = _batch_norm(variables, number + 1)
     sign = np.sign(scale)
@@ -170,12 +187,14 @@ def _filter_bank(
 
 
 def _timbral_frontend(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Maximum over the frequencies of a convolution with kernels of some frames and many frequencies.
+    """Compute the maximum over frequency of a convolution with kernels of few frames and many bands.
 
     Parameters
     ----------
     x : np.ndarray [shape=(n_patches, PATCH_FRAMES, N_MELS)]
+        Patches.
     kernel : np.ndarray [shape=(n_frames, height, n)]
+        Filters.
     """
     n_frames, height, n = kernel.shape
     padded = np.pad(x, ((0, 0), (n_frames // 2, n_frames // 2), (0, 0)))
@@ -190,12 +209,14 @@ def _timbral_frontend(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _temporal_frontend(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Maximum over the frequencies of a convolution with kernels of many frames and one frequency.
+    """Compute the maximum over frequency of a convolution with kernels of many frames and one band.
 
     Parameters
     ----------
     x : np.ndarray [shape=(n_patches, PATCH_FRAMES, N_MELS)]
+        Patches.
     kernel : np.ndarray [shape=(length, 1, n)]
+        Filters.
     """
     length, _, n = kernel.shape
     before = (length - 1) // 2
@@ -206,17 +227,20 @@ def _temporal_frontend(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def _convolve(x: np.ndarray, taps: np.ndarray, n_places: int) -> Iterator[np.ndarray]:
-    """Products of every column with filters, at one place after the other.
+    """Yield the products of filters with every column, one place after the other.
 
-    Two neighbouring places share a product, so that three of half the length give both (fast FIR algorithm): with the
-    taps h and the input x taken alternately, ``h0 x0 + h1 x1`` and ``h0 x1 + h1 x2`` are ``h0 (x0 - x1)`` and
-    ``h1 (x2 - x1)``, each with ``(h0 + h1) x1`` added. The halves are halved again, until they are short.
+    Two neighbouring places share a product, so three products of half the length give both (fast FIR algorithm): with
+    even and odd taps h0 and h1 and inputs x0, x1 and x2, ``h0 x0 + h1 x1`` and ``h0 x1 + h1 x2`` equal ``h0 (x0 - x1)``
+    and ``h1 (x2 - x1)``, each plus ``(h0 + h1) x1``. The halves are halved again until they are short.
 
     Parameters
     ----------
     x : np.ndarray [shape=(length, width, n_columns)]
+        Input.
     taps : np.ndarray [shape=(n_taps, width, n)]
+        Filters.
     n_places : int
+        Number of places.
 
     Yields
     ------
@@ -261,7 +285,7 @@ def _normalize(x: np.ndarray, variables: Mapping[str, np.ndarray], number: int) 
 
 
 def _batch_norm(variables: Mapping[str, np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scale and shift of a batch normalisation."""
+    """Compute the scale and the shift of a batch normalization."""
     name = _variable_name("batch_normalization", number)
     scale = variables[f"{name}/gamma"] / np.sqrt(variables[f"{name}/moving_variance"] + np.float32(EPSILON))
     return scale, variables[f"{name}/beta"] - variables[f"{name}/moving_mean"] * scale

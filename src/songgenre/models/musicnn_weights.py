@@ -1,4 +1,4 @@
-"""The published weights of musicnn: fetched as a wheel of the package index, which is opened but never installed."""
+"""Published weights of musicnn, read from a wheel of the package index, which is never installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from songgenre.progress import echo
 NETWORKS = ("MSD_musicnn", "MTT_musicnn")
 
 VARIABLES = r"(conv2d|dense|batch_normalization)(_\d+)?/(kernel|bias|gamma|beta|moving_mean|moving_variance)"
-"""Names of the weights; a checkpoint holds the state of the optimiser, too."""
+"""Pattern of the names of weights; a checkpoint also contains the state of the optimizer."""
 
 
 class Wheel(NamedTuple):
@@ -34,7 +34,7 @@ class Wheel(NamedTuple):
 
     @property
     def file(self) -> str:
-        """Name of its file."""
+        """Name of the file."""
         return f"{self.name}-{self.version}-py3-none-any.whl"
 
 
@@ -42,22 +42,24 @@ MUSICNN = Wheel("musicnn", "0.1.0", "f38a4890c648c1ddbb141c5d96d2b0a8cfcd3674600
 
 
 def download_wheel(folder: Path, wheel: Wheel = MUSICNN) -> bytes:
-    """Read the wheel from a folder; if it is not there, fetch it through pip first.
+    """Read the wheel from a folder; download it with pip first if it is missing.
 
     Parameters
     ----------
     folder : Path
+        Folder of the wheel.
     wheel : Wheel
+        Name, version and hash of the wheel.
 
     Returns
     -------
     bytes
-        The content of the wheel, whose hash is right.
+        Content of the wheel, with a verified hash.
 
     Raises
     ------
     UserError
-        If it cannot be fetched, or is another file than expected.
+        If the download fails or the hash differs.
     """
     path = folder / wheel.file
     if not path.exists():
@@ -76,15 +78,16 @@ def extract_weights(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> N
     Parameters
     ----------
     wheels : Path
-        Folder where the wheel lies, or is kept when it has been fetched.
+        Folder of the wheel; a downloaded one is kept there.
     pretrained : Path
         Folder to write ``MSD_musicnn.npz``, ``MTT_musicnn.npz`` and ``LICENSE.md`` to.
     wheel : Wheel
+        Name, version and hash of the wheel.
 
     Raises
     ------
     UserError
-        As `download_wheel`.
+        If the download fails or the hash differs.
     """
     content = io.BytesIO(download_wheel(wheels, wheel))
     with replacing(pretrained) as folder, zipfile.ZipFile(content) as archive:
@@ -97,12 +100,24 @@ def extract_weights(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> N
 
 
 def load_weights(pretrained: Path, network: str) -> dict[str, np.ndarray]:
-    """The weights of a network that `extract_weights` wrote.
+    """Load the weights of a network that `extract_weights` wrote.
+
+    Parameters
+    ----------
+    pretrained : Path
+        Folder of the weights.
+    network : str
+        One of `NETWORKS`.
+
+    Returns
+    -------
+    dict of np.ndarray
+        From the name of a variable to its values.
 
     Raises
     ------
     UserError
-        If they are not there or damaged.
+        If the weights are missing or damaged.
     """
     path = pretrained / f"{network}.npz"
     try:
@@ -110,13 +125,12 @@ def load_weights(pretrained: Path, network: str) -> dict[str, np.ndarray]:
             return dict(weights)
     except FileNotFoundError:
         raise UserError(
-            f"Expected the weights of a pretrained network at {path}, but there are none. "
-            "Fetch them with `dvc repro pretrained`."
+            f"{path}: not found. Fetch the weights of the pretrained networks with `dvc repro pretrained`."
         ) from None
     except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"Expected the weights of a pretrained network at {path}, but they cannot be read: {error}. "
-            "Fetch them anew with `dvc repro --force pretrained`."
+            f"{path}: the weights of the pretrained network cannot be read: {error}. "
+            "Fetch them again with `dvc repro --force pretrained`."
         ) from None
 
 
@@ -137,7 +151,7 @@ def _download(folder: Path, wheel: Wheel, path: Path) -> None:
         errors = re.findall(r"^(?:ERROR: )?(\S.*)$", ended.stderr, re.MULTILINE)
         reason = f" pip says: {errors[-1]}" if errors else ""
         raise UserError(
-            f"Expected to fetch {wheel.file} through pip, but it cannot be had here.{reason}\n"
+            f"{wheel.file}: pip cannot download it.{reason}\n"
             "Without a network, fetch it where there is one: "
             f"pip download --no-deps {wheel.name}=={wheel.version}\n"
             f"put it at {path}\nand run this again. With a mirror, tell pip: pip config set global.index-url ADDRESS"
@@ -145,19 +159,19 @@ def _download(folder: Path, wheel: Wheel, path: Path) -> None:
 
 
 def _check_hash(path: Path, wheel: Wheel) -> bytes:
-    """What is in the file, which is the expected one."""
+    """Read a file and verify its hash."""
     content = path.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     if digest != wheel.sha256:
         raise UserError(
-            f"Expected {path.name} with the SHA-256 {wheel.sha256}, got one with {digest} at {path}. It was damaged on "
-            "the way, or is not the published file: put the published one in its place, or delete it and try again."
+            f"{path}: the published file has the SHA-256 {wheel.sha256}, this one {digest}. It is damaged or another "
+            "file. Replace it by the published file, or delete it and run this again."
         )
     return content
 
 
 def _variables(archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
-    """The variables of a checkpoint, whose files lack the prefix that TensorFlow asks for."""
+    """Read the variables of a checkpoint, whose files lack the prefix that TensorFlow requires."""
     with suppress_native_stderr():
         import tensorflow as tf
     with TemporaryDirectory() as temporary:

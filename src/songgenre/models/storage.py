@@ -1,7 +1,8 @@
-"""Models on disk: loaded without running code, and the same bytes for the same model.
+"""Storage of models: loading runs no code, and the same model gives the same bytes.
 
-Archives of skops carry memory addresses as names and, between the fields of trees, whatever the memory held; those of
-Keras the date of saving; and both the time of each member. Each is written anew without them.
+Three things differ between two saves of a model: skops archives contain memory addresses, and uninitialised memory
+between the fields of trees; Keras archives contain the date; both contain the time of each member. Archives are
+rewritten without them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,15 @@ TRUSTED = [
 
 
 def save_sklearn(model: Pipeline | VotingClassifier, path: Path) -> None:
-    """Save a fitted classifier as a skops archive."""
+    """Save a fitted classifier as a skops archive.
+
+    Parameters
+    ----------
+    model : Pipeline or VotingClassifier
+        Fitted classifier.
+    path : Path
+        File to write, ending in ``.skops``.
+    """
     members = _members(skops.io.dumps(model))
     schema = json.loads(members.pop("schema.json"))
     names: dict[Any, str] = {}
@@ -49,7 +58,20 @@ def save_sklearn(model: Pipeline | VotingClassifier, path: Path) -> None:
 
 
 def save_all(models: Mapping[str, Pipeline | VotingClassifier], folder: Path) -> dict[str, Path]:
-    """Save fitted classifiers in a folder, each under its name, and say where each is."""
+    """Save fitted classifiers in a folder.
+
+    Parameters
+    ----------
+    models : mapping
+        From name to fitted classifier.
+    folder : Path
+        Folder to write to.
+
+    Returns
+    -------
+    dict of Path
+        From name to file, ``NAME.skops``.
+    """
     files = {name: folder / f"{name}.skops" for name in models}
     for name, file in files.items():
         save_sklearn(models[name], file)
@@ -57,19 +79,29 @@ def save_all(models: Mapping[str, Pipeline | VotingClassifier], folder: Path) ->
 
 
 def load_sklearn(path: Path) -> Pipeline | VotingClassifier:
-    """Load a classifier saved by `save_sklearn`.
+    """Load a classifier that `save_sklearn` wrote.
+
+    Parameters
+    ----------
+    path : Path
+        The skops archive.
+
+    Returns
+    -------
+    Pipeline or VotingClassifier
+        The fitted classifier.
 
     Raises
     ------
     UserError
-        If the file is missing, is no such archive, or holds a type that is not trusted.
+        If the file is missing, is no such archive, or contains a type that is not trusted.
     """
     try:
         return skops.io.load(path, trusted=TRUSTED)
     except FileNotFoundError:
-        raise UserError(f"Expected a model at {path}, but there is none. Run `dvc repro` first.") from None
+        raise _not_found(path) from None
     except (skops.io.exceptions.UntrustedTypesFoundException, zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise UserError(f"Expected a model saved by this project at {path}: {error}") from None
+        raise UserError(f"{path}: not a model that this project saved: {error}") from None
 
 
 def save_keras(model: keras.Model, path: Path) -> None:
@@ -78,8 +110,9 @@ def save_keras(model: keras.Model, path: Path) -> None:
     Parameters
     ----------
     model : keras.Model
+        Model to save.
     path : Path
-        Ends in ``.keras``.
+        File to write, ending in ``.keras``.
     """
     with TemporaryDirectory() as folder:
         saved = Path(folder) / "model.keras"
@@ -92,19 +125,35 @@ def save_keras(model: keras.Model, path: Path) -> None:
 
 
 def load_keras(path: Path) -> keras.Model:
-    """Load a model saved by `save_keras`, in Keras' safe mode.
+    """Load a model that `save_keras` wrote, in the safe mode of Keras.
+
+    Parameters
+    ----------
+    path : Path
+        The ``.keras`` archive.
+
+    Returns
+    -------
+    keras.Model
+        The model.
 
     Raises
     ------
     UserError
-        If the file is missing, is no such archive, or holds code or names what is not of Keras.
+        If the file is missing, is no such archive, or contains code or objects of other packages.
     """
     import keras
 
+    if not path.exists():
+        raise _not_found(path)
     try:
         return keras.saving.load_model(path, safe_mode=True)
     except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"Expected a Keras model saved by this project at {path}: {error}") from None
+        raise UserError(f"{path}: not a Keras model that this project saved: {error}") from None
+
+
+def _not_found(path: Path) -> UserError:
+    return UserError(f"{path}: not found. Run `dvc repro` first.")
 
 
 def _json(content: Any) -> bytes:
@@ -112,7 +161,7 @@ def _json(content: Any) -> bytes:
 
 
 def _rename_members(node: Any, names: dict[Any, str]) -> Any:
-    """With numbers, in the order of appearance, for memory addresses and the files named after them."""
+    """Replace memory addresses, and the files named after them, by numbers in the order of appearance."""
     if isinstance(node, list):
         return [_rename_members(item, names) for item in node]
     if not isinstance(node, dict):
@@ -129,7 +178,7 @@ def _rename_members(node: Any, names: dict[Any, str]) -> Any:
 
 
 def _zero_gaps(content: bytes) -> bytes:
-    """An array in the npy format, with zeros for the unused bytes between the fields of its records."""
+    """Set the unused bytes between the fields of an npy array to zero."""
     if not content.startswith(b"\x93NUMPY"):
         return content
     records = np.load(io.BytesIO(content), allow_pickle=False)

@@ -1,4 +1,4 @@
-"""The card of the bundled model, in Markdown."""
+"""Model card of the bundled model, in Markdown."""
 
 from __future__ import annotations
 
@@ -21,23 +21,33 @@ def write_bundled_card(trained: Trained, config: Transfer) -> Path:
     Parameters
     ----------
     trained : Trained
+        Data and predictions of the training.
     config : Transfer
+        Section ``transfer`` of ``params.yaml``.
 
     Returns
     -------
     Path
+        The file, ``MODEL_CARD.md``.
     """
     BUNDLED_CARD.write_text(bundled_card(trained, config))
     return BUNDLED_CARD
 
 
 def bundled_card(trained: Trained, config: Transfer) -> str:
-    """Describe the bundled model, in Markdown.
+    """Describe the bundled model: training data, results and limitations.
 
     Parameters
     ----------
     trained : Trained
+        Data and predictions of the training.
     config : Transfer
+        Section ``transfer`` of ``params.yaml``.
+
+    Returns
+    -------
+    str
+        Markdown.
     """
     tracks, nested, unseen_collection = trained
     y, genres = tracks["genre"], genre_names(nested)
@@ -61,57 +71,63 @@ def bundled_card(trained: Trained, config: Transfer) -> str:
         )
         for collection, songs in tracks.groupby("collection")
     ]
-    return f"""# The model that ships
+    return f"""# Model card: the bundled model
 
-A linear discriminant analysis of the embedding of a song by the two networks of musicnn 0.1.0, which were trained on
-the Million Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It tells apart
+A linear discriminant analysis of the embeddings of the two networks of musicnn 0.1.0, which were trained on the Million
+Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It predicts the probabilities of
 {", ".join(genres)}.
-`head.npz` holds its weights, scaling and temperature included, and nothing of any song. At run time it needs the
-weights of the networks in `data/pretrained/`, which `dvc repro pretrained` fetches.
+`head.npz` contains its weights, including scaling and temperature, and no data of any song. At run time the model needs
+the weights of the networks in `data/pretrained/`, which `dvc repro pretrained` downloads.
 
-## Data
+## Training data
 
 {len(y)} clips of 30 s by {tracks["artist_group"].nunique()} artists, from research collections: excerpts of Magnatune
 (Emotify), GTZAN, and previews of commercial songs (TAFFC900), whose genres are those of a music guide. The recordings
-belong to their holders and were used for research only; none, and nothing from which one could be rebuilt, is part of
-this project.
+belong to their rights holders and were used for research only. This project contains no recording, and nothing from
+which one could be reconstructed.
 
 ## Results
 
 Accuracy **{metrics.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists), by nested
-cross-validation in {config.folds} stratified folds that keep artists together, {config.repeats} times with other
-folds: each song was judged by models that were tuned, fitted and calibrated without its artist.
+cross-validation in {config.folds} artist-grouped stratified folds, repeated {config.repeats} times with other folds:
+each song was predicted by models that were tuned, fitted and calibrated without its artist.
 
 {table(["genre", "songs", "artists", "recall", "F1"], per_genre)}
 
-On **other recordings** it is worse. A model of the same kind that has heard nothing of a collection does, on its songs:
+Accuracy is **lower on other collections**. The table compares models that were trained on part of a collection with
+models that were trained on the other collections only:
 
-{table(["collection", "songs", "accuracy, others of it heard", "accuracy, nothing of it heard"], per_collection)}
+{table(["collection", "songs", "accuracy, partly in training", "accuracy, left out"], per_collection)}
 
 ## Calibration
 
-One temperature was fitted to songs that the model had not been trained on. In the cross-validation the log loss is
-{metrics.log_loss:.3f} and the calibration error, the mean distance between confidence and accuracy,
+One temperature was fitted to predictions for songs outside the training folds. In the cross-validation the log loss is
+{metrics.log_loss:.3f} and the expected calibration error, the mean distance between confidence and accuracy,
 {metrics.expected_calibration_error:.3f}.
 
-## Limits
+## Out-of-scope use
 
-- Genre and collection go together: hip-hop and country come almost only from one collection, classical only from the
-  other two. Part of what the model knows is the sound of a collection, as the last table shows; and a model that has
-  not heard that one has heard hardly any song of these genres.
-- The data are few and Western. Of a song of another genre it still names one of these.
-- The two networks may have heard some of these recordings when they learned to tag.
+The model must not decide what people are paid or shown. It predicts one of its genres for every song, including songs
+of other genres.
 
-## Train it again
+## Limitations
+
+- Genre and collection are correlated: hip-hop and country come almost only from one collection, classical only from the
+  other two. The model partly recognises the sound of a collection, as the last table shows; and without that one
+  collection, hardly any training songs of hip-hop and country remain.
+- The training data are few, and Western.
+- The two networks may have been trained on some of these recordings.
+
+## Training
 
 `dvc exp run -S scraping.source=folder -S scraping.folder=FOLDER transfer`, then `songgenre dev train-head`.
 """
 
 
 def _collection_accuracy(predictions: pd.DataFrame, tracks: pd.DataFrame, seed: int) -> str:
-    """Of what was said of some of the songs, with its interval."""
+    """Format the accuracy on the songs of a collection, with its interval."""
     of_these = predictions.merge(tracks[["track_id", "artist_group"]], on="track_id")
     if of_these.empty:
-        return "not measured, as others lack a genre"
+        return "not measured: the others lack a genre"
     measured = evaluate(of_these, of_these["artist_group"], "", "", seed)
     return f"{measured.accuracy:.2f} ({measured.ci95_low:.2f} to {measured.ci95_high:.2f})"

@@ -1,4 +1,4 @@
-"""The model card and the data card: what the last run of the pipeline trained, and on what, in Markdown."""
+"""Model card and data card of the last run of the pipeline, in Markdown."""
 
 from __future__ import annotations
 
@@ -22,14 +22,30 @@ from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 
 FAMILIES = {
-    "cnn": "a convolutional network on mel images, trained from scratch",
-    "transfer": "a linear discriminant analysis of what two pretrained networks hear (musicnn, Pons & Serra 2019)",
+    "cnn": "a convolutional network on mel spectrograms, trained from scratch",
+    "transfer": "a linear discriminant analysis of embeddings of two pretrained networks (musicnn, Pons & Serra 2019)",
     ENSEMBLE: "the mean of the probabilities of several models",
 }
 
 
 def available_cards(project: Project) -> dict[str, str]:
-    """The cards by name, ``model_card`` and ``data_card``; none before all stages have run."""
+    """Return both cards if all stages have run.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose last run is reported.
+
+    Returns
+    -------
+    dict of str
+        Markdown of ``model_card`` and ``data_card``; empty if a stage has not run.
+
+    Raises
+    ------
+    UserError
+        If a table or a metrics file cannot be read.
+    """
     reports = [project.metrics("evaluation"), project.predictions("evaluation")]
     needed = [project.params, project.catalogue, project.tracks, project.excluded, *reports]
     if not all(path.is_file() for path in needed):
@@ -43,11 +59,12 @@ def write_cards(project: Project) -> list[Path]:
     Parameters
     ----------
     project : Project
-        Whose stages have run.
+        Project whose stages have run.
 
     Returns
     -------
     list of Path
+        The files, ``model_card.md`` and ``data_card.md``.
 
     Raises
     ------
@@ -63,7 +80,17 @@ def write_cards(project: Project) -> list[Path]:
 
 
 def model_card(project: Project) -> str:
-    """What the best model is, what it is for, and how good it is.
+    """Describe the best model: training data, intended use, results and limitations.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose last run is reported.
+
+    Returns
+    -------
+    str
+        Markdown.
 
     Raises
     ------
@@ -75,7 +102,7 @@ def model_card(project: Project) -> str:
     answered = read_predictions(project, winner)
     if winner is None or answered is None:
         raise UserError(
-            "Expected models and what they said of the test songs, but there are none. Run `dvc repro` first."
+            "Model card: the metrics or the predictions of the best model are missing. Run `dvc repro` first."
         )
     measured = winner.score
     tracks = read_table(TRACKS, project.tracks)
@@ -100,16 +127,20 @@ def model_card(project: Project) -> str:
     low, high = measured.ci95_low, measured.ci95_high
     return f"""# Model card: {winner.display_name}
 
-The best of {len(compared)} models that the last run trained: {family}. It gives each of {genre_names}
-a probability.
+The best of {len(compared)} models that the last run trained: {family}. It predicts the probabilities of
+{genre_names}.
 
-## Use
+## Intended use
 
-To see how well genre can be told from sound on this corpus, and to sort music like it. Not to decide what people are
-paid or shown: genre is a habit of speech more than a property of sound, and the labels are the source's. Of a song of
-another genre the model still names one of these. What was learned on the demonstration says nothing of real music.
+The model measures how well genre can be predicted from sound on this corpus, and sorts similar music.
 
-## Learned from
+## Out-of-scope use
+
+The model must not decide what people are paid or shown: genre labels are conventions rather than properties of sound,
+and these labels are those of the source. The model predicts one of its genres for every song, including songs of other
+genres. A model that was trained on the demonstration corpus is not valid for real music.
+
+## Training data
 
 {len(learned)} songs by {learned["artist_group"].nunique()} artists; see the [data card](data_card.md).
 {_count_leaking_artists(tracks)} artists are in more than one split.
@@ -117,8 +148,8 @@ another genre the model still names one of these. What was learned on the demons
 ## Results
 
 Accuracy **{measured.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists) on
-{measured.n_test} test songs; macro F1 {measured.macro_f1:.3f}. The true genre is among the two likeliest in
-{measured.top2_accuracy:.3f} of them.
+{measured.n_test} test songs; macro F1 {measured.macro_f1:.3f}; top-2 accuracy {measured.top2_accuracy:.3f} (the true
+genre is one of the two most probable ones).
 
 {table(["genre", "test songs", "precision", "recall", "F1"], genres)}
 
@@ -126,25 +157,35 @@ Accuracy **{measured.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, boo
 
 ## Calibration
 
-Log loss {measured.log_loss:.3f}; calibration error, the mean distance between confidence and accuracy,
-{measured.expected_calibration_error:.3f}. Of the half of the songs of which it is surest, {surest["accuracy"]:.3f}
-are right.
+Log loss {measured.log_loss:.3f}; expected calibration error, the mean distance between confidence and accuracy,
+{measured.expected_calibration_error:.3f}. At 50 % coverage (the most confident half) accuracy is
+{surest["accuracy"]:.3f}.
 
-## Limits
+## Limitations
 
-{measured.n_test} songs are few: the interval is the answer, not the number before it. Genre and collection may go
-together, so that part of what was learned is the sound of a collection: compare the accuracies above, and those of
-collections left out in 05_sklearn. Artists were told apart by name.
+The test set has only {measured.n_test} songs, so the interval is more informative than the accuracy. Genre and
+collection may be correlated, so the model may partly recognise the sound of a collection: compare the accuracies above,
+and those on collections that were left out, in 05_sklearn. Artists are identified by name.
 
-## Made from
+## Version
 
-Tracks `{measured.data_hash}`, model `{measured.model_hash}` (SHA-256, first 12 digits). `songgenre dev cards` writes
-this card anew.
+Tracks `{measured.data_hash}`, model `{measured.model_hash}` (SHA-256, first 12 digits). `songgenre dev cards` generates
+this card.
 """
 
 
 def data_card(project: Project) -> str:
-    """What the corpus is, where it comes from, and what was left out.
+    """Describe the corpus: sources, composition and exclusions.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose last run is reported.
+
+    Returns
+    -------
+    str
+        Markdown.
 
     Raises
     ------
@@ -170,38 +211,38 @@ def data_card(project: Project) -> str:
     clip_s = tracks["clip_duration_s"].max()
     return f"""# Data card
 
-{len(catalogue)} songs were offered. {len(tracks)}, by {tracks["artist_group"].nunique()} artists, are used;
-{len(excluded)} are not.
+The sources list {len(catalogue)} songs. The corpus has {len(tracks)} of them, by {tracks["artist_group"].nunique()}
+artists; {len(excluded)} are excluded.
 
-## Where they come from
+## Sources
 
 {table(["source", "collection", "license", "songs used"], collections)}
 
-The demonstration is invented: composed by rules, played by a synthesizer, and filed with the faults that real
-collections have. Real recordings belong to their holders; none is part of this project.
+The demonstration corpus is synthetic: rules compose the songs, a synthesizer plays them, and the catalogue has the
+faults of real collections. Real recordings belong to their rights holders; none is part of this project.
 
-## What is used
+## Corpus
 
-Of each song {clip_s:g} s from its middle. The songs last {durations[0.5]:.0f} s in the median, nine of ten
-{durations[0.05]:.0f} to {durations[0.95]:.0f} s. Labels are the source's; what becomes of a song that is filed under
-several genres, `wrangling.multi_genre` says.
+The models use the central {clip_s:g} s of each song. The median duration of a song is {durations[0.5]:.0f} s; 90 % last
+{durations[0.05]:.0f} to {durations[0.95]:.0f} s. The labels are those of the source; `wrangling.multi_genre` determines
+how songs with several genres are treated.
 
 {table(["genre", "songs", "artists", *SPLITS], genres)}
 
 {_count_leaking_artists(tracks)} artists are in more than one split.
 
-## What is not
+## Excluded songs
 
 {table(["reason", "songs"], list(reasons.items()))}
 
-Each is in the ledger, `data/clean/excluded.parquet`, with its detail.
+The exclusion log, `data/clean/excluded.parquet`, has the details of each song.
 
-## Limits
+## Limitations
 
-A genre has few artists, so what is learned may be their habits. An artist under two names counts as two.
+Each genre has few artists, so models may learn the style of these artists. An artist with two names counts as two.
 
-Tracks `{file_hash(project.tracks)}` (SHA-256, first 12 digits). `songgenre dev cards` writes this card
-anew.
+Tracks `{file_hash(project.tracks)}` (SHA-256, first 12 digits). `songgenre dev cards` generates this
+card.
 """
 
 

@@ -149,18 +149,20 @@ def sample_songs(tracks: pd.DataFrame, predictions: pd.DataFrame | None, most: i
 
 
 def layout(embeddings: np.ndarray) -> np.ndarray:
-    """Places on the map, where songs that sound alike are close together.
+    """Compute places on the map, where songs with similar embeddings are close together.
 
-    The t-SNE of the first principal components: exact and in one thread, so that it is the same in every run.
+    The method is t-SNE (van der Maaten and Hinton, `maaten2008visualizing`) of the first principal components, exact
+    and in one thread, so that every run gives the same places.
 
     Parameters
     ----------
-    embeddings : np.ndarray [shape=(n_songs, n_numbers)]
+    embeddings : np.ndarray [shape=(n_songs, n_dimensions)]
+        Embeddings of the songs.
 
     Returns
     -------
     np.ndarray [shape=(n_songs, 2), dtype=int]
-        From left to right and from top to bottom, in units of the map.
+        Horizontal and vertical position, from the top left, in units of the map.
     """
     X = standardize(embeddings, embeddings)
     with threadpool_limits(1):

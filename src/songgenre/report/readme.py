@@ -1,4 +1,4 @@
-"""The results that the README shows, kept for each corpus as the pipeline measured them."""
+"""Results of each corpus, saved in ``docs/results`` and shown in the README."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 
 START, END = "<!-- results -->", "<!-- end of results -->"
-"""Between which the README's tables stand."""
+"""Comments of the README that enclose the tables."""
 
 NAME = r"[a-z][a-z0-9_]*"
 
@@ -34,11 +34,12 @@ class Score(BaseModel):
     ci95_high: float
 
     def __str__(self) -> str:
+        """Format the accuracy and its interval."""
         return f"{self.accuracy:.2f} ({self.ci95_low:.2f} to {self.ci95_high:.2f})"
 
 
 class Cost(BaseModel):
-    """What a stage took: seconds, and most anonymous memory in MiB."""
+    """Wall time of a stage in seconds, and its peak of anonymous memory in MiB."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -47,22 +48,23 @@ class Cost(BaseModel):
 
 
 class Result(BaseModel):
-    """What one run of the pipeline measured.
+    """Results of one run of the pipeline.
 
     Parameters
     ----------
     songs : dict
-        How many of each split.
+        Number of songs per split.
     artists : int
+        Number of artists.
     genres : dict
-        How many songs of each.
+        Number of songs per genre.
     test, nested : dict
-        From model to its score on the test songs, and over all songs in nested folds.
+        From model to its score on the test songs, and over all songs in nested cross-validation.
     protocols : dict
-        Accuracy of one scikit-learn model, by what it was tested on: songs by other artists, any songs, and each
-        collection that was left out.
+        From evaluation protocol to the accuracy of one scikit-learn model, see
+        `songgenre.models.diagnostics.evaluation_protocols`.
     stages : dict
-        From notebook to what it took, as far as that is known.
+        From notebook to the cost of its stage, where it is known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,7 +79,17 @@ class Result(BaseModel):
 
 
 def collect_results(project: Project) -> Result:
-    """Collect what the last run of the pipeline measured.
+    """Collect the results of the last run of the pipeline.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose metrics and logs are read.
+
+    Returns
+    -------
+    Result
+        Scores, counts and costs.
 
     Raises
     ------
@@ -87,7 +99,7 @@ def collect_results(project: Project) -> Result:
     tracks = read_table(TRACKS, project.tracks)
     nested, protocols = project.plot("nested"), project.plot("protocols")
     if not (nested.is_file() and protocols.is_file()):
-        raise UserError(f"Expected {nested} and {protocols}, but they are not there. Run `dvc repro` first.")
+        raise UserError(f"{nested}, {protocols}: at least one of them not found. Run `dvc repro` first.")
     return Result(
         songs=_count(tracks["split"]),
         artists=tracks["artist_group"].nunique(),
@@ -106,15 +118,16 @@ def collect_results(project: Project) -> Result:
 
 
 def save_results(project: Project, name: str) -> Path:
-    """Keep what the last run measured as ``docs/results/NAME.json``, and show it in the README.
+    """Save the results of the last run as ``docs/results/NAME.json``, and show them in the README.
 
-    What a stage took stays as it was kept before where the stage has no log, as in a fresh clone.
+    A stage without a log, as in a fresh clone, keeps the cost that was saved before.
 
     Parameters
     ----------
     project : Project
+        Project whose last run is saved.
     name : str
-        Of the corpus: small letters, digits and underscores.
+        Name of the corpus: lower-case letters, digits and underscores.
 
     Returns
     -------
@@ -124,10 +137,10 @@ def save_results(project: Project, name: str) -> Path:
     Raises
     ------
     UserError
-        If the name is no such, a stage has not run, or the README has no place for the results.
+        If the name is not allowed, a stage has not run, or the README has no place for the results.
     """
     if not re.fullmatch(NAME, name):
-        raise UserError(f"Expected a name of small letters, digits and underscores, got {name!r}.")
+        raise UserError(f"{name!r} cannot name a corpus. Use lower-case letters, digits and underscores.")
     path = _folder(project) / f"{name}.json"
     result = collect_results(project)
     before = _read(path).stages if path.is_file() else {}
@@ -142,34 +155,56 @@ def save_results(project: Project, name: str) -> Path:
 
 
 def load_results(project: Project) -> dict[str, Result]:
-    """The results in ``docs/results``, by the name of the corpus.
+    """Load the results in ``docs/results``.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose results are read.
+
+    Returns
+    -------
+    dict of Result
+        From the name of the corpus to its results.
 
     Raises
     ------
     UserError
-        If a file is not what `save_results` writes.
+        If a file has another format.
     """
     return {path.stem: _read(path) for path in sorted(_folder(project).glob("*.json"))}
 
 
 def insert_results(readme: str, results: Mapping[str, Result]) -> str:
-    """A README whose tables are those of the results.
+    """Replace the tables of a README by those of the results.
+
+    Parameters
+    ----------
+    readme : str
+        Markdown with the two comments that enclose the tables.
+    results : mapping
+        From the name of the corpus to its results.
+
+    Returns
+    -------
+    str
+        The new Markdown.
 
     Raises
     ------
     UserError
-        If the two comments between which they stand are not there.
+        If one of the two comments is missing.
     """
     before, start, rest = readme.partition(START)
     _, end, after = rest.partition(END)
     if not start or not end:
-        raise UserError(f"Expected {START} and, below, {END} in the README, where the results stand.")
+        raise UserError(f"README.md: {START} or, below it, {END} is missing. Add both where the results should be.")
     shown = "\n\n".join([_scores(results), _protocols(results), _costs(results)])
     return f"{before}{START}\n{shown}\n{END}{after}"
 
 
 def _scores(results: Mapping[str, Result]) -> str:
-    """A row per model, those that did best in the last corpus first; a column per corpus and test."""
+    """Tabulate the scores: a row per model, the best of the last corpus first; a column per corpus and test."""
     header = ["model"]
     columns: list[Mapping[str, Score]] = []
     for name, result in results.items():
@@ -184,7 +219,7 @@ def _scores(results: Mapping[str, Result]) -> str:
 
 
 def _protocols(results: Mapping[str, Result]) -> str:
-    """A row per way to test, and a column per corpus."""
+    """Tabulate the evaluation protocols: a row per protocol, a column per corpus."""
     header = ["one scikit-learn model tested on", *(name.replace("_", " ") for name in results)]
     ways = dict.fromkeys(way for result in results.values() for way in result.protocols)
     shown = {name: {way: f"{score:.2f}" for way, score in result.protocols.items()} for name, result in results.items()}
@@ -192,7 +227,7 @@ def _protocols(results: Mapping[str, Result]) -> str:
 
 
 def _costs(results: Mapping[str, Result]) -> str:
-    """A row per stage, and a column per corpus."""
+    """Tabulate the costs: a row per stage, a column per corpus."""
     header = ["stage", *(f"{name.replace('_', ' ')}, s and MiB" for name in results)]
     stages = sorted({stage for result in results.values() for stage in result.stages})
     rows = [[stage, *(_format_cost(result.stages.get(stage)) for result in results.values())] for stage in stages]
@@ -216,7 +251,7 @@ def _read(path: Path) -> Result:
     try:
         return Result.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise UserError(f"{path} does not hold results as `songgenre dev results` writes them: {error}") from None
+        raise UserError(f"{path}: not results that `songgenre dev results` wrote: {error}") from None
 
 
 def _folder(project: Project) -> Path:

@@ -1,1 +1,1 @@
-"""The bundled model: its weights, how they are loaded and how they are trained."""
+"""The bundled model: weights, loading and training."""

@@ -1,4 +1,4 @@
-"""Train the bundled model."""
+"""Training of the bundled model."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ MODEL = "lda"
 
 
 class Trained(NamedTuple):
-    """What the card of the bundled model is written from.
+    """Data and predictions that the card of the bundled model reports.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     nested : pd.DataFrame
-        `songgenre.tables.predictions.NESTED` of each song, by a model that was tuned, fitted and calibrated without its
-        artist.
+        `songgenre.tables.predictions.NESTED`: predictions for each song by models that were tuned, fitted and
+        calibrated without its artist.
     unseen_collection : pd.DataFrame
-        `leave_one_collection_out`.
+        Result of `leave_one_collection_out`.
     """
 
     tracks: pd.DataFrame
@@ -45,12 +45,19 @@ def train_head(project: Project, config: Transfer) -> Trained:
     Parameters
     ----------
     project : Project
-        Whose stage ``transfer`` has run.
+        Project whose stage ``transfer`` has run.
     config : Transfer
+        Section ``transfer`` of ``params.yaml``.
 
     Returns
     -------
     Trained
+        Data and predictions for the card.
+
+    Raises
+    ------
+    UserError
+        If a table is missing, or a genre has too few artists or songs for the folds.
     """
     tracks = read_table(TRACKS, project.tracks)
     X = read_table(EMBEDDINGS, project.embeddings).drop(columns="track_id")
@@ -63,20 +70,21 @@ def train_head(project: Project, config: Transfer) -> Trained:
 
 
 def leave_one_collection_out(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
-    """Have the songs of each collection judged by a model that was fitted to the others.
+    """Predict the songs of each collection by a model that was fitted to the other collections.
 
     Parameters
     ----------
     model : Pipeline
-        Tuned; it is fitted anew.
+        Tuned model; copies are fitted.
     X : pd.DataFrame [shape=(n_tracks, n_dimensions)]
+        Embeddings.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`, rows as in `X`.
 
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.predictions.PREDICTIONS`, of the collections of which the others have all genres.
+        `songgenre.tables.predictions.PREDICTIONS` for each collection without which all genres remain.
     """
     y, genres = tracks["genre"], sorted(tracks["genre"].unique())
     predictions = []
