@@ -19,3 +19,9 @@ def test_examples_give_what_they_show(module: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(module))
     assert attempted > 0
     assert failed == 0
+
+
+def test_worked_example_of_the_evaluation_gives_what_it_shows() -> None:
+    failed, attempted = doctest.testfile(str(SOURCE.parent / "docs" / "evaluation.md"), module_relative=False)
+    assert attempted > 0
+    assert failed == 0
