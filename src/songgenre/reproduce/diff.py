@@ -1,4 +1,4 @@
-"""In what two versions of a file differ: which table cell, notebook cell, metric or weight, and how far in numbers."""
+"""Differences between two versions of a file: table cells, notebook cells, metrics or weights, and their distance."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ import pandas as pd
 from nbformat import NotebookNode
 
 MAX_LINES = 10
-"""How many differences of one file are told."""
+"""Reported differences per file."""
 
 WIDTH = 60
-"""How many characters of a line are shown, around the first that differs."""
+"""Characters of a line that are shown around the first difference."""
 
 
 def explain(before: Path, after: Path) -> list[str]:
-    """Say in what two versions of a file or folder differ.
+    """List the differences between two versions of a file or folder.
 
     Parameters
     ----------
     before, after : Path
-        Files whose names end alike, or folders. The ending says what they hold.
+        Files with the same suffix, which determines how they are compared, or folders.
 
     Returns
     -------
     list of str
-        A line per difference, `MAX_LINES` at most and one that says how many follow; none if the bytes are the same.
+        A line per difference, at most `MAX_LINES` and one with the number of further differences; empty if the bytes
+        are the same.
     """
     if not after.exists():
         return ["is missing"]
@@ -120,7 +121,27 @@ def _json(before: Path, after: Path) -> Iterator[str]:
 
 
 def flatten(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The values in nested dicts and lists, each with its path, for example ``("svm.ci95_low", 0.7)``."""
+    """Yield the values in nested dicts and lists, each with its path.
+
+    Parameters
+    ----------
+    node : Any
+        Content of a JSON file, or a part of it.
+    path : str
+        Path of `node` in the file, keys and indices separated by dots.
+
+    Yields
+    ------
+    path : str
+        Path of a value.
+    value : Any
+        Value that is not a container, or an empty container.
+
+    Examples
+    --------
+    >>> dict(flatten({"svm": {"ci95": [0.7, 0.9]}}))
+    {'svm.ci95.0': 0.7, 'svm.ci95.1': 0.9}
+    """
     if not isinstance(node, dict | list) or not node:
         yield path, node
         return
@@ -129,7 +150,23 @@ def flatten(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def changed_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each name whose value is another, new or missing."""
+    """Describe the names whose values changed, are new or are missing.
+
+    Parameters
+    ----------
+    before, after : mapping
+        From names to values.
+
+    Yields
+    ------
+    str
+        A line per difference.
+
+    Examples
+    --------
+    >>> list(changed_values({"folds": 5, "seed": 1}, {"folds": 10}))
+    ['folds: 5 became 10', 'seed: 1 is missing']
+    """
     for name in [*before, *(name for name in after if name not in before)]:
         if name not in after:
             yield f"{name}: {before[name]!r} is missing"
