@@ -46,7 +46,7 @@ async function predict(file) {
 
 async function ask(file, signal) {
   const mostMb = Number(body.dataset.maxMb);
-  if (file.size > mostMb * 1e6) throw Error(`Expected at most ${mostMb} MB, got ${(file.size / 1e6).toFixed(1)} MB.`);
+  if (file.size > mostMb * 1e6) throw Error(`${(file.size / 1e6).toFixed(1)} MB exceed the limit of ${mostMb} MB.`);
   const headers = { "Content-Type": "application/octet-stream" };
   let response;
   try {
