@@ -1,4 +1,4 @@
-"""Rebuild what is committed from nothing, compare it with what DVC recorded, and explain every difference."""
+"""Rebuild the committed pipeline from scratch, compare it with ``dvc.lock``, and explain every difference."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ from songgenre.paths import Project
 from songgenre.reproduce.diff import changed_values, explain, flatten
 
 Stages = dict[str, Mapping[str, Any]]
-"""What a ``dvc.lock`` says of each stage."""
+"""Stages of a ``dvc.lock``, by name."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A stage that wrote something else.
+    """A stage with other outputs than recorded.
 
     Parameters
     ----------
     stage : str
+        Name of the stage.
     causes : list of str
-        What it read that differs too; none if it read and ran the same.
+        Inputs, parameters and commands that differ too; empty if all are the same.
     outs : dict
-        From the path of what differs to a line per difference.
+        From the path of a differing output to a line per difference.
     """
 
     stage: str
@@ -52,18 +53,18 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
     Parameters
     ----------
     project : Project
-        A clone; the commit that is checked out counts, not what has been changed since.
+        A clone. The checked-out commit is compared, without uncommitted changes.
     console : rich.console.Console
-        Where the result is printed.
+        Output for the result.
     into : Path, optional
-        Folder to rebuild in, which stays; a temporary one by default.
+        Folder to rebuild in, which is kept; a temporary folder by default.
     rebuilt : Path, optional
-        A rebuild that is there already, for example from another machine; nothing is rebuilt then.
+        Existing rebuild, for example from another machine; nothing is rebuilt then.
 
     Returns
     -------
     bool
-        Whether every file is the same.
+        True if all files are identical.
 
     Raises
     ------
@@ -79,21 +80,21 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
 
 
 def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, rebuilt: Path) -> list[Difference]:
-    """What a rebuild wrote otherwise, stage by stage.
+    """Compare the outputs of a rebuild with the recorded ones, stage by stage.
 
     Parameters
     ----------
     recorded, repeated : dict
-        The stages in the ``dvc.lock`` of both.
+        Stages in the committed ``dvc.lock`` and in that of the rebuild.
     committed : dvc.api.DVCFileSystem
-        Where the files of the first are.
+        Files of the commit.
     rebuilt : Path
-        The folder of the second.
+        Folder of the rebuild.
 
     Returns
     -------
     list of Difference
-        Each after those that it follows from.
+        In the order of the stages: each after those whose outputs it reads.
     """
     stages = {name: (recorded.get(name, {}), repeated.get(name, {})) for name in {**recorded, **repeated}}
     changed = {name: _differing_outs(before, after, "outs") for name, (before, after) in stages.items()}
@@ -110,7 +111,7 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
 
 
 def _in_order(stages: Stages) -> Iterable[str]:
-    """The stages, each after those whose files it reads."""
+    """Sort the stages, each after those whose outputs it reads."""
     writers = {out["path"]: name for name, stage in stages.items() for out in stage["outs"]}
     read = {name: [dep["path"] for dep in stage.get("deps", [])] for name, stage in stages.items()}
     return TopologicalSorter(
@@ -132,9 +133,9 @@ def _rebuild_in(project: Project, console: Console, into: Path | None, rebuilt: 
 
 
 def _rebuild(project: Project, folder: Path, console: Console) -> None:
-    """Run all stages of the commit in a clone that shares no cache; only the published wheels are taken along."""
+    """Run all stages of the commit in a clone that shares no cache; only the published wheels are copied."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(f"Expected a folder to rebuild in that is empty or not there yet, but {folder} is neither.")
+        raise UserError(f"{folder}: not an empty folder. Name a new or empty folder to rebuild in.")
     console.print(f"Rebuilding what is committed in {escape(str(folder))}", highlight=False, soft_wrap=True)
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -151,8 +152,8 @@ def _rebuild(project: Project, folder: Path, console: Console) -> None:
 def _run(folder: Path, environment: Mapping[str, str], *command: str) -> None:
     if children.run(command, cwd=folder, env=environment, stdout=sys.stderr).returncode:
         raise UserError(
-            f"The rebuild failed at `{' '.join(command)}` in {folder}; what was wrong is said above. "
-            "With `--in FOLDER` the folder is kept, to look at."
+            f"{folder}: the rebuild failed at `{' '.join(command)}`; its error is printed above. "
+            "Use `--in FOLDER` to keep the folder."
         )
 
 
@@ -160,13 +161,15 @@ def _read_lock(committed: DVCFileSystem) -> Stages:
     try:
         return _parse(committed.read_text("dvc.lock"))
     except FileNotFoundError:
-        raise UserError("Expected a committed dvc.lock to compare with. Run `dvc repro` and commit it first.") from None
+        raise UserError(
+            "dvc.lock: not committed, so there is nothing to compare with. Run `dvc repro` and commit it first."
+        ) from None
 
 
 def _stages(folder: Path) -> Stages:
     path = folder / "dvc.lock"
     if not path.is_file():
-        raise UserError(f"Expected a clone in which `dvc repro` has run, but there is no {path}.")
+        raise UserError(f"{path}: not found. Name a clone in which `dvc repro` has run.")
     return _parse(path.read_text("utf-8"))
 
 
@@ -178,13 +181,13 @@ def _parse(lock: str) -> Stages:
 def _differing_outs(
     before: Mapping[str, Any], after: Mapping[str, Any], what: str
 ) -> dict[str, tuple[str | None, str | None]]:
-    """The paths among the ``deps`` or ``outs`` of a stage whose hashes differ, and both hashes."""
+    """Find the paths in ``deps`` or ``outs`` of a stage whose hashes differ, and return both hashes."""
     a, b = ({entry["path"]: entry["md5"] for entry in stage.get(what, [])} for stage in (before, after))
     return {path: (a.get(path), b.get(path)) for path in {**a, **b} if a.get(path) != b.get(path)}
 
 
 def _causes(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mapping[str, str]) -> list[str]:
-    """What a stage read that differs; `writers` are the stages that wrote something else, by its path."""
+    """List the differing inputs of a stage; `writers` maps differing outputs to their stages."""
     if not before or not after:
         return [f"the stage is {'missing' if before else 'new'}"]
     deps = _differing_outs(before, after, "deps")
