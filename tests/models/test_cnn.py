@@ -1,3 +1,4 @@
+import os
 import re
 import signal
 import subprocess
@@ -5,7 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +15,7 @@ from songgenre.models import cnn
 from songgenre.models.checkpoint import TrainingState, training_hash
 from songgenre.models.crops import NO_AUGMENTATION, MelDataset
 from songgenre.models.storage import load_keras
+from songgenre.notebook.runner import BFLOAT16_ENVIRONMENT
 from songgenre.params import Augmentation, load_params
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
@@ -156,15 +157,40 @@ def test_crop_wider_than_the_songs_says_what_to_change(tmp_path: Path) -> None:
         cnn.train(noise(4), noise(4), 2, config, tmp_path)
 
 
+IN_MIXED_PRECISION = """
+import sys
+from pathlib import Path
+import keras
+import numpy as np
+from songgenre.models import cnn
+from songgenre.models.crops import NO_AUGMENTATION, MelDataset
+from songgenre.params import Cnn, Hardware, Network, Sampling
+
+precision = sys.argv[1]
+mel = np.random.default_rng(0).integers(256, size=(16, 16, 40), dtype=np.uint8)
+songs = MelDataset(mel, np.arange(16), np.arange(16) % 2)
+config = Cnn.model_construct(
+    epochs=2, patience=2, learning_rate=0.01, weight_decay=0.0,
+    network=Network(architecture="plain", filters=[4], dropout=0.0),
+    sampling=Sampling.model_construct(
+        crop_frames=32, crops_per_song=1, batch_size=8, class_balance=0.0, label_smoothing=0.0
+    ),
+    augmentation=NO_AUGMENTATION,
+    hardware=Hardware(distribution="none", precision=precision, intra_op_threads=2), seed=1,
+)
+model, curve = cnn.train(songs, songs, 2, config, Path(sys.argv[2]))
+assert np.isfinite(curve).all(axis=None)
+assert next(layer for layer in model.layers if hasattr(layer, "filters")).compute_dtype == precision[6:]
+assert cnn.predict_probabilities(model, songs).dtype == np.float32
+assert keras.config.dtype_policy().name == "float32"
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_answers_in_full_precision(precision: str, tmp_path: Path) -> None:
-    hardware = CNN.hardware.model_copy(update={"precision": precision})
-    model, curve = cnn.train(noise(16), noise(4), 2, CONFIG.model_copy(update={"hardware": hardware}), tmp_path)
-    assert np.isfinite(curve).all(axis=None)
-    assert next(layer for layer in model.layers if hasattr(layer, "filters")).compute_dtype == precision[6:]
-    assert cnn.predict_probabilities(model, noise(4)).dtype == np.float32
-    assert keras.config.dtype_policy().name == "float32"
+    environment = os.environ | (BFLOAT16_ENVIRONMENT if precision == "mixed_bfloat16" else {})
+    subprocess.run([sys.executable, "-c", IN_MIXED_PRECISION, precision, str(tmp_path)], env=environment, check=True)
 
 
 ON_TWO_DEVICES = """

@@ -35,6 +35,8 @@ from songgenre.redaction import redact
 
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
+BFLOAT16_ENVIRONMENT = {"ONEDNN_MAX_CPU_ISA": "ALL"}
+"""With AVX2 alone oneDNN has no convolution in bfloat16, which TensorFlow asks for where the processor has AVX-512."""
 SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError")
 
 
@@ -68,9 +70,11 @@ def run(project: Project, name: str, console: Console) -> None:
     for path in (project.executed(name), project.log(name)):
         _check_that_it_is_writable(path.parent)
     project.failed(name).unlink(missing_ok=True)
+    bfloat16 = settings.cnn.hardware.precision == "mixed_bfloat16"
+    environment = KERNEL_ENVIRONMENT | (BFLOAT16_ENVIRONMENT if bfloat16 else {})
     with TemporaryDirectory() as folder, progress.listening(console) as address:
         executed = Path(folder) / source.name
-        with _environment(KERNEL_ENVIRONMENT | address), _interruptible(), _measure(project, name, console):
+        with _environment(environment | address), _interruptible(), _measure(project, name, console):
             try:
                 papermill.execute_notebook(
                     source,
