@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 
 import nbformat
-from bleach.sanitizer import ALLOWED_PROTOCOLS, Cleaner
+import nh3
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 from nbconvert import HTMLExporter
@@ -135,7 +135,7 @@ def render_markdown(source: str, attachments: dict[str, dict[str, str]]) -> Mark
 
 
 def sanitize(html: str) -> Markup:
-    """Keep of some HTML what describes content; show active elements as text, drop style sheets.
+    """Remove from HTML all that is not inert content: scripts, styles, event handlers, anything loaded from elsewhere.
 
     Parameters
     ----------
@@ -145,13 +145,19 @@ def sanitize(html: str) -> Markup:
     Returns
     -------
     Markup
-        The same without scripts, event handlers, inline styles and anything loaded from elsewhere.
+        The same HTML with the elements and attributes that describe content; the text of other elements stays,
+        except that of scripts and style sheets.
     """
-    soup = BeautifulSoup(html, "html.parser")
-    for style in soup("style"):
-        style.decompose()
-    cleaner = Cleaner(tags=set(_TAGS.split()), attributes=_is_inert, protocols={*ALLOWED_PROTOCOLS, "data"})
-    return Markup(cleaner.clean(str(soup)))
+    return Markup(
+        nh3.clean(
+            html,
+            tags=set(_TAGS.split()),
+            attributes={"*": set(_ATTRIBUTES.split())},
+            attribute_filter=_drop_remote_source,
+            url_schemes={"data", "http", "https", "mailto"},
+            link_rel=None,
+        )
+    )
 
 
 def postprocess(html: str) -> ReportPage:
@@ -217,8 +223,8 @@ def _read(notebook: Path) -> NotebookNode:
     return content
 
 
-def _is_inert(tag: str, name: str, value: str) -> bool:
-    return name in _ATTRIBUTES.split() and (name != "src" or value.startswith("data:"))
+def _drop_remote_source(tag: str, name: str, value: str) -> str | None:
+    return None if name == "src" and not value.startswith("data:") else value
 
 
 def _text(tag: Tag | None) -> str:
