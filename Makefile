@@ -12,7 +12,7 @@ help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: setup ## Rebuild what is not up to date: data, models and reports (the default)
-	@python -c 'import os, songgenre; "NUMBA_CPU_NAME" in os.environ or print("Not an x86-64 processor with AVX2 on Linux: results may differ from the committed ones in the last digits. See docs/reproducibility.md.")'
+	@python -c 'from songgenre.instruction_level import explain_limits as limits; limits() and print(limits())'
 	dvc repro
 	@echo "The reports are in $(CURDIR)/reports/html/index.html"
 

@@ -39,7 +39,7 @@ def code_version(function: Callable[..., Any]) -> str:
     ----------
     function : callable
         Function of this package. The hash covers its module, all modules that this imports, directly or not, except
-        `WITHOUT_INFLUENCE`, and ``songgenre/__init__.py``, which sets the instruction level of the libraries.
+        `WITHOUT_INFLUENCE`, and `songgenre.instruction_level`.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def code_version(function: Callable[..., Any]) -> str:
     distributions = packages_distributions()
     libraries = {name for imported in files.values() for package in imported for name in distributions.get(package, [])}
     digest = hashlib.sha256()
-    for file in sorted({*files, PACKAGE / "__init__.py"}):
+    for file in sorted({*files, PACKAGE / "instruction_level.py"}):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(PACKAGE).as_posix()} {len(content)} ".encode() + content)
     for library in sorted(libraries):

@@ -48,9 +48,9 @@ def imported(source: str) -> set[Path]:
 
 
 def closure(source: str) -> set[Path]:
-    """The files that code imports, directly or not."""
+    """The files that code imports, directly or not; every import of the package runs `instruction_level`."""
     found: set[Path] = set()
-    waiting = imported(source)
+    waiting = imported(source) | {ROOT / "src" / "songgenre" / "instruction_level.py"}
     while waiting:
         path = waiting.pop()
         found.add(path)

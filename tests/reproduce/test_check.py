@@ -173,18 +173,25 @@ def test_rebuild_runs_the_code_that_is_committed(repeated: Comparison) -> None:
 def test_chance_is_told_where_it_enters_and_where_it_leads(noisy: Comparison) -> None:
     assert not noisy.same
     expected = [
-        ("train", "inputs", "parameters", "code"),
+        ("train", "other", "inputs", "parameters", "code"),
         ("accuracy.json",),
         ("svm.accuracy", "0.75", "0.875"),
         ("models",),
         ("weights.npy", "1", "2", "0.12", "0.062", "1", "2.0", "2.125"),
-        ("show", "train"),
+        ("show", "other", "train"),
         ("page.html",),
         ("1", '<p>{"svm": {"accuracy": 0.75}}', '<p>{"svm": {"accuracy": 0.875}}'),
-        ("2", "3", "train", "show"),
+        ("2", "3", "train", "other", "show", "other"),
     ]
     for line, words in zip(noisy.lines, expected, strict=True):
         assert says(line, *words), line
+
+
+def test_rounding_is_told_from_other_differences(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOISE", "1e-9")
+    same, lines = compared(built)
+    assert not same
+    assert says(lines[-1], "2", "3", "train", "rounding", "show", "rounding")
 
 
 def test_temporary_rebuild_is_removed(noisy: Comparison) -> None:

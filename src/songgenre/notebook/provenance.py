@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 from ruamel.yaml import YAML
 
+from songgenre import instruction_level
 from songgenre.atomic import replacing
 from songgenre.paths import Project
 
@@ -62,7 +63,8 @@ def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
 def run_environment(project: Project) -> dict[str, str]:
     """By what commit, on what machine and by what Python a stage runs now; without git, without the commit."""
     system = f"{platform.system()}, Python {platform.python_version()}"
-    environment = {"machine": f"{_processor()}, {psutil.cpu_count()} cores, {system}"}
+    processor = f"{_processor()} (instruction level {instruction_level.current()})"
+    environment = {"machine": f"{processor}, {psutil.cpu_count()} cores, {system}"}
     commit = _git(project, "rev-parse", "--short=12", "HEAD")
     if commit:
         changed = _git(project, "status", "--porcelain", "--", *SOURCES)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from dvc.api import DVCFileSystem
 from dvc_data.index import DataIndexDirError
@@ -21,8 +21,10 @@ from ruamel.yaml import YAML
 
 from songgenre import children
 from songgenre.errors import UserError
+from songgenre.instruction_level import explain_limits
 from songgenre.paths import Project
 from songgenre.reproduce.diff import changed_values, explain, flatten
+from songgenre.reproduce.severity import Severity, StageClass, assess, classify_stage
 
 Stages = dict[str, Mapping[str, Any]]
 """Stages of a ``dvc.lock``, by name."""
@@ -40,11 +42,29 @@ class Difference:
         Inputs, parameters and commands that differ too; empty if all are the same.
     outs : dict
         From the path of a differing output to a line per difference.
+    kind : {"rounding", "changed decisions", "other"}
+        How the results differ; see `songgenre.reproduce.severity.classify_stage`.
     """
 
     stage: str
     causes: list[str]
     outs: dict[str, list[str]]
+    kind: StageClass
+
+
+class OutDifference(NamedTuple):
+    """How an output differs from the recorded one.
+
+    Parameters
+    ----------
+    lines : list of str
+        A line per difference.
+    severity : Severity or None
+        None for a file that only presents results.
+    """
+
+    lines: list[str]
+    severity: Severity | None
 
 
 def reproduce(project: Project, console: Console, into: Path | None = None, rebuilt: Path | None = None) -> bool:
@@ -76,6 +96,8 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
     with _rebuild_in(project, console, into, rebuilt) as folder:
         changes = differences(recorded, _stages(folder), committed, folder)
     _print(recorded, changes, console)
+    if changes and (limits := explain_limits()):
+        console.print(limits, highlight=False, soft_wrap=True)
     return not changes
 
 
@@ -99,15 +121,18 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
     stages = {name: (recorded.get(name, {}), repeated.get(name, {})) for name in {**recorded, **repeated}}
     changed = {name: _differing_outs(before, after, "outs") for name, (before, after) in stages.items()}
     writers = {path: name for name, outs in changed.items() for path in outs}
-    return [
-        Difference(
-            name,
-            _causes(*stages[name], writers),
-            {path: _explain(path, hashes, committed, rebuilt) for path, hashes in changed[name].items()},
-        )
-        for name in _in_order(recorded | repeated)
-        if changed[name]
-    ]
+    found: dict[str, Difference] = {}
+    for name in _in_order(recorded | repeated):
+        if changed[name]:
+            outs = {path: _compare(path, hashes, committed, rebuilt) for path, hashes in changed[name].items()}
+            upstream = _upstream(*stages[name], writers)
+            causes = _causes(*stages[name], writers)
+            kind = classify_stage(
+                _severities(outs), [found[stage].kind for stage in upstream], other_inputs=bool(causes)
+            )
+            followed = [f"follows from {', '.join(upstream)}"] if upstream else []
+            found[name] = Difference(name, followed + causes, {path: out.lines for path, out in outs.items()}, kind)
+    return list(found.values())
 
 
 def _in_order(stages: Stages) -> Iterable[str]:
@@ -186,14 +211,25 @@ def _differing_outs(
     return {path: (a.get(path), b.get(path)) for path in {**a, **b} if a.get(path) != b.get(path)}
 
 
+def _severities(outs: Mapping[str, OutDifference]) -> list[Severity]:
+    """List the severities of the results of a stage; its models count only if no other result differs."""
+    results = {path: out.severity for path, out in outs.items() if out.severity is not None}
+    return [severity for path, severity in results.items() if not path.startswith("models")] or list(results.values())
+
+
+def _upstream(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mapping[str, str]) -> list[str]:
+    """List the stages whose differing outputs a stage reads; `writers` maps differing outputs to their stages."""
+    if not before or not after:
+        return []
+    deps = _differing_outs(before, after, "deps")
+    return list(dict.fromkeys(writers[path] for path in deps if path in writers))
+
+
 def _causes(before: Mapping[str, Any], after: Mapping[str, Any], writers: Mapping[str, str]) -> list[str]:
-    """List the differing inputs of a stage; `writers` maps differing outputs to their stages."""
+    """List the differing inputs of a stage that no other stage wrote, and its other parameters and commands."""
     if not before or not after:
         return [f"the stage is {'missing' if before else 'new'}"]
-    deps = _differing_outs(before, after, "deps")
-    followed = dict.fromkeys(writers[path] for path in deps if path in writers)
-    causes = [f"follows from {', '.join(followed)}"] if followed else []
-    causes += [f"{path} differs" for path in deps if path not in writers]
+    causes = [f"{path} differs" for path in _differing_outs(before, after, "deps") if path not in writers]
     if before["cmd"] != after["cmd"]:
         causes += [f"command {before['cmd']!r} became {after['cmd']!r}"]
     return causes + list(changed_values(_params(before), _params(after)))
@@ -203,17 +239,22 @@ def _params(stage: Mapping[str, Any]) -> dict[str, Any]:
     return dict(leaf for params in stage.get("params", {}).values() for leaf in flatten(params))
 
 
-def _explain(path: str, hashes: tuple[str | None, str | None], committed: DVCFileSystem, rebuilt: Path) -> list[str]:
+def _compare(
+    path: str, hashes: tuple[str | None, str | None], committed: DVCFileSystem, rebuilt: Path
+) -> OutDifference:
     before, after = hashes
     if before is None or after is None:
-        return ["is missing" if before else "is new"]
+        return OutDifference(["is missing" if before else "is new"], Severity.STRUCTURE)
     with TemporaryDirectory() as folder:
         copy = Path(folder) / Path(path).name
         try:
             committed.get(path, str(copy), recursive=True)
         except (DataIndexDirError, FileNotFoundError):
-            return [f"{before} became {after}; the committed one is neither in the cache of DVC here nor in a remote"]
-        return explain(copy, rebuilt / path)
+            return OutDifference(
+                [f"{before} became {after}; the committed one is neither in the cache of DVC here nor in a remote"],
+                Severity.STRUCTURE,
+            )
+        return OutDifference(explain(copy, rebuilt / path), assess(copy, rebuilt / path))
 
 
 def _print(recorded: Stages, changes: list[Difference], console: Console) -> None:
@@ -228,8 +269,9 @@ def _report_lines(recorded: Stages, changes: list[Difference]) -> Iterator[str]:
         return
     for difference in changes:
         causes = "; ".join(difference.causes) or "from the same inputs, parameters and code"
-        yield f"{difference.stage} differs ({causes})"
+        yield f"{difference.stage} differs, {difference.kind} ({causes})"
         for path, lines in difference.outs.items():
             yield f"  {path}"
             yield from (f"    {line}" for line in lines)
-    yield f"{len(changes)} of {len(recorded)} stages differ: {', '.join(difference.stage for difference in changes)}"
+    summary = ", ".join(f"{difference.stage} ({difference.kind})" for difference in changes)
+    yield f"{len(changes)} of {len(recorded)} stages differ: {summary}"

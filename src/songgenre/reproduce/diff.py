@@ -238,17 +238,29 @@ def _npy(before: Path, after: Path) -> Iterator[str]:
 
 
 def _hdf5(before: Path, after: Path) -> Iterator[str]:
-    a, b = _datasets(before), _datasets(after)
+    a, b = read_datasets(before), read_datasets(after)
     yield from changed_values(dict.fromkeys(a, "array"), dict.fromkeys(b, "array"))
     for name in a.keys() & b.keys():
         yield from (f"{name}: {line}" for line in _values(a[name], b[name]))
 
 
-def _datasets(path: Path) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
+def read_datasets(path: Path) -> dict[str, np.ndarray]:
+    """Read all datasets of an HDF5 file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, such as the weights in a Keras model.
+
+    Returns
+    -------
+    dict
+        From the names of the datasets to their arrays.
+    """
+    datasets: dict[str, np.ndarray] = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
-    return found
+        file.visititems(lambda name, item: datasets.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    return datasets
 
 
 def _archives(before: Path, after: Path) -> Iterator[str]:

@@ -1,0 +1,179 @@
+"""Whether two versions of a file differ by rounding, in predicted genres, or otherwise."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable, Collection, Mapping
+from enum import IntEnum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from songgenre.reproduce.diff import flatten, read_datasets
+
+TOLERANCE = 0.01
+"""Largest difference that counts as rounding, relative to the largest magnitude of a column, array or value."""
+
+PREDICTED = "predicted"
+"""Column of predicted genres."""
+
+StageClass = Literal["rounding", "changed decisions", "other"]
+"""How the results of a stage differ; the order is from harmless to serious."""
+
+
+class Severity(IntEnum):
+    """How two versions of a file differ, from harmless to serious."""
+
+    ROUNDING = 1
+    """Floating-point numbers differ by at most `TOLERANCE`."""
+    VALUES = 2
+    """Other numbers or texts differ."""
+    DECISIONS = 3
+    """Predicted genres differ."""
+    STRUCTURE = 4
+    """Files, columns, rows, shapes or types differ, or a file cannot be read."""
+
+
+def assess(before: Path, after: Path) -> Severity | None:
+    """Find out how seriously two versions of a file or folder differ.
+
+    Parameters
+    ----------
+    before, after : Path
+        Files with the same suffix, or folders.
+
+    Returns
+    -------
+    Severity or None
+        The most serious difference; None if the bytes are the same, and for pages, notebooks and other files that
+        only present results.
+    """
+    if not after.exists() or before.is_dir() != after.is_dir():
+        return Severity.STRUCTURE
+    if before.is_dir():
+        return _assess_folders(before, after)
+    if before.suffix not in _READERS or before.read_bytes() == after.read_bytes():
+        return None
+    try:
+        return _READERS[before.suffix](before, after)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+        return Severity.STRUCTURE
+
+
+def classify_stage(
+    severities: Collection[Severity], upstream: Collection[StageClass], other_inputs: bool
+) -> StageClass:
+    """Classify the differences of a stage.
+
+    Parameters
+    ----------
+    severities : collection of Severity
+        Those of its outputs.
+    upstream : collection of {"rounding", "changed decisions", "other"}
+        Classes of the stages whose differing outputs it reads.
+    other_inputs : bool
+        Whether its command, parameters, code or other inputs differ.
+
+    Returns
+    -------
+    {"rounding", "changed decisions", "other"}
+        A stage with other values, but the same predictions, has changed decisions if a stage before it has. A stage
+        that only presents results has the most serious class of the stages before it.
+
+    Examples
+    --------
+    >>> classify_stage([Severity.ROUNDING], [], other_inputs=False)
+    'rounding'
+    >>> classify_stage([Severity.VALUES], ["changed decisions"], other_inputs=False)
+    'changed decisions'
+    """
+    worst = max(severities, default=None)
+    if other_inputs or worst == Severity.STRUCTURE or (worst is None and not upstream):
+        return "other"
+    if worst is None:
+        return max(upstream, key=["rounding", "changed decisions", "other"].index)
+    if worst == Severity.DECISIONS or (worst == Severity.VALUES and "changed decisions" in upstream):
+        return "changed decisions"
+    return "rounding" if worst == Severity.ROUNDING else "other"
+
+
+def _assess_folders(before: Path, after: Path) -> Severity | None:
+    names = {file.relative_to(folder) for folder in (before, after) for file in folder.rglob("*") if file.is_file()}
+    if not all((folder / name).is_file() for folder in (before, after) for name in names):
+        return Severity.STRUCTURE
+    return _worst(assess(before / name, after / name) for name in names)
+
+
+def _assess_tables(before: pd.DataFrame, after: pd.DataFrame) -> Severity | None:
+    if len(before) != len(after) or not before.dtypes.equals(after.dtypes):
+        return Severity.STRUCTURE
+    return _worst(_assess_column(before[name], after[name]) for name in before.columns)
+
+
+def _assess_column(before: pd.Series, after: pd.Series) -> Severity | None:
+    severity = _assess_arrays(before.to_numpy(), after.to_numpy())
+    return Severity.DECISIONS if severity and before.name == PREDICTED else severity
+
+
+def _assess_arrays(before: np.ndarray, after: np.ndarray) -> Severity | None:
+    if before.dtype != after.dtype or before.shape != after.shape:
+        return Severity.STRUCTURE
+    if before.dtype == object:
+        return None if pd.Series(before.ravel()).equals(pd.Series(after.ravel())) else Severity.VALUES
+    if np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
+        return None
+    return Severity.ROUNDING if _is_close(before, after) else Severity.VALUES
+
+
+def _is_close(before: np.ndarray, after: np.ndarray) -> bool:
+    """Whether numbers differ by rounding; those of a mel image by at most one of its 256 levels."""
+    if before.dtype == np.uint8:
+        return bool(np.abs(before.astype(np.int16) - after).max() <= 1)
+    if before.dtype.kind != "f" or not np.array_equal(np.isfinite(before), np.isfinite(after)):
+        return False
+    a, b = (array[np.isfinite(array)].astype(np.float64) for array in (before, after))
+    return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * np.abs(a).max(initial=0.0))
+
+
+def _assess_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Severity | None:
+    if before.keys() != after.keys():
+        return Severity.STRUCTURE
+    return _worst(_assess_arrays(np.asarray(before[name]), np.asarray(after[name])) for name in before)
+
+
+def _assess_archives(before: Path, after: Path) -> Severity | None:
+    with TemporaryDirectory() as folder:
+        a, b = Path(folder) / "before", Path(folder) / "after"
+        for path, target in ((before, a), (after, b)):
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(target)
+        return _assess_folders(a, b)
+
+
+def _worst(severities: Any) -> Severity | None:
+    return max((severity for severity in severities if severity), default=None)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    return dict(flatten(json.loads(path.read_text("utf-8"))))
+
+
+def _load_array(path: Path) -> np.ndarray:
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
+
+
+_READERS: Mapping[str, Callable[[Path, Path], Severity | None]] = {
+    ".csv": lambda a, b: _assess_tables(pd.read_csv(a), pd.read_csv(b)),
+    ".h5": lambda a, b: _assess_values(read_datasets(a), read_datasets(b)),
+    ".json": lambda a, b: _assess_values(_read_json(a), _read_json(b)),
+    ".keras": _assess_archives,
+    ".npy": lambda a, b: _assess_arrays(_load_array(a), _load_array(b)),
+    ".npz": _assess_archives,
+    ".parquet": lambda a, b: _assess_tables(pd.read_parquet(a), pd.read_parquet(b)),
+    ".skops": _assess_archives,
+}
