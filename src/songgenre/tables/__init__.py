@@ -1,1 +1,1 @@
-"""The tables that pass between the stages: a module per schema."""
+"""Tables that the stages exchange: one module per schema."""

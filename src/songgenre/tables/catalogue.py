@@ -1,4 +1,4 @@
-"""Every song that a source offered."""
+"""Catalogue: every song that a source lists."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CATALOGUE = pa.DataFrameSchema(
         "reason": text(nullable=True, checks=pa.Check.isin(REASONS)),
         "detail": text(nullable=True),
     },
-    checks=pa.Check(_has_audio_or_a_reason, name="audio or a reason why there is none"),
+    checks=pa.Check(_has_audio_or_a_reason, name="audio or a reason for its absence"),
     name="catalogue",
     strict=True,
 )

@@ -20,13 +20,24 @@ REASONS = [
     "missing_genre",
     "over_limit",
 ]
-"""Why a song is not used. Over limit: beyond a limit of the crawl, or of balanced genres."""
+"""Reasons for exclusion. ``over_limit``: beyond a limit of the crawl or of the balancing of genres."""
 
 FILE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
 def text(**options: Any) -> pa.Column:
-    """Make a column of text; `options` are those of `pandera.pandas.Column`."""
+    """Make a column of text.
+
+    Parameters
+    ----------
+    **options : Any
+        Options of `pandera.pandas.Column`.
+
+    Returns
+    -------
+    pandera.pandas.Column
+        Column of strings.
+    """
     return pa.Column(str, **options)
 
 

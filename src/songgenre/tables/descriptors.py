@@ -1,4 +1,4 @@
-"""The descriptors of each track."""
+"""Descriptors of each track."""
 
 from __future__ import annotations
 

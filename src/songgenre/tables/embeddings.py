@@ -1,4 +1,4 @@
-"""The embedding of each track."""
+"""Embedding of each track."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exclusion log: songs that are not used, and why."""
+"""Exclusion log: songs that are not used, with the reason."""
 
 from __future__ import annotations
 

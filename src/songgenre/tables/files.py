@@ -1,4 +1,4 @@
-"""Read and write the tables that pass between the stages, checked against their schemas."""
+"""Read and write the tables that the stages exchange, checked against their schemas."""
 
 from __future__ import annotations
 
@@ -16,25 +16,50 @@ from songgenre.errors import UserError
 def check_table(table: pd.DataFrame, schema: pa.DataFrameSchema, where: object) -> pd.DataFrame:
     """Check a table against its schema.
 
+    Parameters
+    ----------
+    table : pd.DataFrame
+        The table.
+    schema : pandera.pandas.DataFrameSchema
+        Columns and values that it must have.
+    where : object
+        File of the table, for the error message.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table.
+
     Raises
     ------
     UserError
-        Naming every column that is missing, not expected, or holds what it must not.
+        If a column is missing, unexpected or has an invalid value.
     """
     try:
         return schema.validate(table, lazy=True)
     except pandera.errors.SchemaErrors as error:
         cases = error.failure_cases[["column", "check", "failure_case"]].head(10)
-        raise UserError(f"{where} is not a valid {schema.name} table:\n{cases.to_string(index=False)}") from None
+        raise UserError(
+            f"{where}: not a valid {schema.name} table. Delete it and run `dvc repro`.\n{cases.to_string(index=False)}"
+        ) from None
 
 
 def write_table(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> None:
-    """Check a table and write it as Parquet, whole or not at all.
+    """Check a table and write it as a Parquet file, completely or not at all.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        The table.
+    schema : pandera.pandas.DataFrameSchema
+        Columns and values that it must have.
+    path : Path
+        File to write.
 
     Raises
     ------
     UserError
-        If it does not fit the schema.
+        If the table does not match the schema.
     """
     table = check_table(table.reset_index(drop=True), schema, path)
     with replacing(path) as partial:
@@ -44,21 +69,29 @@ def write_table(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> 
 def read_table(schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
     """Read a table that an earlier stage wrote, and check it.
 
+    Parameters
+    ----------
+    schema : pandera.pandas.DataFrameSchema
+        Columns and values that the table must have.
+    path : Path
+        Parquet file.
+
+    Returns
+    -------
+    pd.DataFrame
+        The table.
+
     Raises
     ------
     UserError
-        If it is missing, damaged or does not fit the schema.
+        If the file is missing or damaged, or the table does not match the schema.
     """
     if not path.is_file():
         raise UserError(
-            f"Expected the {schema.name} table at {path}, but it is not there. "
-            "Run `dvc repro`, or the notebook that writes it, first."
+            f"{path}: not found. Run `dvc repro`, or the notebook that writes the table {schema.name}, first."
         )
     try:
         table = pd.read_parquet(path)
     except (OSError, pyarrow.ArrowException) as error:
-        raise UserError(
-            f"Expected a Parquet file at {path}, but it cannot be read: {error}. "
-            "Delete it and run `dvc repro`, or the notebook that writes it."
-        ) from None
+        raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run `dvc repro`.") from None
     return check_table(table, schema, path)

@@ -1,4 +1,4 @@
-"""Where the mel image of each track is in ``mel.npy``."""
+"""Position of the mel image of each track in ``mel.npy``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The songs that are used."""
+"""Tracks: the songs that are used."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From what a source offered to songs that can be used."""
+"""Clean a catalogue: validate audio, find duplicates, split by artist."""

@@ -1,4 +1,4 @@
-"""From the catalogue to the songs that are used and the ledger of those that are not."""
+"""Divide a catalogue into the songs that are used and the exclusion log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ from songgenre.wrangling.validation import AudioReport, validate_audio
 
 
 class CheckedAudio(NamedTuple):
-    """A decoded file and the fingerprint of its clip (empty if the file cannot be used)."""
+    """A decoded file and the fingerprint of its clip.
+
+    Parameters
+    ----------
+    decoded : AudioReport
+        Result of the validation.
+    fingerprint : np.ndarray [shape=(n_frames,), dtype=uint32]
+        Audio fingerprint of the clip; empty if the file cannot be used.
+    """
 
     decoded: AudioReport
     fingerprint: np.ndarray
@@ -38,43 +46,43 @@ def clean_catalogue(
     seed: int,
     compute: Compute = LOCAL,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Decode every song of the catalogue that has audio and decide which are used.
+    """Decode every song of the catalogue that has audio, and decide which songs are used.
 
     Parameters
     ----------
     catalogue : pd.DataFrame
-        `songgenre.tables.catalogue.CATALOGUE`. A song without audio is excluded for the reason that it names.
+        `songgenre.tables.catalogue.CATALOGUE`. A song without audio is excluded with the reason in its row.
     folder : Path
-        Where the audio of the catalogue lies.
+        Folder with the audio of the catalogue.
     clip_duration_s : float
-        Length of the clip from the middle of each song; all of a shorter song is used.
+        Length of the clip from the middle of each song, in s; a shorter song is used completely.
     min_duration_s : float
-        A song shorter than this is excluded.
+        Shortest duration of a song that is used, in s.
     silence_threshold_db : float
-        Level, in dB of full scale, below which a song is silent.
-    multi_genre : str
-        What happens to a song that is filed under several genres: ``"drop"`` it; use the ``"first"``; or use the
-        ``"primary"`` where the source names one of them so, and drop it otherwise. A recording that is there twice,
-        under different genres, is dropped as well; with ``"first"``, the best copy and its genre stay.
+        Level in dB of full scale below which a song is silent.
+    multi_genre : {"drop", "first", "primary"}
+        Rule for songs listed under several genres: exclude them; use the first genre; or use the genre that the source
+        marks as primary, and exclude songs without one. Two copies of one recording under different genres are excluded
+        as well; with ``"first"``, the best copy stays, with its genre.
     balance_genres : bool
-        Whether to keep no more songs of any genre than of the rarest: those with the lowest hash of ``track_id`` and
-        seed. So a song that is added later takes the place of one other at most.
+        Whether to keep as many songs of each genre as the rarest genre has: those with the lowest hash of ``track_id``
+        and seed, so a song that is added later replaces at most one other.
     seed : int
-        Of the balance.
+        Seed of the balancing.
     compute : Compute
-        Where the files are decoded.
+        Section ``compute`` of ``params.yaml``, which says where files are decoded.
 
     Returns
     -------
     used : pd.DataFrame
         `songgenre.tables.tracks.TRACKS` without the split.
     excluded : pd.DataFrame
-        `songgenre.tables.excluded.EXCLUDED`. Together they hold each song of the catalogue exactly once.
+        `songgenre.tables.excluded.EXCLUDED`. Each song of the catalogue is in exactly one of the two tables.
 
     Raises
     ------
     UserError
-        If no song is left.
+        If all songs are excluded.
     """
     offered = catalogue[catalogue["reason"].isna()].drop(columns=["reason", "detail"])
     check = partial(
@@ -97,7 +105,13 @@ def clean_catalogue(
     if balance_genres:
         _exclude_over_limit(songs, seed)
     excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
-    return _tabulate_tracks(songs[songs["reason"] == ""], clip_duration_s), _tabulate_excluded(excluded)
+    used = songs[songs["reason"] == ""]
+    if used.empty:
+        raise UserError(
+            f"data/raw/catalogue.parquet: all songs are excluded, most of them as `{excluded['reason'].mode()[0]}`. "
+            "Change the source, or the section wrangling of params.yaml, for example wrangling.min_duration_s."
+        )
+    return _tabulate_tracks(used, clip_duration_s), _tabulate_excluded(excluded)
 
 
 def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_threshold_db: float) -> CheckedAudio:
@@ -109,7 +123,7 @@ def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_th
     try:
         y = audio.load_clip(audio.Clip(path, *audio.center_clip(decoded.duration_s, clip_duration_s)), sample_rate)
     except UserError:
-        detail = "is damaged: it can be decoded from its beginning, but not from its middle"
+        detail = "damaged: decodes from its beginning, but not from its middle; re-encode it, for example to FLAC"
         return CheckedAudio(replace(decoded, reason="unreadable", detail=detail), nothing)
     return CheckedAudio(decoded, duplicates.fingerprint(y, sample_rate))
 
@@ -119,7 +133,7 @@ def _exclude(songs: pd.DataFrame, index: int, reason: str, detail: str) -> None:
 
 
 def _genre(genres: Sequence[str], primary_genre: str | None, multi_genre: str) -> str | None:
-    """The one genre that a song stands for; None if there is none or if it is open which."""
+    """Choose the genre of a song; None if it has none, or several and the rule does not choose one."""
     if multi_genre == "primary" and (primary_genre in genres or (len(genres) == 0 and isinstance(primary_genre, str))):
         return primary_genre
     return genres[0] if len(genres) == 1 or (len(genres) > 1 and multi_genre == "first") else None
@@ -129,13 +143,18 @@ def _exclude_by_genre(songs: pd.DataFrame) -> None:
     open_genre = (songs["reason"] == "") & songs["genre"].isna()
     for index, genres in songs.loc[open_genre, "genres"].items():
         if len(genres) == 0:
-            _exclude(songs, index, "missing_genre", "the source names no genre")
+            _exclude(songs, index, "missing_genre", "the source gives no genre")
         else:
-            _exclude(songs, index, "ambiguous_genre", f"filed under {' and '.join(genres)}")
+            _exclude(
+                songs,
+                index,
+                "ambiguous_genre",
+                f"listed under {' and '.join(genres)}; see wrangling.multi_genre in params.yaml",
+            )
 
 
 def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], multi_genre: str) -> None:
-    """Of each recording the song with a known artist and the most bytes stays."""
+    """Exclude copies; the copy with a known artist, then the largest file, stays."""
     usable = songs[songs["reason"] == ""]
     best_first = usable.assign(unknown=usable["artist"].isna(), size=-usable["bytes"]).sort_values(
         ["unknown", "size", "track_id"]
@@ -149,7 +168,7 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], mul
         genres = sorted(set(group["genre"]))
         if len(genres) > 1 and multi_genre != "first":
             for index in group.index:
-                detail = f"the same recording is filed under {' and '.join(genres)}"
+                detail = f"copies are listed under {' and '.join(genres)}; see wrangling.multi_genre in params.yaml"
                 _exclude(songs, index, "ambiguous_genre", detail)
             continue
         for index, song in group.iloc[1:].iterrows():
@@ -158,22 +177,22 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], mul
 
 
 def _exclude_over_limit(songs: pd.DataFrame, seed: int) -> None:
-    """Of each genre the songs with the lowest hashes stay, as many as there are of the rarest."""
+    """Keep the songs of each genre with the lowest hashes, as many as the rarest genre has."""
     usable = songs[songs["reason"] == ""]
     fewest = usable["genre"].value_counts().min()
     position = pd.Series([hash_to_unit_interval(track_id, seed) for track_id in usable["track_id"]], usable.index)
     in_order = usable.loc[position.sort_values().index]
     beyond = in_order[in_order.groupby("genre").cumcount() >= fewest]
     for index, genre in beyond["genre"].items():
-        _exclude(songs, index, "over_limit", f"of {genre}, {fewest} are kept, as many as there are of the rarest genre")
+        _exclude(
+            songs,
+            index,
+            "over_limit",
+            f"{genre} has more than {fewest} songs, the number of the rarest genre; see wrangling.balance_genres",
+        )
 
 
 def _tabulate_tracks(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:
-    if songs.empty:
-        raise UserError(
-            "Expected at least one usable song in the catalogue, but all are excluded. "
-            "The ledger of exclusions says why; is wrangling.min_duration_s longer than the songs?"
-        )
     clips = [audio.center_clip(duration_s, clip_duration_s) for duration_s in songs["duration_s"]]
     return pd.DataFrame(
         {

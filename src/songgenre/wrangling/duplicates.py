@@ -1,4 +1,4 @@
-"""Find songs that are the same recording, also when re-encoded or cut elsewhere.
+"""Find copies of one recording, also with another encoding or another start.
 
 A song is described by the audio fingerprint of Haitsma and Kalker [1]_: 32 bits for each short step in
 time, most of which survive a lossy codec. Two songs are candidates when some of their sub-fingerprints
@@ -41,7 +41,7 @@ melodies over the same synthetic drum loop: 0.42 where both are equally loud, 0.
 def fingerprint(y: np.ndarray, sr: int) -> np.ndarray:
     """Compute one sub-fingerprint of 32 bits for each step in time.
 
-    With ``E[n, m]`` the energy of frame ``n`` in band ``m``, bit ``m`` of a sub-fingerprint is 1 where
+    Let ``E[n, m]`` be the energy of frame ``n`` in band ``m``. Bit ``m`` of a sub-fingerprint is 1 where
     ``E[n, m] - E[n, m + 1] > E[n - 1, m] - E[n - 1, m + 1]``. The 33 bands are spaced evenly in the logarithm
     of the frequency from 300 to 2000 Hz; the first is the highest bit. Digital silence gives 0.
 
@@ -50,13 +50,13 @@ def fingerprint(y: np.ndarray, sr: int) -> np.ndarray:
     y : np.ndarray [shape=(n,)]
         Mono audio.
     sr : int
-        Its sample rate in Hz; `SAMPLE_RATE` gives frames of 0.37 s, 23 ms apart. Only fingerprints of the
+        Sample rate in Hz; `SAMPLE_RATE` gives frames of 0.37 s, 23 ms apart. Only fingerprints of the
         same sample rate can be compared.
 
     Returns
     -------
     np.ndarray [shape=(n_frames,)]
-        uint32; empty where `y` is too short for two frames.
+        Sub-fingerprints, uint32; empty if `y` is too short for two frames.
     """
     if len(y) < N_FFT + HOP_LENGTH:
         return np.empty(0, dtype=np.uint32)
@@ -74,12 +74,19 @@ def find_duplicates(fingerprints: Sequence[np.ndarray]) -> np.ndarray:
     Parameters
     ----------
     fingerprints : sequence of np.ndarray [shape=(n_frames,)]
-        What `fingerprint` returns for each song.
+        Fingerprint of each song, see `fingerprint`.
 
     Returns
     -------
     np.ndarray [shape=(n,)]
-        int; for each song the index of the first song of its group, which is its own if it has no duplicate.
+        For each song the index of the first song of its group, which is its own index if it has no duplicate.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> recording, other = rng.integers(1, 2**32, size=(2, 1000), dtype=np.uint32)
+    >>> find_duplicates([recording, other, recording[100:]]).tolist()  # the third starts 2.3 s later
+    [0, 1, 0]
     """
     n_songs = len(fingerprints)
     if n_songs == 0:
@@ -96,16 +103,17 @@ def bit_error_rate(a: np.ndarray, b: np.ndarray, offset: int) -> float:
 
     Parameters
     ----------
-    a, b : np.ndarray [shape=(n_frames,)]
+    a, b : np.ndarray [shape=(n_frames,), dtype=uint32]
+        Fingerprints.
     offset : int
-        The frame of `a` that the first frame of `b` is laid on; may be negative.
+        Frame of `a` that is aligned with the first frame of `b`; may be negative.
 
     Returns
     -------
     float
-        Near 0 for the same recording and near 0.5 for independent ones. Frames in which either is silent
-        are left out; 1 where fewer than `MIN_OVERLAP` frames (3 s) remain, or less than the share
-        `MIN_OVERLAP_SHARE` of the shorter song: two songs that share an intro are not the same.
+        Near 0 for the same recording and near 0.5 for independent ones, without the frames in which one of them is
+        silent. 1 if fewer than `MIN_OVERLAP` frames (3 s) remain, or less than the share `MIN_OVERLAP_SHARE` of the
+        shorter song, because two songs that share only an intro are not copies.
     """
     required = max(MIN_OVERLAP, MIN_OVERLAP_SHARE * min(np.count_nonzero(a), np.count_nonzero(b)))
     a, b = a[max(0, offset) :], b[max(0, -offset) :]

@@ -1,4 +1,4 @@
-"""Which songs train, validate and test: by artist, so that no artist is on two sides."""
+"""Split songs into training, validation and test songs by artist."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ import pandas as pd
 
 
 def artist_group(artist: str | None, track_id: str) -> str:
-    """The songs that must stay together.
+    """Name the group of songs that must be in the same split.
 
     Parameters
     ----------
     artist : str or None
+        Name of the artist.
     track_id : str
+        Identifier of the song.
 
     Returns
     -------
     str
-        The artist's name, whatever its case and spacing; a group of its own for a song without an artist.
+        Name of the artist, independent of case and spacing; a group of its own for a song without an artist.
+
+    Examples
+    --------
+    >>> artist_group("The  LAST Jackal", "folder-1")
+    'the last jackal'
+    >>> artist_group(None, "folder-2")
+    'unknown artist of folder-2'
     """
     if not isinstance(artist, str) or not artist.strip():
         return f"unknown artist of {track_id}"
@@ -34,20 +43,22 @@ def split_tracks(
     test_fraction: float,
     seed: int,
 ) -> pd.Series:
-    """Put each song into one split: the one its source comes with, or ours.
+    """Assign each song to a split: the official one of its source, or one by artist.
 
     Parameters
     ----------
     tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`, still without the split.
+        `songgenre.tables.tracks.TRACKS` without the column ``split``.
     catalogue : pd.DataFrame
-        `songgenre.tables.catalogue.CATALOGUE`, which holds the splits of the sources.
-    rule : str
-        ``"official"``: a collection of which every song in `tracks` has a split keeps it, also where it has an artist
-        on two sides (see `artists_in_multiple_splits`); the songs of the others are split by artist, without a look at
-        those. ``"artist"``: all songs are split by artist.
-    validation_fraction, test_fraction, seed
-        Of the split by artist; see `split_by_artist`.
+        `songgenre.tables.catalogue.CATALOGUE`, with the official splits.
+    rule : {"official", "artist"}
+        With ``"official"``, a collection keeps its official split if every one of its songs in `tracks` has one, even
+        if an artist is in several splits (see `artists_in_multiple_splits`); the songs of other collections are split
+        by artist, independently of those. With ``"artist"``, all songs are split by artist.
+    validation_fraction, test_fraction : float
+        Shares of the songs of each genre, see `split_by_artist`.
+    seed : int
+        Seed of the split by artist.
 
     Returns
     -------
@@ -61,31 +72,40 @@ def split_tracks(
 
 
 def split_by_artist(tracks: pd.DataFrame, validation_fraction: float, test_fraction: float, seed: int) -> pd.Series:
-    """Put each artist into one split, with about the same share of each genre's songs in each split.
+    """Assign each artist to one split, with about the same share of each genre's songs in each split.
 
-    The seed and the artist's name make a number from 0 to 1, the same at any time, and the number makes the split: to
-    test below the test fraction, to validate below both fractions together, else to train. So with many artists songs,
-    artists and genres that are added later move no artist.
+    A hash of the seed and the artist's name gives a number from 0 to 1. Artists with a number below the test fraction
+    are for testing, those below the sum of both fractions for validation, all others for training. Songs, artists and
+    genres that are added later therefore do not move an artist.
 
-    With few artists the shares may come out far from what was asked. A genre of which a split would get less than half
-    or more than one and a half of its share is split otherwise: its artists stand in a row, in the order of those
-    numbers, and the row is cut at the fractions. There, songs that are added later may move the artists next to a cut;
-    and all of a genre, when it is then large enough to be split by the numbers alone, or no longer is.
+    With few artists, this rule may give a split less than half or more than one and a half times its share of a genre.
+    The artists of such a genre are sorted by their numbers instead and divided at the fractions. Songs that are added
+    later may then move the artists next to a boundary, or the whole genre when the first rule starts or stops to apply
+    to it.
 
     Parameters
     ----------
     tracks : pd.DataFrame
-        With the columns ``artist_group`` and ``genre``.
+        One row per song, with the columns ``artist_group`` and ``genre``.
     validation_fraction, test_fraction : float
-        Share of the songs of each genre.
+        Shares of the songs of each genre.
     seed : int
-        Another seed, another split.
+        Seed of the hash.
 
     Returns
     -------
     pd.Series [shape=(n_tracks,)]
-        ``"train"``, ``"validation"`` or ``"test"``, with the index of `tracks`. A genre with two artists or more has
-        songs to train and to test; one with three or more to validate as well.
+        ``"train"``, ``"validation"`` or ``"test"``, with the index of `tracks`. A genre with two or more artists has
+        training and test songs; a genre with three or more also has validation songs.
+
+    Examples
+    --------
+    >>> songs = pd.DataFrame({"artist_group": ["ada", "ada", "ben", "cy", "dot"], "genre": "rock"})
+    >>> split = split_by_artist(songs, validation_fraction=0.2, test_fraction=0.2, seed=0)
+    >>> split.groupby(songs["artist_group"]).nunique().tolist()  # each artist is in one split
+    [1, 1, 1, 1]
+    >>> sorted(split.unique())
+    ['test', 'train', 'validation']
     """
     songs = tracks.groupby(["artist_group", "genre"]).size().rename("songs").reset_index()
     # An artist of several genres counts for the one with most of their songs.
@@ -101,19 +121,37 @@ def split_by_artist(tracks: pd.DataFrame, validation_fraction: float, test_fract
 
 
 def artists_in_multiple_splits(tracks: pd.DataFrame) -> list[str]:
-    """The artist groups with songs in more than one split: none, unless a source's own split has them.
+    """List the artist groups with songs in more than one split.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    list of str
+        Names of the groups, sorted; empty unless an official split contains such artists.
     """
     splits = tracks.groupby("artist_group")["split"].nunique()
     return sorted(splits[splits > 1].index)
 
 
 def hash_to_unit_interval(name: str, seed: int) -> float:
-    """A number from 0 to below 1, as if drawn at random, that depends on nothing but the name and the seed."""
+    """Map a name to a pseudo-random number.
+
+    Parameters
+    ----------
+    name : str
+        Any text.
+    seed : int
+        Seed of the hash.
+
+    Returns
+    -------
+    float
+        From 0 to below 1; the same for the same arguments on every machine.
+    """
     digest = hashlib.sha256(f"{seed}:{name}".encode()).digest()
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
 
@@ -135,7 +173,7 @@ def _is_fair(split: np.ndarray, songs: pd.Series, validation_fraction: float, te
 
 
 def _cut(songs: pd.Series, validation_fraction: float, test_fraction: float) -> np.ndarray:
-    """The split of each artist in a row, given the number of their songs."""
+    """Divide artists, given the numbers of their songs, at the fractions."""
     middle = (songs.cumsum() - songs / 2) / songs.sum()
     split = _below(middle, validation_fraction, test_fraction)
     if len(split) >= 2:

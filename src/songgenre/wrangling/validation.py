@@ -1,4 +1,4 @@
-"""Is a file a song that can be used? Every way in which it may not be has a name."""
+"""Validate audio files: decode them completely and name what is wrong."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import soundfile
 from songgenre import audio
 
 TOLERANCE_S = 0.1
-"""What decoders leave out at the ends of a file that is whole, in seconds."""
+"""Longest part, in s, that decoders leave out at the ends of a complete file."""
 UNKNOWN_BYTES = 0x7FFFF000
-"""Programs that write into a pipe put this size or a larger one into the header of a wav, aiff or au."""
+"""Smallest size in the header of a wav, aiff or au file that means "unknown", as programs write it into a pipe."""
 MAX_OGG_PAGE_BYTES = 1 << 16
 
 FIRST_BYTES = {
@@ -32,16 +32,20 @@ FIRST_BYTES = {
 
 @dataclass(frozen=True)
 class AudioReport:
-    """What decoding a whole file told.
+    """Result of decoding a complete file.
 
     Parameters
     ----------
-    reason, detail : str
-        Why the song cannot be used (one of `songgenre.tables.columns.REASONS`), in short and in full; empty if it can.
+    reason : str
+        Why the song cannot be used, one of `songgenre.tables.columns.REASONS`; empty if it can be used.
+    detail : str
+        The same in a sentence; empty if it can be used.
     duration_s : float
+        Duration of the decoded audio in s.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     channels : int
+        Number of channels.
     """
 
     reason: str = ""
@@ -52,27 +56,27 @@ class AudioReport:
 
 
 def validate_audio(path: Path, min_duration_s: float, silence_threshold_db: float) -> AudioReport:
-    """Decode a whole file, block by block, and judge it.
-
-    Whatever the file holds, and also where there is none, the answer is a `AudioReport`.
+    """Decode a complete file, block by block, and find out whether it can be used.
 
     Parameters
     ----------
     path : Path
+        The file; it may be missing, damaged or no audio.
     min_duration_s : float
-        A shorter song is ``too_short``.
+        Duration in s below which a song is ``too_short``.
     silence_threshold_db : float
-        A song whose root mean square is below, in dB of full scale, is ``silent``.
+        Root mean square in dB of full scale below which a song is ``silent``.
 
     Returns
     -------
     AudioReport
+        For every input; a file that cannot be used has a reason.
     """
     try:
         with audio.open_bytes(path) as file:
             start = file.read(12)
         if not start:
-            return AudioReport("empty", "the file has 0 bytes")
+            return AudioReport("empty", "the file has 0 bytes; copy or download it again")
         return _validate(path, start, min_duration_s, silence_threshold_db)
     except OSError as error:
         return AudioReport("unreadable", f"cannot be read: {error.strerror}")
@@ -85,11 +89,13 @@ def _validate(path: Path, start: bytes, min_duration_s: float, silence_threshold
     except audio.DECODING_ERRORS:
         if (kind := _kind(start)) is None:
             return _not_audio(start)
-        return AudioReport("unreadable", f"begins like {kind}, but is damaged and cannot be decoded")
+        return AudioReport(
+            "unreadable", f"begins like {kind}, but is damaged and cannot be decoded; copy or download it again"
+        )
 
 
 def _kind(start: bytes) -> str | None:
-    """The format like whose files these bytes begin; None if there is none."""
+    """Recognise a format by its first bytes; None if they match no format."""
     if _is_mpeg_frame(start):
         return "mp3"
     return next((kind for first, kind in FIRST_BYTES.items() if start.startswith(first)), None)
@@ -98,7 +104,7 @@ def _kind(start: bytes) -> str | None:
 def _is_mpeg_frame(start: bytes) -> bool:
     """Whether a frame of an mp3 or mp2 begins here: sync word, version, layer, bit rate and sample rate.
 
-    The byte order mark of a text in UTF-16, ``FF FE``, passes for a sync word, but not with a layer.
+    The byte order mark of a text in UTF-16, ``FF FE``, matches a sync word, but its layer is invalid.
     """
     if len(start) < 4 or start[0] != 0xFF or start[1] < 0xE0:
         return False
@@ -108,7 +114,9 @@ def _is_mpeg_frame(start: bytes) -> bool:
 
 
 def _not_audio(start: bytes) -> AudioReport:
-    return AudioReport("not_audio", f"expected {audio.FORMATS}, but the file begins with {start!r}")
+    return AudioReport(
+        "not_audio", f"the content is no audio (first bytes {start!r}); supported formats: {audio.FORMATS}"
+    )
 
 
 def _report(
@@ -125,27 +133,43 @@ def _report(
         "channels": file.channels,
     }
     if not np.isfinite(energy):
-        return AudioReport("unreadable", "holds samples that are not finite numbers", **properties)
+        return AudioReport(
+            "unreadable", "contains samples that are infinite or not a number; export it again", **properties
+        )
     announced_s = _announced_frames(path, file.frames) / file.samplerate
     if duration_s < announced_s - TOLERANCE_S:
-        return AudioReport("truncated", f"announces {announced_s:.2f} s, holds {duration_s:.2f} s", **properties)
+        return AudioReport(
+            "truncated",
+            f"announces {announced_s:.2f} s, contains {duration_s:.2f} s; copy or download it again",
+            **properties,
+        )
     if _kind(start) == "ogg" and not _ends_with_its_last_page(path):
-        return AudioReport("truncated", f"breaks off after {duration_s:.2f} s, before its last page", **properties)
+        return AudioReport(
+            "truncated", f"ends after {duration_s:.2f} s, before its last page; copy or download it again", **properties
+        )
     if duration_s < min_duration_s:
         if _kind(start) is None:
             return _not_audio(start)
-        return AudioReport("too_short", f"lasts {duration_s:.2f} s, below {min_duration_s:g} s", **properties)
+        return AudioReport(
+            "too_short",
+            f"lasts {duration_s:.2f} s, less than wrangling.min_duration_s = {min_duration_s:g} s",
+            **properties,
+        )
     level_db = 10 * np.log10(max(energy / frames, 1e-20))
     if level_db < silence_threshold_db:
-        return AudioReport("silent", f"its level is {level_db:.0f} dB, below {silence_threshold_db:g} dB", **properties)
+        return AudioReport(
+            "silent",
+            f"its level is {level_db:.0f} dB, below wrangling.silence_threshold_db = {silence_threshold_db:g} dB",
+            **properties,
+        )
     return AudioReport(**properties)
 
 
 def _announced_frames(path: Path, frames: int) -> float:
-    """How many frames a file says it has, given what libsndfile says of it; 0 if it does not say.
+    """Return the number of frames that a file announces, 0 if it announces none; `frames` is that of libsndfile.
 
-    An mp3 does only by a tag in its first frame. Of a wav, aiff or au that is cut, libsndfile tells what is left; the
-    number of bytes in its header tells what there was, unless it is one of the large ones that mean unknown.
+    An mp3 file announces it only by a tag in its first frame. For a wav, aiff or au file that was cut, libsndfile
+    returns the frames that are left; the size in its header gives the original number, unless it means "unknown".
     """
     with path.open("rb") as file:
         start = file.read(12)
@@ -161,12 +185,12 @@ def _announced_frames(path: Path, frames: int) -> float:
         else:
             file.seek(0)
         frame = file.read(64)
-    says = not _is_mpeg_frame(frame) or any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
-    return frames if says else 0
+    announces = not _is_mpeg_frame(frame) or any(tag in frame for tag in (b"Xing", b"Info", b"VBRI"))
+    return frames if announces else 0
 
 
 def _announced_bytes(start: bytes) -> int:
-    """The size of a wav, aiff or au file by its header."""
+    """Read the size of a wav, aiff or au file from its header."""
     if start.startswith(b".snd"):
         return int.from_bytes(start[4:8], "big") + int.from_bytes(start[8:12], "big")
     order: Literal["little", "big"] = "little" if start.startswith(b"RIFF") else "big"
