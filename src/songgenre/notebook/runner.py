@@ -34,7 +34,7 @@ from songgenre.paths import Project
 from songgenre.redaction import redact
 
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-"""Environment of every kernel. The number of threads of OpenBLAS determines the order of sums, and thus the last bits."""
+"""Environment of every kernel. The number of OpenBLAS threads determines the order of sums, and thus the last bits."""
 BFLOAT16_ENVIRONMENT = {"ONEDNN_MAX_CPU_ISA": "ALL"}
 """Additional environment for training in bfloat16.
 
