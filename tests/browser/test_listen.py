@@ -1,5 +1,6 @@
 """The map of the songs in a real browser: found, heard and understood by mouse and by keyboard."""
 
+import re
 from collections.abc import Callable
 
 import pandas as pd
@@ -42,7 +43,7 @@ def test_a_click_on_a_dot_plays_its_song_and_names_its_like(page: Page, address:
     page.locator(dot(page, 5)).click(force=True)
     page.wait_for_function(PLAYING)
     assert set(asked) == {address, address.replace("map.html", f"audio/demo-{5:012x}.mp3")}
-    expect(page.locator(".player .now")).to_have_text("Song 5 Artist 1 · hip-hop · SVM says hip-hop")
+    expect(page.locator(".player .now")).to_have_text(re.compile("^Song 5 Artist 1 · hip-hop · SVM .*hip-hop$"))
     like = page.locator(".player .alike a")
     expect(like).to_have_count(3)
     name = like.first.inner_text()
@@ -95,13 +96,13 @@ def test_the_legend_shows_one_genre_and_all_again(page: Page, address: str) -> N
 
 def test_a_cell_of_the_matrix_leads_to_its_songs_which_play(page: Page, address: str) -> None:
     page.goto(address)
-    page.get_by_role("link", name="1 hip-hop as classical").click()
+    page.get_by_role("link", name=re.compile(r"^1 hip-hop .*\bclassical$")).click()
     assert page.url.endswith("#hip-hop-as-classical")
     song = page.locator("#hip-hop-as-classical .play")
     expect(song).to_be_in_viewport()
     song.click()
     page.wait_for_function(PLAYING)
-    expect(page.locator(".player .now")).to_contain_text("SVM says classical")
+    expect(page.locator(".player .now")).to_contain_text(re.compile(r"SVM .*\bclassical"))
 
 
 def test_a_line_runs_over_the_picture_of_what_is_played(page: Page, address: str) -> None:

@@ -243,7 +243,7 @@ def test_a_report_ends_with_how_its_run_went(page: Page, front: Path) -> None:
 
 def test_the_front_page_ends_with_what_each_stage_took(page: Page, front: Path) -> None:
     page.goto(front.as_uri())
-    rows = page.get_by_role("region", name="What each stage took").locator("tbody tr")
+    rows = page.get_by_role("region", name="Time and memory").locator("tbody tr")
     assert [row.locator("th").inner_text() for row in rows.all()] == NAMES
     expect(rows.first).to_contain_text("12 s")
     expect(rows.first).to_contain_text("456 MiB")
@@ -260,7 +260,7 @@ def test_a_copy_of_a_page_says_that_nothing_is_recorded(page: Page, front: Path,
     page.goto(copy.as_uri(), wait_until="networkidle")
     foot = page.get_by_role("contentinfo")
     expect(foot).to_contain_text("not recorded")
-    expect(foot).to_contain_text("git checkout COMMIT" if name == "03_eda" else "What made this page")
+    expect(foot).to_contain_text("git checkout COMMIT")
     assert failures == []
     expect(page.locator("h1")).to_be_visible()
 

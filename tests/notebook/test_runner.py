@@ -268,7 +268,7 @@ def test_mistyped_parameter_is_an_error_before_anything_runs(project: Project, w
 
 def test_unknown_notebook_names_those_that_exist(project: Project, write: Write) -> None:
     write()
-    with pytest.raises(UserError, match=r"03_eda.*09_dreams"):
+    with pytest.raises(UserError, match=r"09_dreams.*03_eda"):
         runner.run(project, "09_dreams", Console(file=io.StringIO()))
 
 

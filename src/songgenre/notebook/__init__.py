@@ -1,1 +1,1 @@
-"""Notebooks as stages: executed, normalised."""
+"""Execution of notebooks as stages of the pipeline."""

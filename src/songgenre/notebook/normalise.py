@@ -1,4 +1,4 @@
-"""What makes a notebook's bytes depend on nothing but what a person wrote and what it computed."""
+"""Normalisation of notebooks: their bytes depend only on the text, the code and the results."""
 
 from __future__ import annotations
 
@@ -17,48 +17,50 @@ _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """A notebook as it is committed: without outputs, counts and what editors leave behind.
+    """Remove outputs, execution counts and the metadata of editors, as before a commit.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
+        Notebook, which is not changed.
 
     Returns
     -------
     nbformat.NotebookNode
-        A copy.
+        Clean copy.
     """
-    cleaned = _strip_metadata(notebook)
-    for cell in cleaned.cells:
+    plain = _strip_metadata(notebook)
+    for cell in plain.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-    return cleaned
+    return plain
 
 
 def clean_file(path: Path, check: bool = False) -> bool:
-    """Clean a notebook where it lies.
+    """Clean a notebook in place.
 
     Parameters
     ----------
     path : Path
+        Notebook to clean.
     check : bool
-        Whether to leave it as it is.
+        Whether to check the notebook only, without a change.
 
     Returns
     -------
     bool
-        Whether it was not clean.
+        Whether the notebook was not clean.
 
     Raises
     ------
     UserError
-        If there is no such notebook, or it cannot be read.
+        If the notebook is missing, or cannot be read.
     """
     try:
         before = path.read_text("utf-8")
         after = nbformat.writes(clean(nbformat.reads(before, as_version=4))) + "\n"
     except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"Expected a notebook at {path}, but it cannot be read: {error}") from None
+        raise UserError(f"{path}: not a readable notebook. Restore it with git, or name another. {error}") from None
     if after != before and not check:
         with replacing(path) as partial:
             partial.write_text(after, encoding="utf-8", newline="\n")
@@ -66,17 +68,17 @@ def clean_file(path: Path, check: bool = False) -> bool:
 
 
 def normalize(executed: NotebookNode) -> NotebookNode:
-    """An executed notebook without what differs from run to run: times, random names, memory addresses.
+    """Remove the content of an executed notebook that differs between runs: times, random names, memory addresses.
 
     Parameters
     ----------
     executed : nbformat.NotebookNode
-        As papermill leaves it.
+        Notebook that papermill has executed; it is not changed.
 
     Returns
     -------
     nbformat.NotebookNode
-        A copy.
+        Normalised copy.
     """
     normal = _strip_metadata(executed)
     for cell in normal.cells:
@@ -88,7 +90,13 @@ def normalize(executed: NotebookNode) -> NotebookNode:
 
 
 def clean_before_save(model: dict[str, Any], **_: Any) -> None:
-    """Clean what JupyterLab is about to save (a ``pre_save_hook`` of Jupyter's contents manager)."""
+    """Clean a notebook before JupyterLab saves it (a ``pre_save_hook`` of Jupyter's contents manager).
+
+    Parameters
+    ----------
+    model : dict
+        Model of the file in Jupyter's contents API; the content of a notebook is replaced.
+    """
     if model["type"] == "notebook" and model["content"]["nbformat"] == 4:
         model["content"] = clean(NotebookNode(_as_nodes(model["content"])))
 
@@ -100,7 +108,7 @@ def _as_nodes(content: Any) -> Any:
 
 
 def _strip_metadata(notebook: NotebookNode) -> NotebookNode:
-    """A copy whose metadata are the kernel and the tags of the cells, and nothing else."""
+    """Copy a notebook; of its metadata, only the kernel and the tags of the cells remain."""
     plain = copy.deepcopy(notebook)
     plain.metadata = NotebookNode(
         kernelspec=NotebookNode(display_name="Python 3", language="python", name="python3"),

@@ -1,7 +1,8 @@
-"""What made a report.
+"""Provenance of a report.
 
-What it was made from is the same in every run, and is kept in the executed notebook. How a run went is not, and is
-kept in the logs; a script beside the pages tells them, so that DVC hashes nothing of it.
+Inputs, models and versions of packages are the same in every run, and are stored in the executed notebook. Commit,
+machine, time and memory differ between runs, and are stored in the logs. A script beside the pages contains these
+facts, so that they do not change the files that DVC hashes.
 """
 
 from __future__ import annotations
@@ -25,25 +26,26 @@ from songgenre.paths import Project
 PACKAGES = ["keras", "librosa", "numpy", "pandas", "papermill", "scikit-learn", "scipy", "soundfile", "tensorflow"]
 
 SOURCES = ["dvc.yaml", "notebooks", "params.yaml", "requirements.lock", "src"]
-"""What a commit must say for a run to be repeated from it."""
+"""Files and folders that a commit must contain, so that its run can be repeated."""
 
 HASH_DIGITS = 12
 
 
 def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
-    """What an executed notebook was made from, and the models that it made.
+    """Collect the inputs, the models and the versions of packages of a run.
 
     Parameters
     ----------
     project : Project
+        Project whose files are hashed.
     name : str
-        Of the notebook, for example ``"06_cnn"``; its stage has just run.
+        Name of the notebook, for example ``"06_cnn"``, whose stage has just run.
 
     Returns
     -------
     dict
-        ``inputs`` and ``models``: files, with the first digits of their SHA-256, as in ``reports/metrics``. Audio is
-        not among them, as the tables hold the hash of every song. ``packages``: their versions.
+        ``inputs`` and ``models``: from file to the first digits of its SHA-256, as in ``reports/metrics``. Audio is
+        not included, because the tables contain the hash of every song. ``packages``: from package to version.
     """
     stage = _stage(project, name)
     data = [dep for dep in stage.get("deps", []) if dep.startswith(("data/", "reports/"))]
@@ -61,7 +63,19 @@ def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
 
 
 def run_environment(project: Project) -> dict[str, str]:
-    """By what commit, on what machine and by what Python a stage runs now; without git, without the commit."""
+    """Collect the commit and the machine of the current run.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose commit is read.
+
+    Returns
+    -------
+    dict of str
+        ``machine``: processor, cores, system and Python. ``commit``: its first digits, and whether there are
+        uncommitted changes; missing without git or without a commit.
+    """
     system = f"{platform.system()}, Python {platform.python_version()}"
     processor = f"{_processor()} (instruction level {instruction_level.current()})"
     environment = {"machine": f"{processor}, {psutil.cpu_count()} cores, {system}"}
@@ -73,12 +87,12 @@ def run_environment(project: Project) -> dict[str, str]:
 
 
 def publish(project: Project) -> Path:
-    """Write ``reports/logs/provenance.js``, from which the pages say how the run of each stage went.
+    """Write ``reports/logs/provenance.js``, from which the pages load the facts about the runs.
 
     Parameters
     ----------
     project : Project
-        Of whose logs those of finished runs are told.
+        Project whose logs are read; logs of unfinished runs are left out.
 
     Returns
     -------
@@ -92,19 +106,41 @@ def publish(project: Project) -> Path:
 
 
 def script(project: Project) -> str:
-    """The script by which the pages say how the runs went; it may also stand within a page."""
+    """Write the facts about the runs as JavaScript, which may also be embedded in a page.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose logs are read.
+
+    Returns
+    -------
+    str
+        Assignment of `run_logs` to ``window.runs``, without the character ``<``.
+    """
     return f"window.runs = {json.dumps(run_logs(project), indent=1)};\n".replace("<", "\\u003c")
 
 
 def run_logs(project: Project) -> dict[str, dict[str, str]]:
-    """How the last run of each notebook went, if it finished: facts by their name, as a page shows them."""
+    """Read the logs of the last run of each notebook.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose logs are read.
+
+    Returns
+    -------
+    dict of dict
+        From notebook to its facts, such as ``seconds``, formatted for a page; without runs that did not finish.
+    """
     logs = sorted(project.log("provenance").parent.glob("*.json"))
     facts = {log.stem: json.loads(log.read_text("utf-8")) for log in logs}
     return {name: _format_log(log) for name, log in facts.items() if log.get("finished")}
 
 
 def _format_log(log: dict[str, Any]) -> dict[str, str]:
-    """The facts as a page shows them."""
+    """Format the facts of a log for a page."""
     facts: dict[str, str] = {name: log[name] for name in ("commit", "machine") if name in log}
     if "commit" in facts:
         facts["checkout"] = facts["commit"].partition(",")[0]
@@ -126,7 +162,7 @@ def _hash(path: Path) -> str:
 
 
 def _git(project: Project, *command: str) -> str:
-    """What git says; nothing where there is no git, or no commit."""
+    """Read the output of git; it is empty without git or without a commit."""
     try:
         completed = subprocess.run(["git", *command], cwd=project.root, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -135,10 +171,10 @@ def _git(project: Project, *command: str) -> str:
 
 
 def _processor() -> str:
-    """Its name, as the system tells it."""
+    """Read the name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return next(iter(named), platform.processor() or platform.machine())
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return next(iter(names), platform.processor() or platform.machine())

@@ -1,4 +1,4 @@
-"""Execute a notebook as a stage: typed parameters in, normalised notebook out, or one clear message."""
+"""Execution of a notebook as a stage: with checked parameters, to a normalised notebook or one error message."""
 
 from __future__ import annotations
 
@@ -34,31 +34,35 @@ from songgenre.paths import Project
 from songgenre.redaction import redact
 
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-"""With another number of threads, OpenBLAS adds numbers up in another order, and the last bits differ."""
+"""Environment of every kernel. The number of OpenBLAS threads determines the order of sums, and thus the last bits."""
 BFLOAT16_ENVIRONMENT = {"ONEDNN_MAX_CPU_ISA": "ALL"}
-"""With AVX2 alone oneDNN has no convolution in bfloat16, which TensorFlow asks for where the processor has AVX-512."""
+"""Additional environment for training in bfloat16.
+
+On processors with AVX-512, TensorFlow calls convolutions in bfloat16, which oneDNN does not have when limited to AVX2.
+"""
 SHORT_OF_MEMORY = ("BrokenProcessPool", "MemoryError", "ResourceExhaustedError", "TerminatedWorkerError")
+"""Errors whose probable cause is a lack of memory."""
 
 
 def run(project: Project, name: str, console: Console) -> None:
     """Execute a notebook with its section of ``params.yaml``.
 
-    Writes ``reports/notebooks/<name>.ipynb`` and, with the commit, the machine, the seconds and the memory it took,
-    ``reports/logs/<name>.json``.
+    The function writes the executed notebook to ``reports/notebooks/<name>.ipynb``, and commit, machine, time and
+    memory to ``reports/logs/<name>.json``. A notebook that fails is written to ``reports/failed/``.
 
     Parameters
     ----------
     project : Project
+        Project of the notebook.
     name : str
-        Of the notebook, for example ``"04_features"``; the part behind the number names its section.
+        Name of the notebook, for example ``"04_features"``; the part behind the number is the name of its section.
     console : rich.console.Console
-        Where progress is drawn.
+        Console on which progress is drawn.
 
     Raises
     ------
     UserError
-        If there is no such notebook, a parameter is wrong, a cell fails, its kernel dies or it is interrupted. A
-        failed notebook is kept under ``reports/failed/``.
+        If the notebook is missing, a parameter is not valid, a cell fails, the kernel dies or the run is interrupted.
     OSError
         If the reports cannot be written.
     """
@@ -98,7 +102,7 @@ def run(project: Project, name: str, console: Console) -> None:
             except RuntimeError as error:
                 if "Kernel died" not in str(error):
                     raise
-                raise UserError(f"{_explain_death(name)} No cell had run.") from None
+                raise UserError(f"{_explain_death(name)} No cell was executed.") from None
             except KeyboardInterrupt:
                 raise UserError(_explain_interrupt(name)) from None
         _save(executed, project.executed(name), songgenre=inputs_and_versions(project, name))
@@ -106,70 +110,88 @@ def run(project: Project, name: str, console: Console) -> None:
 
 
 def parameters_cell(notebook: Path) -> dict[str, Any]:
-    """The parameters that a notebook declares, with their defaults.
+    """Read the parameters that a notebook declares.
+
+    Parameters
+    ----------
+    notebook : Path
+        Notebook with one cell that is tagged ``parameters``.
+
+    Returns
+    -------
+    dict
+        From parameter to its default.
 
     Raises
     ------
     UserError
-        If the notebook has no single cell tagged ``parameters``, or it holds anything but literals.
+        If not exactly one cell is tagged ``parameters``, or the cell contains anything but assignments of literals.
     """
     cells = nbformat.read(notebook, as_version=4).cells
-    tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    if len(tagged) != 1:
-        raise UserError(f"Expected one cell tagged 'parameters' in {notebook}, got {len(tagged)}.")
+    declarations = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(declarations) != 1:
+        raise UserError(
+            f"{notebook}: {len(declarations)} cells have the tag `parameters`. Give exactly one cell the tag."
+        )
     try:
         return {
-            statement.targets[0].id: ast.literal_eval(statement.value) for statement in ast.parse(tagged[0].source).body
+            statement.targets[0].id: ast.literal_eval(statement.value)
+            for statement in ast.parse(declarations[0].source).body
         }
     except (AttributeError, ValueError):
-        raise UserError(f"Expected only `name = literal` in the parameters cell of {notebook}.") from None
+        raise UserError(
+            f"{notebook}: the parameters cell does not consist of literals. Write only lines `name = literal` into it."
+        ) from None
 
 
 def _source(project: Project, name: str) -> Path:
     source = project.notebooks / f"{name}.ipynb"
     if not source.is_file():
-        known = ", ".join(path.stem for path in sorted(project.notebooks.glob("*.ipynb")))
-        raise UserError(f"Expected the name of a notebook ({known}), got {name!r}.")
+        names = ", ".join(path.stem for path in sorted(project.notebooks.glob("*.ipynb")))
+        raise UserError(f"{name!r}: no such notebook. Name one of {names}.")
     return source
 
 
 def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
-    declared = parameters_cell(source)
-    if set(declared) != set(parameters):
+    defaults = parameters_cell(source)
+    if set(defaults) != set(parameters):
         raise UserError(
-            f"Expected the parameters cell of {source} to declare {', '.join(sorted(parameters))}, "
-            f"as its section of params.yaml does; it declares {', '.join(sorted(declared))}."
+            f"{source}: the parameters cell declares {', '.join(sorted(defaults))}. "
+            f"Declare the parameters of its section in params.yaml: {', '.join(sorted(parameters))}."
         )
 
 
 def _local_sockets(prefix: Path) -> Config:
-    """Connect to the kernel through sockets in a folder that only this user can open."""
+    """Configure sockets to the kernel, in a folder that only this user can open."""
     return Config(KernelManager=Config(transport="ipc", ip=str(prefix)))
 
 
 def _check_that_it_is_writable(folder: Path) -> None:
-    """Rather now than after hours of work."""
+    """Check that a folder is writable before hours of work depend on it."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryFile(dir=folder):
         pass
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """One in which Ctrl-C raises KeyboardInterrupt, and does not end the kernel as if it had died by itself."""
+    """Event loop in which Ctrl-C raises KeyboardInterrupt.
+
+    With the handler of nbclient, Ctrl-C would end the kernel, and the error would be that of a dead kernel.
+    """
 
     def add_signal_handler(self, sig: int, callback: Callable[..., object], *args: Any) -> None:  # type: ignore[override]
-        """Refuse, as loops of other threads do; nbclient does without."""
-        raise RuntimeError("Signals are left to the main thread")
+        """Refuse, as loops of other threads do; nbclient accepts this error."""
+        raise RuntimeError("Only the main thread handles signals")
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Say nothing of the cell that was interrupted: nobody waits for it any more."""
+        """Ignore the error of the interrupted cell, because no task waits for the cell any more."""
         if not isinstance(context.get("exception"), CellExecutionError):
             super().call_exception_handler(context)
 
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Have nbclient run in such a loop."""
+    """Make nbclient run in a `_Loop`."""
     before = asyncio.get_event_loop_policy()
     policy = asyncio.DefaultEventLoopPolicy()
     policy._loop_factory = _Loop  # type: ignore[attr-defined]
@@ -199,7 +221,7 @@ def _save(executed: Path, path: Path, **metadata: Any) -> None:
 
 
 def _redact_texts(content: Any) -> Any:
-    """Nested content of a notebook without the secrets that are in its texts."""
+    """Redact secrets in all texts of a notebook's nested content."""
     if isinstance(content, str):
         return redact(content)
     if isinstance(content, dict):
@@ -210,7 +232,7 @@ def _redact_texts(content: Any) -> Any:
 def _explain(error: PapermillExecutionError, name: str, project: Project) -> str:
     return "\n".join(
         [
-            f"{name} failed in code cell {error.exec_count} with {error.ename}: {error.evalue}",
+            f"{name}: code cell {error.exec_count} failed with {error.ename}: {error.evalue}",
             *_hints(error),
             _explain_where(name, project),
         ]
@@ -218,19 +240,19 @@ def _explain(error: PapermillExecutionError, name: str, project: Project) -> str
 
 
 def _explain_interrupt(name: str) -> str:
-    return f"{name} was interrupted. {HINT_RERUN}"
+    return f"{name}: interrupted. {HINT_RERUN}"
 
 
 def _explain_death(name: str) -> str:
-    return f"The kernel of {name}, the process that runs its cells, died. {HINT_MEMORY}"
+    return f"The kernel of {name}, the process that executes its cells, died. {HINT_MEMORY}"
 
 
 def _explain_where(name: str, project: Project) -> str:
-    return f"The notebook as far as it ran is kept in {project.failed(name)}."
+    return f"The cells that were executed are in {project.failed(name)}."
 
 
 def _hints(error: PapermillExecutionError) -> list[str]:
-    """What to do, where the system is at fault and not the notebook."""
+    """Select a hint, if the cause is the system and not the notebook."""
     if error.ename.endswith(SHORT_OF_MEMORY):
         return [HINT_MEMORY]
     numbers = map(int, re.findall(r"\[Errno (\d+)\]", error.evalue))
@@ -239,8 +261,8 @@ def _hints(error: PapermillExecutionError) -> list[str]:
 
 @contextmanager
 def _measure(project: Project, name: str, console: Console) -> Iterator[None]:
-    """Log the circumstances, and seconds and peak memory of the processes that are started in the meantime."""
-    known: dict[str, Any] = dict(run_environment(project))
+    """Log commit, machine, time, and the peak memory of the processes that are started within the context."""
+    facts: dict[str, Any] = dict(run_environment(project))
     started, clock = datetime.now(UTC), time.perf_counter()
     peak, finished = [0], threading.Event()
     others = set(psutil.Process().children(recursive=True))
@@ -248,19 +270,19 @@ def _measure(project: Project, name: str, console: Console) -> Iterator[None]:
     watcher.start()
     try:
         yield
-        known["finished"] = True
+        facts["finished"] = True
     finally:
         finished.set()
         watcher.join()
         seconds, mib = time.perf_counter() - clock, peak[0] / 2**20
         console.print(f"{name}: {seconds:.0f} s, at most {mib:.0f} MiB of anonymous memory")
-        known |= {
+        facts |= {
             "started": started.isoformat(),
             "seconds": round(seconds, 1),
             "peak_anonymous_mib": round(mib),
         }
         with replacing(project.log(name)) as partial:
-            partial.write_text(json.dumps(known, indent=2) + "\n")
+            partial.write_text(json.dumps(facts, indent=2) + "\n")
 
 
 def _watch_memory(peak: list[int], finished: threading.Event, others: set[psutil.Process]) -> None:
@@ -269,7 +291,7 @@ def _watch_memory(peak: list[int], finished: threading.Event, others: set[psutil
 
 
 def _anonymous_memory(process: psutil.Process) -> int:
-    """Anonymous resident memory of a process in bytes; all its resident memory where the system does not tell."""
+    """Read the anonymous resident memory of a process in bytes; on systems without this number, all resident memory."""
     try:
         status = Path(f"/proc/{process.pid}/status")
         if not status.exists():

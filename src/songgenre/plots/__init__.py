@@ -1,1 +1,1 @@
-"""Figures, a module per notebook."""
+"""Figures of the notebooks, a module per notebook, and the excerpts in the reports."""

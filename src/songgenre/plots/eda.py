@@ -18,7 +18,18 @@ from songgenre.plots.style import WIDTH, Color, genre_colors, label_bars, shorte
 
 
 def plot_counts(tracks: pd.DataFrame) -> Figure:
-    """Songs and artists per genre."""
+    """Plot the number of songs and of artists per genre.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    Figure
+        Bar chart with two bars per genre.
+    """
     per_genre = tracks.groupby("genre").agg(songs=("track_id", "size"), artists=("artist_group", "nunique"))
     long = per_genre.reset_index().melt("genre", var_name="of", value_name="number")
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
@@ -31,7 +42,24 @@ def plot_counts(tracks: pd.DataFrame) -> Figure:
 
 
 def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> Figure:
-    """Distribution of a number per genre."""
+    """Plot the distribution of a number per genre.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A row per song, with its ``genre``.
+    column : str
+        Column with the number.
+    title : str
+        Title of the figure.
+    label : str
+        Label of the vertical axis, with the unit.
+
+    Returns
+    -------
+    Figure
+        Box plot with a box per genre.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     order = sorted(table["genre"].unique())
     style = {"order": order, "hue": "genre", "hue_order": order, "palette": genre_colors(order), "ax": axes}
@@ -43,18 +71,28 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> F
 def plot_waveforms_and_spectrograms(
     tracks: pd.DataFrame, folder: Path, sample_rate: int, colors: Mapping[str, Color]
 ) -> Figure:
-    """Waveform and mel spectrogram of the clips of tracks, one above the other, a column per track.
+    """Plot the waveforms and the mel spectrograms of clips.
 
     Parameters
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     folder : Path
-        That of the collected audio.
+        Folder of the collected audio.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz, to which the clips are resampled.
     colors : mapping
-        From genre to colour.
+        From genre to colour of the waveform.
+
+    Returns
+    -------
+    Figure
+        A column per track: the waveform, and the spectrogram below.
+
+    Raises
+    ------
+    UserError
+        If a clip cannot be decoded.
     """
     figure, grid = plt.subplots(2, len(tracks), figsize=(WIDTH, 4.4), sharex=True, sharey="row", squeeze=False)
     for column, (track, clip) in enumerate(zip(tracks.itertuples(), audio.clips(tracks, folder), strict=True)):

@@ -1,4 +1,4 @@
-"""Songs to listen to in a report: short excerpts that its page holds."""
+"""Short excerpts of songs, embedded in the page of a report."""
 
 from __future__ import annotations
 
@@ -18,31 +18,33 @@ from songgenre import audio
 DURATION_S = 10.0
 SAMPLE_RATE = 22_050
 MP3_COMPRESSION_LEVEL = 0.9
-"""Of soundfile's levels of compression: an excerpt takes some 30 KB."""
+"""Compression level of soundfile, with which an excerpt takes about 30 KB."""
 
 
 class Excerpt(NamedTuple):
-    """An mp3.
+    """An excerpt of a song.
 
     Parameters
     ----------
     content : np.ndarray [shape=(n_bytes,), dtype=uint8]
+        Bytes of an MP3 file.
     """
 
     content: np.ndarray
 
 
 def encode_excerpt(clip: audio.Clip) -> Excerpt:
-    """Encode the middle of a clip as a small mp3.
+    """Encode the middle of a clip as a small MP3.
 
     Parameters
     ----------
     clip : audio.Clip
-        Of which `DURATION_S` are taken, or all if it is shorter.
+        Clip from whose middle the excerpt is taken.
 
     Returns
     -------
     Excerpt
+        `DURATION_S` seconds, or the whole clip if it is shorter.
 
     Raises
     ------
@@ -50,8 +52,8 @@ def encode_excerpt(clip: audio.Clip) -> Excerpt:
         If the clip cannot be decoded.
     """
     y = audio.load_clip(clip, SAMPLE_RATE)
-    skipped = max(0, len(y) - round(DURATION_S * SAMPLE_RATE)) // 2
-    middle = np.clip(y[skipped : len(y) - skipped], -1, 1)
+    margin = max(0, len(y) - round(DURATION_S * SAMPLE_RATE)) // 2
+    middle = np.clip(y[margin : len(y) - margin], -1, 1)
     buffer = io.BytesIO()
     soundfile.write(
         buffer, middle, SAMPLE_RATE, format="MP3", compression_level=MP3_COMPRESSION_LEVEL, bitrate_mode="CONSTANT"
@@ -60,34 +62,55 @@ def encode_excerpt(clip: audio.Clip) -> Excerpt:
 
 
 def audio_player(clip: audio.Clip, label: str) -> str:
-    """An excerpt and the controls to play it, as HTML.
+    """Create a player of an excerpt.
 
     Parameters
     ----------
     clip : audio.Clip
+        Clip from whose middle the excerpt is taken.
     label : str
-        What a screen reader says of it.
+        Text alternative of the player, for screen readers.
+
+    Returns
+    -------
+    str
+        HTML with the embedded excerpt.
+
+    Raises
+    ------
+    UserError
+        If the clip cannot be decoded.
     """
     content = base64.b64encode(encode_excerpt(clip).content.tobytes()).decode()
     return f'<audio controls aria-label="{html.escape(label)}" src="data:audio/mpeg;base64,{content}"></audio>'
 
 
 def excerpt_table(songs: pd.DataFrame, folder: Path) -> HTML:
-    """A table of songs, each with a player.
+    """Create a table of songs, each with a player.
 
     Parameters
     ----------
     songs : pd.DataFrame
-        ``track_id``, ``title``, ``artist``, ``genre``, ``predicted``, ``audio_path``, ``clip_start_s`` and
+        Columns ``track_id``, ``title``, ``artist``, ``genre``, ``predicted``, ``audio_path``, ``clip_start_s`` and
         ``clip_duration_s``.
     folder : Path
-        That of the collected audio.
+        Folder of the collected audio.
+
+    Returns
+    -------
+    HTML
+        Table with the first five columns and a player in each row.
+
+    Raises
+    ------
+    UserError
+        If a clip cannot be decoded.
     """
-    shown = ["track_id", "title", "artist", "genre", "predicted"]
+    columns = ["track_id", "title", "artist", "genre", "predicted"]
     players = [
         audio_player(clip, f"Excerpt of {track_id}")
         for clip, track_id in zip(audio.clips(songs, folder), songs["track_id"], strict=True)
     ]
-    table = songs[shown].fillna("").map(html.escape).assign(excerpt=players)
+    table = songs[columns].fillna("").map(html.escape).assign(excerpt=players)
     with pd.option_context("display.max_colwidth", None):
         return HTML(table.to_html(index=False, escape=False, border=0))

@@ -15,7 +15,24 @@ from songgenre.plots.style import WIDTH, genre_colors, shorten
 
 
 def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame, songs_per_genre: int) -> Figure:
-    """Mel images of the first songs of each genre, a row per genre."""
+    """Plot the mel spectrograms of the first songs of each genre.
+
+    Parameters
+    ----------
+    mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
+        Mel spectrograms of all songs.
+    index : pd.DataFrame
+        `songgenre.tables.mel_index.MEL_INDEX`, which assigns a row of `mel` to each song.
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+    songs_per_genre : int
+        Number of songs per genre.
+
+    Returns
+    -------
+    Figure
+        A row per genre.
+    """
     genres = sorted(tracks["genre"].unique())
     rows = index.set_index("track_id")["row"]
     seconds = mel.shape[2] * index["hop_length"].iloc[0] / index["sample_rate"].iloc[0]
@@ -28,29 +45,36 @@ def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame,
         squeeze=False,
     )
     for genre, line in zip(genres, grid, strict=True):
-        chosen = tracks[tracks["genre"] == genre].head(songs_per_genre)
+        songs = tracks[tracks["genre"] == genre].head(songs_per_genre)
         for axes in line:
             axes.grid(False)
-        for axes, (_, song) in zip(line, chosen.iterrows(), strict=False):
+        for axes, (_, song) in zip(line, songs.iterrows(), strict=False):
             image = mel[rows[song["track_id"]]]
             axes.imshow(image, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, mel.shape[1]))
             axes.set_title(shorten(song["title"]), fontsize=8, weight="normal")
         line[0].set_ylabel(f"{genre}\nmel band", fontsize=9)
     for axes in grid[-1]:
         axes.set_xlabel("time (s)", fontsize=9)
-    figure.suptitle("Mel spectrograms, as the CNN sees them", weight="bold")
+    figure.suptitle("Mel spectrograms, the input of the CNN", weight="bold")
     return figure
 
 
 def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series, units: Mapping[str, str]) -> Figure:
-    """Distribution of descriptors per genre, a panel each.
+    """Plot the distribution of descriptors per genre.
 
     Parameters
     ----------
     descriptors : pd.DataFrame [shape=(n_tracks, n_panels)]
+        Descriptors to plot.
     genres : pd.Series [shape=(n_tracks,)]
+        Genre of each song.
     units : mapping
         From column to unit.
+
+    Returns
+    -------
+    Figure
+        A panel per descriptor, with a density per genre.
     """
     n_columns = 3
     n_rows = -(-len(descriptors.columns) // n_columns)
@@ -80,7 +104,18 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series, 
 
 
 def plot_correlations(descriptors: pd.DataFrame) -> Figure:
-    """Correlation of descriptors with each other."""
+    """Plot the correlation matrix of descriptors.
+
+    Parameters
+    ----------
+    descriptors : pd.DataFrame [shape=(n_tracks, n_descriptors)]
+        Descriptors of the songs.
+
+    Returns
+    -------
+    Figure
+        Heat map of the matrix.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 7.2))
     sns.heatmap(
         descriptors.corr(),

@@ -11,7 +11,20 @@ from songgenre.plots.style import display_name
 
 
 def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
-    """Confusion matrix of a model: how many songs, coloured by the share of their genre."""
+    """Plot the confusion matrix of a model.
+
+    Parameters
+    ----------
+    matrix : pd.DataFrame [shape=(n_genres, n_genres)]
+        Result of `songgenre.evaluation.metrics.confusion_table`.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    Figure
+        Heat map with the numbers of songs; the colour is their share of the true genre.
+    """
     share = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0)
     figure, axes = plt.subplots(figsize=(5.8, 4.8))
     sns.heatmap(

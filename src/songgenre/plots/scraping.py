@@ -11,7 +11,18 @@ from songgenre.plots.style import WIDTH, label_bars
 
 
 def plot_listings(listed: pd.DataFrame) -> Figure:
-    """Songs that a source lists under each genre (``genres``); a song may be listed more than once."""
+    """Plot the number of songs that a source lists under each genre.
+
+    Parameters
+    ----------
+    listed : pd.DataFrame
+        A row per song and genre, with the genre in the column ``genres``.
+
+    Returns
+    -------
+    Figure
+        Bar chart with a bar per genre.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 3))
     sns.countplot(listed, y="genres", order=sorted(listed["genres"].unique()), ax=axes, color="tab:blue")
     axes.set(title="Songs listed under each genre", xlabel="songs", ylabel="")

@@ -11,32 +11,71 @@ from songgenre.plots.style import WIDTH, display_name
 
 
 def plot_learning_curve(curve: pd.DataFrame, model: str) -> Figure:
-    """Accuracy against the number of songs learned from (`songgenre.models.diagnostics.learning_curve`)."""
+    """Plot the accuracy of a model against the number of training songs.
+
+    Parameters
+    ----------
+    curve : pd.DataFrame
+        Result of `songgenre.models.diagnostics.learning_curve`.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    Figure
+        Mean accuracy over folds, with its standard deviation.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.2))
     sns.lineplot(curve, x="songs", y="accuracy", errorbar="sd", marker="o", ax=axes)
     axes.set(
         title=f"Would more songs help the {display_name(model)}?",
-        xlabel="songs to learn from",
+        xlabel="training songs",
         ylabel="accuracy, mean and standard\ndeviation over folds",
     )
     return figure
 
 
 def plot_importance(table: pd.DataFrame, model: str) -> Figure:
-    """Accuracy lost without each descriptor (`songgenre.models.diagnostics.grouped_permutation_importance`)."""
+    """Plot the loss of accuracy when the values of a descriptor are permuted.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Result of `songgenre.models.diagnostics.grouped_permutation_importance`.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    Figure
+        Bar chart with a bar per descriptor: mean over the permutations, with the standard deviation.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.28 * table["descriptor"].nunique() + 1.2))
     sns.barplot(table, y="descriptor", x="loss", errorbar="sd", color="tab:blue", alpha=0.75, ax=axes)
     axes.axvline(0, color="0.25", linewidth=0.8)
     axes.set(
-        title=f"What the {display_name(model)} listens to",
-        xlabel="accuracy lost when the descriptor is exchanged between songs",
+        title=f"Importance of the descriptors for the {display_name(model)}",
+        xlabel="loss of accuracy when the descriptor is permuted over songs",
         ylabel="",
     )
     return figure
 
 
 def plot_protocols(table: pd.DataFrame, model: str) -> Figure:
-    """Accuracy of one model, tested in several ways (`songgenre.models.diagnostics.evaluation_protocols`)."""
+    """Plot the accuracy of one model in several evaluation protocols.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Result of `songgenre.models.diagnostics.evaluation_protocols`.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    Figure
+        Bar chart with a bar per protocol.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.45 * len(table) + 1.2))
     labels = [f"{row.test} ({row.songs})" for row in table.itertuples()]
     bars = axes.barh(labels, table["accuracy"], color="tab:blue", alpha=0.75)

@@ -1,4 +1,4 @@
-"""The look of all figures: seaborn, one color per genre throughout."""
+"""Style of all figures, with one colour per genre."""
 
 from __future__ import annotations
 
@@ -19,14 +19,22 @@ WIDTH = 9.0
 
 
 def use_style() -> None:
-    """Set the look of all figures and tables of a notebook."""
+    """Set the style of all figures and tables of a notebook."""
     pd.set_option("display.max_colwidth", None)
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.9)
     plt.rcParams |= {"figure.dpi": 110, "axes.titleweight": "bold", "figure.constrained_layout.use": True}
 
 
 def show(figure: Figure, alt: str) -> None:
-    """Display a figure in a notebook, with a text that says what it shows to those who cannot see it."""
+    """Display a figure in a notebook, and close it.
+
+    Parameters
+    ----------
+    figure : Figure
+        Figure to display.
+    alt : str
+        Text alternative: a description of the figure for readers who cannot see it.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(figure)
@@ -34,24 +42,63 @@ def show(figure: Figure, alt: str) -> None:
 
 
 def genre_colors(genres: Iterable[str]) -> dict[str, Color]:
-    """Map each genre to a color, the same in every figure of a corpus."""
+    """Assign a colour to each genre, the same in every figure of a corpus.
+
+    Parameters
+    ----------
+    genres : iterable of str
+        Names of genres; repetitions are allowed.
+
+    Returns
+    -------
+    dict
+        From genre, in alphabetical order, to red, green and blue, 0 to 1.
+    """
     names = sorted(set(genres))
     return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
 
 
 def label_bars(axes: Axes) -> None:
-    """Write the value of every bar beside it."""
+    """Write the value of every bar beside it.
+
+    Parameters
+    ----------
+    axes : Axes
+        Axes with a bar chart.
+    """
     for bars in axes.containers:
         if isinstance(bars, BarContainer):
             axes.bar_label(bars, padding=3)
 
 
 def shorten(title: str | None) -> str:
-    """Cut a title to the width of a panel, without mathematics."""
+    """Shorten a title to the width of a panel, and escape dollar signs, which enclose formulas in Matplotlib.
+
+    Parameters
+    ----------
+    title : str or None
+        Title of a song.
+
+    Returns
+    -------
+    str
+        At most 24 characters; ``untitled`` if there is no title.
+    """
     text = "untitled" if pd.isna(title) else str(title).replace("$", r"\$")
     return text if len(text) <= 24 else text[:23] + "…"
 
 
 def display_name(model: str) -> str:
-    """Name of a model as a reader knows it."""
+    """Format the name of a model for readers.
+
+    Parameters
+    ----------
+    model : str
+        Name of a model in the code, such as ``linear_svc``.
+
+    Returns
+    -------
+    str
+        Name in reports, such as ``linear svc`` or ``CNN``.
+    """
     return {"cnn": "CNN", "svm": "SVM"}.get(model, model.replace("_", " "))

@@ -12,7 +12,20 @@ from songgenre.plots.style import WIDTH, genre_colors
 
 
 def plot_tags(probabilities: pd.DataFrame, title: str) -> Figure:
-    """Mean probability of tags, a row per genre and a column per tag."""
+    """Plot the mean probability of tags per genre.
+
+    Parameters
+    ----------
+    probabilities : pd.DataFrame [shape=(n_genres, n_tags)]
+        Mean probabilities, 0 to 1.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    Figure
+        Heat map with a row per genre and a column per tag.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.4 * len(probabilities) + 1.8))
     bar = {"label": "probability"}
     sns.heatmap(probabilities, annot=True, fmt=".2f", cmap="Blues", vmin=0, vmax=1, ax=axes, cbar_kws=bar)
@@ -23,13 +36,19 @@ def plot_tags(probabilities: pd.DataFrame, title: str) -> Figure:
 
 
 def plot_embedding_map(places: np.ndarray, genres: pd.Series) -> Figure:
-    """Songs in the plane.
+    """Plot songs by the first two principal components of their embeddings.
 
     Parameters
     ----------
     places : np.ndarray [shape=(n_tracks, 2)]
-        Their first two principal components.
+        First two principal components of each song.
     genres : pd.Series [shape=(n_tracks,)]
+        Genre of each song.
+
+    Returns
+    -------
+    Figure
+        Scatter plot with a colour and a marker per genre.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 5))
     colors = genre_colors(genres)

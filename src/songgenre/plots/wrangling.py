@@ -11,7 +11,18 @@ from songgenre.plots.style import WIDTH, label_bars
 
 
 def plot_splits(tracks: pd.DataFrame) -> Figure:
-    """Songs per genre and split."""
+    """Plot the number of songs per genre and split.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    Figure
+        Bar chart with a bar per genre, which consists of the splits.
+    """
     plot_counts = pd.crosstab(tracks["genre"], tracks["split"])[_present_splits(tracks)]
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     plot_counts.plot.barh(
@@ -24,7 +35,18 @@ def plot_splits(tracks: pd.DataFrame) -> Figure:
 
 
 def plot_exclusions(excluded: pd.DataFrame) -> Figure:
-    """How many songs were excluded for which reason."""
+    """Plot the number of excluded songs per reason.
+
+    Parameters
+    ----------
+    excluded : pd.DataFrame
+        `songgenre.tables.excluded.EXCLUDED`.
+
+    Returns
+    -------
+    Figure
+        Bar chart with a bar per reason, the most frequent first.
+    """
     figure, axes = plt.subplots(figsize=(WIDTH, 3))
     order = excluded["reason"].value_counts().index
     sns.countplot(excluded, y="reason", order=order, ax=axes, color="tab:gray")

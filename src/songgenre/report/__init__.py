@@ -1,1 +1,1 @@
-"""The report site, and what is made of it to take along."""
+"""The report site, its exports, the cards and the results in the README."""

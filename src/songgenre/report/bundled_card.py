@@ -58,7 +58,7 @@ def bundled_card(trained: Trained, config: Transfer) -> str:
             genre,
             (y == genre).sum(),
             tracks["artist_group"][y == genre].nunique(),
-            *(f"{of[genre]:.2f}" for of in (metrics.recall, metrics.f1)),
+            *(f"{scores[genre]:.2f}" for scores in (metrics.recall, metrics.f1)),
         )
         for genre in genres
     ]
@@ -126,8 +126,8 @@ of other genres.
 
 def _collection_accuracy(predictions: pd.DataFrame, tracks: pd.DataFrame, seed: int) -> str:
     """Format the accuracy on the songs of a collection, with its interval."""
-    of_these = predictions.merge(tracks[["track_id", "artist_group"]], on="track_id")
-    if of_these.empty:
-        return "not measured: the others lack a genre"
-    measured = evaluate(of_these, of_these["artist_group"], "", "", seed)
-    return f"{measured.accuracy:.2f} ({measured.ci95_low:.2f} to {measured.ci95_high:.2f})"
+    rows = predictions.merge(tracks[["track_id", "artist_group"]], on="track_id")
+    if rows.empty:
+        return "not measured: the other collections lack a genre"
+    metrics = evaluate(rows, rows["artist_group"], "", "", seed)
+    return f"{metrics.accuracy:.2f} ({metrics.ci95_low:.2f} to {metrics.ci95_high:.2f})"

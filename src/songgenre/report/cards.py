@@ -47,8 +47,8 @@ def available_cards(project: Project) -> dict[str, str]:
         If a table or a metrics file cannot be read.
     """
     reports = [project.metrics("evaluation"), project.predictions("evaluation")]
-    needed = [project.params, project.catalogue, project.tracks, project.excluded, *reports]
-    if not all(path.is_file() for path in needed):
+    inputs = [project.params, project.catalogue, project.tracks, project.excluded, *reports]
+    if not all(path.is_file() for path in inputs):
         return {}
     return {"model_card": model_card(project), "data_card": data_card(project)}
 
@@ -97,17 +97,15 @@ def model_card(project: Project) -> str:
     UserError
         If a stage has not run.
     """
-    compared = load_scores(project)
-    winner = best_model(compared)
-    answered = read_predictions(project, winner)
-    if winner is None or answered is None:
-        raise UserError(
-            "Model card: the metrics or the predictions of the best model are missing. Run `dvc repro` first."
-        )
-    measured = winner.score
+    models = load_scores(project)
+    winner = best_model(models)
+    own_predictions = read_predictions(project, winner)
+    if winner is None or own_predictions is None:
+        raise UserError("Model card: metrics or predictions of the best model not found. Run `dvc repro` first.")
+    metrics = winner.score
     tracks = read_table(TRACKS, project.tracks)
-    predictions = answered.merge(tracks[["track_id", "artist_group", "collection"]], on="track_id")
-    surest = accuracy_coverage_curve(predictions).query("coverage >= 0.5").iloc[0]
+    predictions = own_predictions.merge(tracks[["track_id", "artist_group", "collection"]], on="track_id")
+    confident_half = accuracy_coverage_curve(predictions).query("coverage >= 0.5").iloc[0]
     settings = params.load_params(project.params)
     family = FAMILIES.get(winner.name, "a scikit-learn classifier on descriptors of the sound")
     if winner.name == ENSEMBLE:
@@ -116,18 +114,18 @@ def model_card(project: Project) -> str:
         (
             genre,
             (predictions["genre"] == genre).sum(),
-            *(f"{of[genre]:.2f}" for of in (measured.precision, measured.recall, measured.f1)),
+            *(f"{scores[genre]:.2f}" for scores in (metrics.precision, metrics.recall, metrics.f1)),
         )
-        for genre in measured.f1
+        for genre in metrics.f1
     ]
     seed = settings.evaluation.seed
     collections = [(collection, *_accuracy(rows, seed)) for collection, rows in predictions.groupby("collection")]
-    genre_names = ", ".join(measured.f1)
-    learned = tracks[tracks["split"] != "test"]
-    low, high = measured.ci95_low, measured.ci95_high
+    genre_names = ", ".join(metrics.f1)
+    training = tracks[tracks["split"] != "test"]
+    low, high = metrics.ci95_low, metrics.ci95_high
     return f"""# Model card: {winner.display_name}
 
-The best of {len(compared)} models that the last run trained: {family}. It predicts the probabilities of
+The best of {len(models)} models that the last run trained: {family}. It predicts the probabilities of
 {genre_names}.
 
 ## Intended use
@@ -142,13 +140,13 @@ genres. A model that was trained on the demonstration corpus is not valid for re
 
 ## Training data
 
-{len(learned)} songs by {learned["artist_group"].nunique()} artists; see the [data card](data_card.md).
+{len(training)} songs by {training["artist_group"].nunique()} artists; see the [data card](data_card.md).
 {_count_leaking_artists(tracks)} artists are in more than one split.
 
 ## Results
 
-Accuracy **{measured.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists) on
-{measured.n_test} test songs; macro F1 {measured.macro_f1:.3f}; top-2 accuracy {measured.top2_accuracy:.3f} (the true
+Accuracy **{metrics.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists) on
+{metrics.n_test} test songs; macro F1 {metrics.macro_f1:.3f}; top-2 accuracy {metrics.top2_accuracy:.3f} (the true
 genre is one of the two most probable ones).
 
 {table(["genre", "test songs", "precision", "recall", "F1"], genres)}
@@ -157,19 +155,19 @@ genre is one of the two most probable ones).
 
 ## Calibration
 
-Log loss {measured.log_loss:.3f}; expected calibration error, the mean distance between confidence and accuracy,
-{measured.expected_calibration_error:.3f}. At 50 % coverage (the most confident half) accuracy is
-{surest["accuracy"]:.3f}.
+Log loss {metrics.log_loss:.3f}; expected calibration error, the mean distance between confidence and accuracy,
+{metrics.expected_calibration_error:.3f}. At 50 % coverage (the most confident half) accuracy is
+{confident_half["accuracy"]:.3f}.
 
 ## Limitations
 
-The test set has only {measured.n_test} songs, so the interval is more informative than the accuracy. Genre and
+The test set has only {metrics.n_test} songs, so the interval is more informative than the accuracy. Genre and
 collection may be correlated, so the model may partly recognise the sound of a collection: compare the accuracies above,
 and those on collections that were left out, in 05_sklearn. Artists are identified by name.
 
 ## Version
 
-Tracks `{measured.data_hash}`, model `{measured.model_hash}` (SHA-256, first 12 digits). `songgenre dev cards` generates
+Tracks `{metrics.data_hash}`, model `{metrics.model_hash}` (SHA-256, first 12 digits). `songgenre dev cards` generates
 this card.
 """
 
@@ -195,14 +193,14 @@ def data_card(project: Project) -> str:
     catalogue = read_table(CATALOGUE, project.catalogue)
     tracks = read_table(TRACKS, project.tracks)
     excluded = read_table(EXCLUDED, project.excluded)
-    used = catalogue[catalogue["track_id"].isin(tracks["track_id"])]
+    corpus = catalogue[catalogue["track_id"].isin(tracks["track_id"])]
     genres = [
         (genre, len(rows), rows["artist_group"].nunique(), *(rows["split"].eq(split).sum() for split in SPLITS))
         for genre, rows in tracks.groupby("genre")
     ]
     collections = [
         (source, collection, license, len(rows))
-        for (source, collection, license), rows in used.fillna({"license": "unknown"}).groupby(
+        for (source, collection, license), rows in corpus.fillna({"license": "unknown"}).groupby(
             ["source", "collection", "license"]
         )
     ]
@@ -247,9 +245,9 @@ card.
 
 
 def _accuracy(predictions: pd.DataFrame, seed: int) -> tuple[int, str, str]:
-    measured = evaluate(predictions, predictions["artist_group"], "", "", seed)
-    low, high = measured.ci95_low, measured.ci95_high
-    return measured.n_test, f"{measured.accuracy:.2f}", f"{low:.2f} to {high:.2f}"
+    metrics = evaluate(predictions, predictions["artist_group"], "", "", seed)
+    low, high = metrics.ci95_low, metrics.ci95_high
+    return metrics.n_test, f"{metrics.accuracy:.2f}", f"{low:.2f} to {high:.2f}"
 
 
 def _count_leaking_artists(tracks: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""The pipeline as a drawn graph: its stages in columns, each after those that it needs."""
+"""Layout of the pipeline as a graph: stages in columns, each after the stages that it depends on."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Step(NamedTuple):
     Parameters
     ----------
     name, description : str
-        What it is called, and what it does.
+        Name of the stage, and one sentence about it.
     notebook : str or None
-        The notebook that it runs, such as ``06_cnn``.
+        Notebook that the stage runs, such as ``06_cnn``; None if it runs another command.
     after : tuple of str
-        Stages whose outputs it needs, without those that one of these needs anyway.
+        Direct dependencies: stages whose outputs the stage reads, without dependencies of these dependencies.
     """
 
     name: str
@@ -36,7 +36,15 @@ class Step(NamedTuple):
 
 
 class Node(NamedTuple):
-    """A step and the middle of its box."""
+    """A step and the middle of its box.
+
+    Parameters
+    ----------
+    step : Step
+        Stage that the box shows.
+    x, y : float
+        Middle of the box, in user units of the SVG.
+    """
 
     step: Step
     x: float
@@ -51,11 +59,13 @@ class Drawing(NamedTuple):
     direction : str
         `HORIZONTAL`: from left to right; `VERTICAL`: from top to bottom, for narrow screens.
     width, height : float
+        Size of the drawing.
     box : (float, float)
         Width and height of a node.
     nodes : list of Node
+        Stages with their places.
     edges : list of str
-        The data of SVG paths.
+        Dependencies, as the data of SVG paths.
     """
 
     direction: str
@@ -67,11 +77,17 @@ class Drawing(NamedTuple):
 
 
 def read_steps(dvc_yaml: Path) -> list[Step]:
-    """Read the stages of a pipeline, in their order.
+    """Read the stages of a pipeline, in the order of the file.
 
     Parameters
     ----------
     dvc_yaml : Path
+        File ``dvc.yaml``.
+
+    Returns
+    -------
+    list of Step
+        Stages with their direct dependencies.
     """
     stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(dvc_yaml)["stages"] or {}
     makers = {out: name for name, stage in stages.items() for out in _outs(stage)}
@@ -89,13 +105,21 @@ def read_steps(dvc_yaml: Path) -> list[Step]:
 
 
 def draw(steps: Sequence[Step], direction: str) -> Drawing:
-    """Lay the stages out, as late as what follows them allows, so that alternatives stand side by side.
+    """Lay out the stages, each in the last column that its followers allow.
+
+    Alternatives, such as two models, are therefore side by side.
 
     Parameters
     ----------
     steps : sequence of Step
+        Stages of the pipeline.
     direction : str
         `HORIZONTAL` or `VERTICAL`.
+
+    Returns
+    -------
+    Drawing
+        Places of the stages, and curves from each stage to its followers.
     """
     box, (along, across) = ((116.0, 52.0), (164.0, 78.0)) if direction == HORIZONTAL else ((80.0, 52.0), (88.0, 88.0))
     half = (box[0] if direction == HORIZONTAL else box[1]) / 2
@@ -104,7 +128,7 @@ def draw(steps: Sequence[Step], direction: str) -> Drawing:
     most = max((len(row) for row in rows), default=0)
 
     def point(column: int, key: tuple[str, str], side: int = 0) -> Point:
-        """The middle of a box, or of its side towards what was before (-1) or comes next (1)."""
+        """Compute the middle of a box, or of its side towards the previous (-1) or the next (1) column."""
         row = rows[column].index(key) - len(rows[column]) / 2 + 0.5
         u, v = along * (column + 0.5) + side * half, across * (row + most / 2)
         return (u, v) if direction == HORIZONTAL else (v, u)
@@ -112,8 +136,8 @@ def draw(steps: Sequence[Step], direction: str) -> Drawing:
     edges = []
     for step in steps:
         for before in step.after:
-            passed = [(column, (before, step.name)) for column in range(columns[before] + 1, columns[step.name])]
-            stops = [(columns[before], (before, before)), *passed, (columns[step.name], (step.name, step.name))]
+            between = [(column, (before, step.name)) for column in range(columns[before] + 1, columns[step.name])]
+            stops = [(columns[before], (before, before)), *between, (columns[step.name], (step.name, step.name))]
             edges.append(_curve([(point(*stop, side=-1), point(*stop, side=1)) for stop in stops], direction))
     nodes = [Node(step, *point(columns[step.name], (step.name, step.name))) for step in steps]
     size = (along * len(rows), across * most)
@@ -121,8 +145,8 @@ def draw(steps: Sequence[Step], direction: str) -> Drawing:
 
 
 def _outs(stage: Mapping[str, Any]) -> list[str]:
-    listed = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
-    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in listed]
+    entries = [*stage.get("outs", []), *stage.get("metrics", []), *stage.get("plots", [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
 def _nearest(needs: Mapping[str, set[str]], name: str) -> set[str]:
@@ -134,7 +158,7 @@ def _all_before(needs: Mapping[str, set[str]], name: str) -> set[str]:
 
 
 def _columns(steps: Sequence[Step]) -> dict[str, int]:
-    """Each stage as far to the right as those that need it allow."""
+    """Assign a column to each stage, as far to the right as its followers allow."""
     left: dict[str, int] = {}
     followers = {step.name: [other.name for other in steps if step.name in other.after] for step in steps}
     for name in TopologicalSorter(followers).static_order():
@@ -144,7 +168,10 @@ def _columns(steps: Sequence[Step]) -> dict[str, int]:
 
 
 def _rows(steps: Sequence[Step], columns: Mapping[str, int]) -> list[list[tuple[str, str]]]:
-    """What each column holds, from top to bottom: stages (twice their name), and edges (from, to) that pass by."""
+    """Order the content of each column from top to bottom.
+
+    The key of a stage is twice its name; the key of an edge that passes through a column is its start and its end.
+    """
     order = [step.name for step in steps]
     rows: list[list[tuple[str, str]]] = []
     for column in range(max(columns.values(), default=-1) + 1):
@@ -164,7 +191,7 @@ def _rows(steps: Sequence[Step], columns: Mapping[str, int]) -> list[list[tuple[
 
 
 def _befores(steps: Sequence[Step], previous: Sequence[tuple[str, str]], key: tuple[str, str]) -> list[int]:
-    """Where, in the column before, that lies from which something leads here."""
+    """List the rows of the previous column from which an edge leads to this key."""
     source, target = key
     after = next(step.after for step in steps if step.name == target)
     sources = after if source == target else (source,)
@@ -172,7 +199,7 @@ def _befores(steps: Sequence[Step], previous: Sequence[tuple[str, str]], key: tu
 
 
 def _curve(stops: Sequence[tuple[Point, Point]], direction: str) -> str:
-    """A line from stop to stop, straight across each and curved in between."""
+    """Draw a line from stop to stop, straight across each stop and curved between stops."""
     parts = [f"M{_pair(stops[0][1])}"]
     for (_, start), (end, out) in pairwise(stops):
         if direction == HORIZONTAL:

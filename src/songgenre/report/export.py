@@ -1,4 +1,4 @@
-"""The report site to take along: a copy, a zip to mail, a PDF to print."""
+"""Exports of the report site: a folder, a zip or a PDF."""
 
 from __future__ import annotations
 
@@ -22,25 +22,26 @@ from songgenre.report.notebook_page import report_names
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 LOGS = b'<script src="../logs/provenance.js"></script>'
-"""By what a page knows how the runs went."""
+"""Element of a page that loads the facts about the runs."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of all files in a zip, so that the same site gives the same bytes."""
+"""Time of all files in a zip, so that the same site gives the same bytes."""
 
 
 def export(project: Project, to: Path) -> None:
-    """Copy the site into a new folder, or into a zip if that is how the name ends.
+    """Copy the site into a folder, or into a zip if the name ends in ``.zip``.
 
     Parameters
     ----------
     project : Project
+        Project whose site is copied.
     to : Path
-        A zip is replaced; a folder must not be there yet, or be empty.
+        A zip is replaced; a folder must be new or empty.
 
     Raises
     ------
     UserError
-        If there is no site, or the folder holds something.
+        If the project has no site, or the folder is not empty.
     """
     _check(project)
     files = sorted(path for path in project.html.rglob("*") if path.is_file())
@@ -52,7 +53,7 @@ def export(project: Project, to: Path) -> None:
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, _content(file, run_facts), zipfile.ZIP_DEFLATED)
     elif to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise UserError(f"Expected {to} to be a new or empty folder, but something is there. Name another.")
+        raise UserError(f"{to}: not an empty folder. Name a new or empty folder, or a zip.")
     else:
         with replacing(to) as partial:
             for file in files:
@@ -67,18 +68,20 @@ def print_pdf(project: Project, to: Path) -> None:
     Parameters
     ----------
     project : Project
+        Project whose site is printed.
     to : Path
+        PDF to write; an existing file is replaced.
 
     Raises
     ------
     UserError
-        If there is no site, no Chromium, or it fails.
+        If the project has no site, Chromium is not installed, or Chromium fails.
     """
     _check(project)
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise UserError(
-            f"Expected one of {', '.join(BROWSERS)} to print with, but none is installed. "
+            f"{', '.join(BROWSERS)}: none of these browsers is installed. "
             "On Debian: apt-get install chromium. Or open the pages in any browser and print them there."
         )
     with tempfile.TemporaryDirectory() as folder, replacing(to) as partial:
@@ -87,22 +90,26 @@ def print_pdf(project: Project, to: Path) -> None:
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}"]
         command = [browser, *options, f"--print-to-pdf={partial.resolve()}", book.as_uri()]
         environment = os.environ | {"TMPDIR": folder}
-        ended = children.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = children.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         if not partial.is_file():
-            raise UserError(f"Expected {browser} to print {to}, but it ended with {ended.stderr.strip()[-500:]!r}.")
+            raise UserError(
+                f"{to}: not printed. {browser} ended with {process.stderr.strip()[-500:]!r}. "
+                "Open the pages in any browser and print them there."
+            )
 
 
 def bind_pages(project: Project) -> str:
-    """All pages as one, whose links lead to each other.
+    """Join all pages into one, without scripts and players.
 
     Parameters
     ----------
     project : Project
+        Project whose site is built.
 
     Returns
     -------
     str
-        HTML.
+        HTML; links between pages lead to places within it.
     """
     pages, run_facts = ["index", *report_names(project), "map"], run_logs(project)
     book = BeautifulSoup((project.html / "map.html").read_text("utf-8"), "html.parser")
@@ -128,17 +135,17 @@ def bind_pages(project: Project) -> str:
 
 def _check(project: Project) -> None:
     if not (project.html / "index.html").is_file():
-        raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
+        raise UserError(f"{project.html}: report site not found. Run `dvc repro` first.")
 
 
 def _content(file: Path, run_facts: str) -> bytes:
-    """What is in a file of the site; a page has in it what it otherwise reads from the logs."""
+    """Read a file of the site; in a page, the facts about the runs replace the script that loads them."""
     content = file.read_bytes()
     return content.replace(LOGS, f"<script>\n{run_facts}</script>".encode()) if file.suffix == ".html" else content
 
 
 def _inner_link(href: str, page: str) -> str:
-    """Where a link of a page leads when all pages are one."""
+    """Convert a link of a page to a link within the joined pages."""
     match = re.fullmatch(r"(?:([\w.%-]+)\.html)?(?:#(.+))?", href)
     if not match:
         return href

@@ -1,4 +1,4 @@
-"""The one number of each notebook that its card shows."""
+"""Key figure of each notebook, for its card on the front page."""
 
 from __future__ import annotations
 
@@ -17,28 +17,42 @@ from songgenre.tables.tracks import TRACKS
 
 
 class Figure(NamedTuple):
-    """A number and what it counts."""
+    """A number and its description.
+
+    Parameters
+    ----------
+    number : str
+        Number with its unit, such as ``80 %``.
+    words : str
+        Description of the number.
+    """
 
     number: str
     words: str
 
 
 def key_figure(project: Project, name: str, models: Sequence[Model]) -> Figure | None:
-    """The key figure of a notebook.
+    """Compute the key figure of a notebook.
 
     Parameters
     ----------
     project : Project
-        Whose tables are counted.
+        Project whose tables are counted.
     name : str
-        Of the notebook, such as ``02_wrangling``.
+        Name of the notebook, such as ``02_wrangling``.
     models : sequence of Model
-        The most accurate first.
+        Models and their scores, the most accurate first.
 
     Returns
     -------
     Figure or None
-        None where what it is counted from is missing.
+        Number of songs, artists or descriptors, or the accuracy of the stage's best model; None if the tables or
+        metrics are missing.
+
+    Raises
+    ------
+    UserError
+        If a table cannot be read.
     """
     word = name.partition("_")[2]
     if word in _COUNTS:
@@ -48,7 +62,7 @@ def key_figure(project: Project, name: str, models: Sequence[Model]) -> Figure |
     best = next((model for model in models if word in (model.stage, "evaluation") and model.name != BASELINE), None)
     if best is None:
         return None
-    return Figure(f"{100 * best.score.accuracy:.0f} %", f"of the test songs right: {best.display_name}")
+    return Figure(f"{100 * best.score.accuracy:.0f} %", f"accuracy on the test songs: {best.display_name}")
 
 
 def _count_collected(catalogue: Path) -> Figure:
@@ -57,8 +71,8 @@ def _count_collected(catalogue: Path) -> Figure:
 
 
 def _count_used(tracks: Path, excluded: Path) -> Figure:
-    used, unused = read_table(TRACKS, tracks), read_table(EXCLUDED, excluded)
-    return Figure(f"{len(used):,}", f"of {len(used) + len(unused):,} songs used")
+    corpus, exclusions = read_table(TRACKS, tracks), read_table(EXCLUDED, excluded)
+    return Figure(f"{len(corpus):,}", f"of {len(corpus) + len(exclusions):,} songs used")
 
 
 def _count_artists(tracks: Path) -> Figure:
@@ -68,7 +82,7 @@ def _count_artists(tracks: Path) -> Figure:
 
 def _count_descriptors(descriptors: Path) -> Figure:
     names = pyarrow.parquet.read_schema(descriptors).names
-    return Figure(f"{sum(name != 'track_id' for name in names):,}", "numbers per song")
+    return Figure(f"{sum(name != 'track_id' for name in names):,}", "descriptors per song")
 
 
 _COUNTS: dict[str, tuple[Callable[[Project], Sequence[Path]], Callable[..., Figure]]] = {

@@ -1,4 +1,4 @@
-"""The page to listen to: a map of the songs, pictures of some, and those behind each cell of the confusion matrix."""
+"""The page Listen: a map of the songs, mel spectrograms, and the songs of each cell of the confusion matrix."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from songgenre.tables.mel_index import MEL_INDEX
 from songgenre.tables.tracks import TRACKS
 
 MAX_SONGS = 600
-"""Of a larger corpus, so many are shown, as evenly over the genres as may be."""
+"""Maximum number of songs on the page; a larger corpus is sampled, with the same number per genre."""
 
 PICTURES_PER_GENRE = 3
 N_RETRIEVED = 10
 N_NEAREST = 3
 WIDTH, HEIGHT, MARGIN = 1000, 640, 20
-"""Of the map, in the user units of its SVG."""
+"""Size and margin of the map, in user units of its SVG."""
 
 SHAPES = [
     "M-7,0a7,7 0 1,0 14,0a7,7 0 1,0 -14,0",
@@ -59,14 +59,15 @@ class MapSong(NamedTuple):
     Parameters
     ----------
     track_id, title, artist, genre : str
+        Columns of `songgenre.tables.tracks.TRACKS`.
     predicted : str or None
-        What the best model says, if it is a test song.
+        Prediction of the best model; None if the song is not a test song.
     x, y : int
-        Where it is on the map.
+        Place on the map.
     alike : tuple of str
-        The nearest songs by other artists.
+        Track ids of the nearest songs by other artists.
     picture : str or None
-        Its mel spectrogram, as a PNG in base64.
+        Mel spectrogram, as a PNG in base64; None for most songs.
     """
 
     track_id: str
@@ -81,7 +82,19 @@ class MapSong(NamedTuple):
 
 
 class MapGenre(NamedTuple):
-    """How the songs of a genre look on the map, and which there are."""
+    """A genre on the map.
+
+    Parameters
+    ----------
+    name : str
+        Name of the genre.
+    color : str
+        Colour of its songs, in hexadecimal digits.
+    shape : str
+        Symbol of its songs, as the data of an SVG path.
+    songs : list of MapSong
+        Songs of the genre.
+    """
 
     name: str
     color: str
@@ -95,14 +108,14 @@ def write_listen_page(project: Project, best: Model | None, folder: Path, comput
     Parameters
     ----------
     project : Project
-        Its tracks, embeddings, mel images and predictions are shown. Without tracks or embeddings the page says
-        that it is to come.
+        Project whose tracks, embeddings, mel spectrograms and predictions are shown. Without tracks or embeddings the
+        page has no content.
     best : Model or None
-        The model whose answers are shown.
+        Model whose predictions are shown.
     folder : Path
-        Of the site.
+        Folder of the site.
     compute : Compute
-        Where excerpts are encoded.
+        Machines that encode the excerpts, see `songgenre.compute`.
 
     Raises
     ------
@@ -119,18 +132,18 @@ def write_listen_page(project: Project, best: Model | None, folder: Path, comput
     if project.tracks.is_file() and project.embeddings.is_file():
         tracks = read_table(TRACKS, project.tracks)
         predictions = read_predictions(project, best)
-        shown = sample_songs(tracks, predictions, MAX_SONGS)
-        genres = _map_genres(project, shown, predictions)
+        sample = sample_songs(tracks, predictions, MAX_SONGS)
+        genres = _map_genres(project, sample, predictions)
         songs = {song.track_id: song for genre in genres for song in genre.songs}
         content |= {"genres": genres, "songs": songs, "total": len(tracks), "size": (WIDTH, HEIGHT)}
         content["matrix"] = None if predictions is None else confusion_table(predictions)
         content["retrieval"] = _measure_retrieval(project, tracks)
-        _write_excerpts(project, shown, folder / "audio", compute)
+        _write_excerpts(project, sample, folder / "audio", compute)
     write_html(folder / "map.html", render("map.html.j2", **content))
 
 
 def sample_songs(tracks: pd.DataFrame, predictions: pd.DataFrame | None, most: int) -> pd.DataFrame:
-    """The songs to show: all, or as many of each genre, those first of which the model has said something.
+    """Select the songs to show: all, or the same number of each genre, songs with a prediction first.
 
     Parameters
     ----------
@@ -139,19 +152,25 @@ def sample_songs(tracks: pd.DataFrame, predictions: pd.DataFrame | None, most: i
     predictions : pd.DataFrame or None
         `songgenre.tables.predictions.PREDICTIONS` of one model.
     most : int
+        Maximum number of songs.
+
+    Returns
+    -------
+    pd.DataFrame
+        Rows of `tracks`, in their order.
     """
     if len(tracks) <= most:
         return tracks
-    asked = tracks["track_id"].isin([] if predictions is None else predictions["track_id"])
-    first = tracks.assign(asked=asked).sort_values(["asked", "track_id"], ascending=[False, True])
-    chosen = first.groupby("genre").head(most // tracks["genre"].nunique()).index
-    return tracks.loc[chosen.sort_values()].reset_index(drop=True)
+    in_test = tracks["track_id"].isin([] if predictions is None else predictions["track_id"])
+    ranking = tracks.assign(in_test=in_test).sort_values(["in_test", "track_id"], ascending=[False, True])
+    sample = ranking.groupby("genre").head(most // tracks["genre"].nunique()).index
+    return tracks.loc[sample.sort_values()].reset_index(drop=True)
 
 
 def layout(embeddings: np.ndarray) -> np.ndarray:
     """Compute places on the map, where songs with similar embeddings are close together.
 
-    The method is t-SNE (van der Maaten and Hinton, `maaten2008visualizing`) of the first principal components, exact
+    The method is t-SNE (van der Maaten & Hinton, `maaten2008visualizing`) of the first principal components, exact
     and in one thread, so that every run gives the same places.
 
     Parameters
@@ -175,15 +194,21 @@ def layout(embeddings: np.ndarray) -> np.ndarray:
 
 
 def encode_picture(mel: np.ndarray) -> str:
-    """A mel image as a PNG in base64, low notes below.
+    """Encode a mel spectrogram as a PNG in base64, low frequencies at the bottom.
 
     Parameters
     ----------
     mel : np.ndarray [shape=(n_mels, n_frames), dtype=uint8]
+        Mel spectrogram, 0 to 255.
+
+    Returns
+    -------
+    str
+        PNG in base64, of 16 colours.
     """
     buffer = io.BytesIO()
-    colored = matplotlib.colormaps["magma"](mel[::-1] // 16 * 16, bytes=True)
-    matplotlib.image.imsave(buffer, colored, format="png", metadata={"Software": ""}, pil_kwargs={"optimize": True})
+    pixels = matplotlib.colormaps["magma"](mel[::-1] // 16 * 16, bytes=True)
+    matplotlib.image.imsave(buffer, pixels, format="png", metadata={"Software": ""}, pil_kwargs={"optimize": True})
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -225,7 +250,7 @@ def _map_genres(project: Project, tracks: pd.DataFrame, predictions: pd.DataFram
 
 
 def _encode_pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
-    """Of the first songs of each genre, the part that is played."""
+    """Encode mel spectrograms of the excerpts of the first songs of each genre."""
     if not (project.mel.is_file() and project.mel_index.is_file()):
         return {}
     index = read_table(MEL_INDEX, project.mel_index).set_index("track_id")
@@ -234,8 +259,8 @@ def _encode_pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
     for track_id in tracks.groupby("genre").head(PICTURES_PER_GENRE)["track_id"]:
         song = index.loc[track_id]
         frames = round(DURATION_S * song["sample_rate"] / song["hop_length"])
-        skipped = max(0, mel.shape[2] - frames) // 2
-        pictures[track_id] = encode_picture(mel[int(song["row"]), :, skipped : mel.shape[2] - skipped])
+        margin = max(0, mel.shape[2] - frames) // 2
+        pictures[track_id] = encode_picture(mel[int(song["row"]), :, margin : mel.shape[2] - margin])
     return pictures
 
 
@@ -243,6 +268,6 @@ def _write_excerpts(project: Project, tracks: pd.DataFrame, folder: Path, comput
     folder.mkdir()
     cache = Cache(compute.cache_url or str(project.feature_cache), Excerpt, {}, encode_excerpt)
     map_fn = partial(parallel_map, description="excerpts", compute=compute)
-    encoded = cached_map(encode_excerpt, tracks, project.audio, cache, map_fn)
-    for track_id, excerpt in zip(tracks["track_id"], encoded, strict=True):
+    excerpts = cached_map(encode_excerpt, tracks, project.audio, cache, map_fn)
+    for track_id, excerpt in zip(tracks["track_id"], excerpts, strict=True):
         (folder / f"{track_id}.mp3").write_bytes(excerpt.content.tobytes())

@@ -1,4 +1,4 @@
-"""Markdown that is written by the program."""
+"""Tables in Markdown."""
 
 from __future__ import annotations
 
@@ -6,6 +6,19 @@ from collections.abc import Iterable, Sequence
 
 
 def table(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    """A table: its header, then a line per row."""
+    """Format a table: its header, then a line per row.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    rows : iterable of iterable
+        Cells of each row; every cell is formatted with `str`.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     lines = [header, ["---"] * len(header), *(list(map(str, row)) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -35,7 +35,15 @@ _ATTRIBUTES = """
 
 @dataclass(frozen=True)
 class Section:
-    """A heading of the second level and the anchor that leads to it."""
+    """A heading of the second level.
+
+    Parameters
+    ----------
+    anchor : str
+        Id of the heading.
+    title : str
+        Text of the heading.
+    """
 
     anchor: str
     title: str
@@ -43,18 +51,18 @@ class Section:
 
 @dataclass(frozen=True)
 class ReportPage:
-    """What a notebook tells.
+    """Content of a notebook.
 
     Parameters
     ----------
     title : str
-        The text of its first heading of the first level; empty if it has none.
+        Text of the first heading of the first level; empty if there is none.
     question : str
-        The text of its first paragraph; empty if it has none.
+        Text of the first paragraph; empty if there is none.
     sections : tuple of Section
-        Its headings of the second level, in order.
+        Headings of the second level, in order.
     body : Markup
-        Its cells without the title.
+        Cells without the title.
     """
 
     title: str
@@ -64,7 +72,18 @@ class ReportPage:
 
 
 def report_names(project: Project) -> list[str]:
-    """Names of the site's reports: one for each notebook of the project, in order."""
+    """List the names of the site's reports, one for each notebook of the project.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose notebooks are listed.
+
+    Returns
+    -------
+    list of str
+        Names such as ``06_cnn``, in order.
+    """
     return sorted(path.stem for path in project.notebooks.glob("*.ipynb"))
 
 
@@ -74,19 +93,19 @@ def render_notebook(notebook: Path, pages: Sequence[str]) -> str:
     Parameters
     ----------
     notebook : Path
-        The executed notebook. Its name without suffix is that of the page.
+        Executed notebook. The name of the page is the name of this file without its suffix.
     pages : sequence of str
         Names of the reports that the navigation bar lists; see `report_names`.
 
     Returns
     -------
     str
-        HTML which loads nothing from elsewhere. The same input gives the same text.
+        HTML that loads nothing from other hosts. The same input gives the same text.
 
     Raises
     ------
     UserError
-        If `notebook` is missing or is no notebook.
+        If the file is missing, or is not a notebook.
     """
     resources = {"name": notebook.stem, "pages": list(pages)}
     html, _ = _exporter().from_notebook_node(_read(notebook), resources)
@@ -94,41 +113,41 @@ def render_notebook(notebook: Path, pages: Sequence[str]) -> str:
 
 
 def read_notebook(notebook: Path) -> ReportPage:
-    """Read what the text of a notebook tells, without running or rendering its code.
+    """Read the text of a notebook, without its code.
 
     Parameters
     ----------
     notebook : Path
-        Any notebook, executed or not.
+        Notebook, executed or not.
 
     Returns
     -------
     ReportPage
-        Title, question, sections and the rendered markdown.
+        Title, question, sections and the rendered Markdown.
 
     Raises
     ------
     UserError
-        If `notebook` is missing or is no notebook.
+        If the file is missing, or is not a notebook.
     """
     cells = [cell for cell in _read(notebook).cells if cell.cell_type == "markdown"]
     return postprocess(Markup("\n").join(render_markdown(cell.source, cell.get("attachments", {})) for cell in cells))
 
 
 def render_markdown(source: str, attachments: dict[str, dict[str, str]]) -> Markup:
-    """Render the text of a markdown cell.
+    """Render the text of a Markdown cell.
 
     Parameters
     ----------
     source : str
         Markdown.
     attachments : dict
-        The images pasted into the cell: by name, then by MIME type, in base64.
+        Images of the cell: from name to MIME type to content in base64.
 
     Returns
     -------
     Markup
-        HTML, sanitised.
+        Sanitised HTML.
     """
     renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
     return sanitize(MarkdownWithMath(renderer).render(source))
@@ -140,7 +159,7 @@ def sanitize(html: str) -> Markup:
     Parameters
     ----------
     html : str
-        Rendered markdown or the ``text/html`` output of a cell.
+        Rendered Markdown, or the ``text/html`` output of a cell.
 
     Returns
     -------
@@ -161,17 +180,17 @@ def sanitize(html: str) -> Markup:
 
 
 def postprocess(html: str) -> ReportPage:
-    """Give the rendered cells of a notebook anchors, alternative texts, captions and readable tables.
+    """Add anchors, text alternatives, captions and scrollable tables to the rendered cells of a notebook.
 
     Parameters
     ----------
     html : str
-        The rendered cells, sanitised.
+        Rendered and sanitised cells.
 
     Returns
     -------
     ReportPage
-        The cells as ``body``, and what was read from them.
+        Title, question, sections and the cells.
     """
     soup = BeautifulSoup(html, "html.parser")
     heading, paragraph = soup.find("h1"), soup.find("p")
@@ -194,7 +213,18 @@ def postprocess(html: str) -> ReportPage:
 
 
 def anchor(text: str) -> str:
-    """A text as the name of a place on a page, such as ``hip-hop``."""
+    """Convert a text to the id of an element.
+
+    Parameters
+    ----------
+    text : str
+        Heading or name of a genre.
+
+    Returns
+    -------
+    str
+        Lower-case letters, digits, underscores and hyphens, such as ``hip-hop``.
+    """
     return re.sub(r"\W+", "-", text.lower()).strip("-") or "section"
 
 
@@ -212,13 +242,10 @@ def _read(notebook: Path) -> NotebookNode:
     try:
         content: NotebookNode = nbformat.read(notebook, as_version=4)
     except FileNotFoundError:
-        raise UserError(
-            f"Expected a notebook at {notebook}, but there is none. Run its stage first: dvc repro"
-        ) from None
+        raise UserError(f"{notebook}: not found. Run `dvc repro` first.") from None
     except (ValueError, AttributeError, nbformat.ValidationError) as error:
         raise UserError(
-            f"Expected a notebook at {notebook}, but what is there cannot be read: {error}. "
-            "Restore it with git, or run its stage again: dvc repro"
+            f"{notebook}: not a valid notebook: {error}. Restore it with git, or run its stage again with `dvc repro`."
         ) from error
     return content
 
@@ -232,25 +259,25 @@ def _text(tag: Tag | None) -> str:
 
 
 def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:
-    """Number a figure, and say below it what it shows; in the words of its alternative text if it has no others."""
+    """Add a number and a caption to a figure; without a caption of its own, its text alternative is the caption."""
     caption = image.find_next_sibling("figcaption") or soup.new_tag("figcaption", string=str(image["alt"]))
-    counted = soup.new_tag("strong", string=f"Figure {number}.")
-    caption.insert(0, counted, " ")
+    label = soup.new_tag("strong", string=f"Figure {number}.")
+    caption.insert(0, label, " ")
     image.insert_after(caption)
 
 
 def _add_anchors(soup: BeautifulSoup) -> list[Section]:
-    """Give every heading an id of its own, and list those of the second level."""
-    taken = {"content"}
+    """Add a unique id to every heading, and list the headings of the second level."""
+    ids = {"content"}
     sections = []
     for heading in soup(["h2", "h3", "h4"]):
         title = _text(heading)
         repeats = (f"{anchor(title)}-{number}" for number in count(2))
-        free = next(candidate for candidate in chain([anchor(title)], repeats) if candidate not in taken)
-        taken.add(free)
-        heading["id"] = free
+        unique = next(candidate for candidate in chain([anchor(title)], repeats) if candidate not in ids)
+        ids.add(unique)
+        heading["id"] = unique
         if heading.name == "h2":
-            sections.append(Section(free, title))
+            sections.append(Section(unique, title))
     return sections
 
 
@@ -260,7 +287,7 @@ def _scroll_region(soup: BeautifulSoup, number: int) -> Tag:
 
 
 def _align(table: Tag) -> None:
-    """Mark the columns of numbers, counted from the right because row labels may span rows."""
+    """Mark the columns of numbers; columns are counted from the right, because row labels may span rows."""
     rows = [row("td") for row in table("tr")]
     width = max(map(len, rows), default=0)
     for column in range(1, width + 1):

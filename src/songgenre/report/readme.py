@@ -25,7 +25,13 @@ NAME = r"[a-z][a-z0-9_]*"
 
 
 class Score(BaseModel):
-    """An accuracy with its 95 % interval."""
+    """An accuracy with its 95 % interval.
+
+    Parameters
+    ----------
+    accuracy, ci95_low, ci95_high : float
+        Accuracy and the bounds of its interval, 0 to 1.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +45,15 @@ class Score(BaseModel):
 
 
 class Cost(BaseModel):
-    """Wall time of a stage in seconds, and its peak of anonymous memory in MiB."""
+    """Cost of a stage.
+
+    Parameters
+    ----------
+    seconds : float
+        Wall time in s.
+    peak_anonymous_mib : int
+        Peak of the anonymous memory in MiB.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,7 +78,7 @@ class Result(BaseModel):
         From evaluation protocol to the accuracy of one scikit-learn model, see
         `songgenre.models.diagnostics.evaluation_protocols`.
     stages : dict
-        From notebook to the cost of its stage, where it is known.
+        From notebook to the cost of its stage, if there is a log.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -84,7 +98,7 @@ def collect_results(project: Project) -> Result:
     Parameters
     ----------
     project : Project
-        Project whose metrics and logs are read.
+        Project whose tables, metrics and logs are read.
 
     Returns
     -------
@@ -99,7 +113,7 @@ def collect_results(project: Project) -> Result:
     tracks = read_table(TRACKS, project.tracks)
     nested, protocols = project.plot("nested"), project.plot("protocols")
     if not (nested.is_file() and protocols.is_file()):
-        raise UserError(f"{nested}, {protocols}: at least one of them not found. Run `dvc repro` first.")
+        raise UserError(f"{nested}, {protocols}: at least one of these files not found. Run `dvc repro` first.")
     return Result(
         songs=_count(tracks["split"]),
         artists=tracks["artist_group"].nunique(),
@@ -120,7 +134,7 @@ def collect_results(project: Project) -> Result:
 def save_results(project: Project, name: str) -> Path:
     """Save the results of the last run as ``docs/results/NAME.json``, and show them in the README.
 
-    A stage without a log, as in a fresh clone, keeps the cost that was saved before.
+    A stage without a log, as in a fresh clone, keeps its previous cost.
 
     Parameters
     ----------
@@ -140,7 +154,9 @@ def save_results(project: Project, name: str) -> Path:
         If the name is not allowed, a stage has not run, or the README has no place for the results.
     """
     if not re.fullmatch(NAME, name):
-        raise UserError(f"{name!r} cannot name a corpus. Use lower-case letters, digits and underscores.")
+        raise UserError(
+            f"{name!r}: not a valid name of a corpus. Use lower-case letters, digits and underscores, a letter first."
+        )
     path = _folder(project) / f"{name}.json"
     result = collect_results(project)
     before = _read(path).stages if path.is_file() else {}
@@ -198,9 +214,9 @@ def insert_results(readme: str, results: Mapping[str, Result]) -> str:
     before, start, rest = readme.partition(START)
     _, end, after = rest.partition(END)
     if not start or not end:
-        raise UserError(f"README.md: {START} or, below it, {END} is missing. Add both where the results should be.")
-    shown = "\n\n".join([_scores(results), _protocols(results), _costs(results)])
-    return f"{before}{START}\n{shown}\n{END}{after}"
+        raise UserError(f"README.md: {START}, or {END} below it, not found. Add both comments around the results.")
+    tables = "\n\n".join([_scores(results), _protocols(results), _costs(results)])
+    return f"{before}{START}\n{tables}\n{END}{after}"
 
 
 def _scores(results: Mapping[str, Result]) -> str:
@@ -221,9 +237,11 @@ def _scores(results: Mapping[str, Result]) -> str:
 def _protocols(results: Mapping[str, Result]) -> str:
     """Tabulate the evaluation protocols: a row per protocol, a column per corpus."""
     header = ["one scikit-learn model tested on", *(name.replace("_", " ") for name in results)]
-    ways = dict.fromkeys(way for result in results.values() for way in result.protocols)
-    shown = {name: {way: f"{score:.2f}" for way, score in result.protocols.items()} for name, result in results.items()}
-    return table(header, [[way, *(of_corpus.get(way, "") for of_corpus in shown.values())] for way in ways])
+    protocols = dict.fromkeys(way for result in results.values() for way in result.protocols)
+    columns = {
+        name: {way: f"{score:.2f}" for way, score in result.protocols.items()} for name, result in results.items()
+    }
+    return table(header, [[way, *(column.get(way, "") for column in columns.values())] for way in protocols])
 
 
 def _costs(results: Mapping[str, Result]) -> str:
@@ -251,7 +269,9 @@ def _read(path: Path) -> Result:
     try:
         return Result.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise UserError(f"{path}: not results that `songgenre dev results` wrote: {error}") from None
+        raise UserError(
+            f"{path}: not valid results. Delete the file, and write it again with `songgenre dev results`.\n{error}"
+        ) from None
 
 
 def _folder(project: Project) -> Path:

@@ -1,4 +1,4 @@
-"""Pages that are no notebooks, from the templates of the site."""
+"""Pages of the site that are not notebooks, from templates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from songgenre.report.notebook_page import TEMPLATES, anchor
 
 
 def render(template: str, **content: object) -> str:
-    """Fill a template; what is put in is escaped."""
+    """Fill a template.
+
+    Parameters
+    ----------
+    template : str
+        File name of the template.
+    **content : object
+        Variables of the template. Values are escaped, except `markupsafe.Markup`.
+
+    Returns
+    -------
+    str
+        HTML.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -22,5 +35,13 @@ def render(template: str, **content: object) -> str:
 
 
 def write_html(path: Path, html: str) -> None:
-    """Write a page, the same bytes on every system."""
+    """Write a page, the same bytes on every system.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    html : str
+        Content of the page.
+    """
     path.write_text(html, encoding="utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""The models, how they compare, and what the best of them confuses."""
+"""Scores of the models, and confusions of the best model."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ BASELINE = "baseline"
 
 @dataclass(frozen=True)
 class Model:
-    """A row of the comparison.
+    """A model and its scores.
 
     Parameters
     ----------
     name : str
         Name of the model.
     stage : str
-        Name of the metrics file of the stage that trained it, such as ``cnn``.
+        Stage that trained the model, such as ``cnn``.
     page : str or None
-        Name of that stage's report, such as ``06_cnn``; None if the site has none.
+        Name of the stage's report, such as ``06_cnn``; None if the site has no such report.
     score : Metrics
-        How it does on the test songs.
+        Metrics on the test songs.
     """
 
     name: str
@@ -43,12 +43,22 @@ class Model:
 
     @property
     def display_name(self) -> str:
-        """Its name, to read."""
+        """Name of the model in reports, see `songgenre.plots.style.display_name`."""
         return display_name(self.name)
 
 
 class Confusion(NamedTuple):
-    """Songs of a genre that a model took for another."""
+    """Songs of a genre for which a model predicts another genre.
+
+    Parameters
+    ----------
+    genre, predicted : str
+        True genre and predicted genre.
+    songs : int
+        Number of such songs.
+    of : int
+        Number of songs of the true genre.
+    """
 
     genre: str
     predicted: str
@@ -62,17 +72,17 @@ def load_scores(project: Project) -> list[Model]:
     Parameters
     ----------
     project : Project
-        The project whose metrics are read. Where the evaluation scored a model again, its numbers count.
+        Project whose metrics are read. The metrics of the evaluation replace those of the stage that trained a model.
 
     Returns
     -------
     list of Model
-        The most accurate first.
+        Models, the most accurate first.
 
     Raises
     ------
     UserError
-        If a metrics file is not what a stage writes.
+        If a metrics file is not valid.
     """
     pages = {name.partition("_")[2]: name for name in report_names(project)}
     files = sorted((project.reports / "metrics").glob("*.json"), key=lambda file: (_is_evaluation(file), file.stem))
@@ -85,12 +95,41 @@ def load_scores(project: Project) -> list[Model]:
 
 
 def best_model(models: Sequence[Model]) -> Model | None:
-    """The most accurate, the baseline aside."""
+    """Find the most accurate model other than the baseline.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        Models, the most accurate first.
+
+    Returns
+    -------
+    Model or None
+        Best model; None if there is only the baseline.
+    """
     return next((model for model in models if model.name != BASELINE), None)
 
 
 def read_predictions(project: Project, model: Model | None) -> pd.DataFrame | None:
-    """What a model said of the test songs: `songgenre.tables.predictions.PREDICTIONS`; None where that is not known."""
+    """Read the predictions of a model for the test songs.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose predictions are read.
+    model : Model or None
+        Model, or None.
+
+    Returns
+    -------
+    pd.DataFrame or None
+        `songgenre.tables.predictions.PREDICTIONS` of this model; None without a model or predictions.
+
+    Raises
+    ------
+    UserError
+        If the table of predictions cannot be read.
+    """
     if model is None or not project.predictions(model.stage).is_file():
         return None
     predictions = read_table(PREDICTIONS, project.predictions(model.stage))
@@ -99,12 +138,23 @@ def read_predictions(project: Project, model: Model | None) -> pd.DataFrame | No
 
 
 def confusions(predictions: pd.DataFrame | None) -> list[Confusion]:
-    """Which genres are taken for which, the most songs first."""
+    """Count the confusions of genres.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame or None
+        `songgenre.tables.predictions.PREDICTIONS` of one model, or None.
+
+    Returns
+    -------
+    list of Confusion
+        Pairs of true and predicted genre that differ, the most songs first; empty without predictions.
+    """
     if predictions is None:
         return []
-    of = predictions["genre"].value_counts()
-    wrong = predictions[predictions["genre"] != predictions["predicted"]].value_counts(["genre", "predicted"])
-    rows = [Confusion(genre, predicted, int(songs), int(of[genre])) for (genre, predicted), songs in wrong.items()]
+    totals = predictions["genre"].value_counts()
+    errors = predictions[predictions["genre"] != predictions["predicted"]].value_counts(["genre", "predicted"])
+    rows = [Confusion(genre, predicted, int(songs), int(totals[genre])) for (genre, predicted), songs in errors.items()]
     return sorted(rows, key=lambda mistake: (-mistake.songs, mistake.genre, mistake.predicted))
 
 

@@ -1,4 +1,4 @@
-"""The report site: a page for every notebook and a front page which answers the question."""
+"""The report site: a front page with the results, and a page for every notebook."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ from songgenre.report.scores import BASELINE, Model, best_model, confusions, loa
 
 @dataclass(frozen=True)
 class Stage:
-    """A notebook as the front page presents it."""
+    """A notebook on the front page.
+
+    Parameters
+    ----------
+    name : str
+        Name of the notebook, such as ``06_cnn``.
+    title, question : str
+        First heading and first paragraph of the notebook.
+    has_run : bool
+        Whether the notebook has been executed.
+    figure : Figure or None
+        Key figure, see `songgenre.report.key_figures.key_figure`.
+    """
 
     name: str
     title: str
@@ -30,34 +42,34 @@ class Stage:
 
     @property
     def number(self) -> str:
-        """Its place in the pipeline, such as ``06``."""
+        """Number of the notebook, such as ``06``."""
         return self.name.partition("_")[0]
 
     @property
     def word(self) -> str:
-        """What it is about, such as ``cnn``."""
+        """Name of the notebook without its number, such as ``cnn``."""
         return self.name.partition("_")[2].replace("_", " ")
 
 
 def build(project: Project, compute: Compute = LOCAL) -> Path:
-    """Write the whole report site, in place of the one that was there.
+    """Write the whole report site, and replace the previous one.
 
     Parameters
     ----------
     project : Project
-        The project whose executed notebooks and metrics are shown. What has not run yet is shown as such.
+        Project whose executed notebooks and metrics are shown. Stages that have not run are marked.
     compute : Compute
-        Where excerpts are encoded.
+        Machines that encode the excerpts, see `songgenre.compute`.
 
     Returns
     -------
     Path
-        The front page, ``reports/html/index.html``.
+        Front page, ``reports/html/index.html``.
 
     Raises
     ------
     UserError
-        If a notebook or a metrics file cannot be read.
+        If a notebook, a table, a metrics file or an audio file cannot be read.
     """
     pages = report_names(project)
     scores = load_scores(project)
@@ -109,10 +121,10 @@ def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], d
 
 
 def _about(step: dag.Step, steps: Sequence[dag.Step], stages: Sequence[Stage]) -> Stage | None:
-    """The notebook of a step, or that of the first step that needs it."""
-    found = next((stage for stage in stages if stage.name == step.notebook), None)
+    """Find the notebook of a step, or else the notebook of the first step that depends on it."""
+    own = next((stage for stage in stages if stage.name == step.notebook), None)
     followers = (other for other in steps if step.name in other.after)
-    return found or next((stage for other in followers if (stage := _about(other, steps, stages))), None)
+    return own or next((stage for other in followers if (stage := _about(other, steps, stages))), None)
 
 
 def _pending(stage: Stage, pages: Sequence[str]) -> str:

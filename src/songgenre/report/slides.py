@@ -1,4 +1,4 @@
-"""The story as slides: one self-contained file, made of what the pages of the site hold."""
+"""Slides: one self-contained file with the title, a figure and the conclusion of each page of the site."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from songgenre.report.rendering import render, write_html
 
 
 class Slide(NamedTuple):
-    """A notebook in short.
+    """Summary of a notebook.
 
     Parameters
     ----------
     name, title, question : str
+        Name, first heading and first paragraph of the notebook.
     image : Markup
-        Its first figure; empty if it has none.
+        First figure; empty if there is none.
     conclusion : Markup
-        The last text of its page.
+        Last text of the page; empty if the page has only one text.
     """
 
     name: str
@@ -40,17 +41,18 @@ def write_slides(project: Project, to: Path) -> None:
     Parameters
     ----------
     project : Project
-        Whose site is built.
+        Project whose site is built.
     to : Path
+        HTML file to write; an existing file is replaced.
 
     Raises
     ------
     UserError
-        If there is no site.
+        If the project has no site.
     """
     front = project.html / "index.html"
     if not front.is_file():
-        raise UserError(f"Expected the report site in {project.html}, but it is not there. Run `dvc repro` first.")
+        raise UserError(f"{project.html}: report site not found. Run `dvc repro` first.")
     soup = BeautifulSoup(front.read_text("utf-8"), "html.parser")
     answer = _without_links(soup.select_one(".answer"))
     slides = [_slide(project.html / f"{name}.html") for name in report_names(project)]
@@ -75,7 +77,7 @@ def _text(tag: Tag | None) -> str:
 
 
 def _without_links(tag: Tag | None) -> Markup:
-    """A part of a page, without its links, which lead to other pages."""
+    """Remove the links from a part of a page, because they lead to other pages."""
     for link in tag("a") if tag else []:
         link.unwrap()
     return Markup(tag or "")

@@ -149,7 +149,7 @@ def _exclude_by_genre(songs: pd.DataFrame) -> None:
                 songs,
                 index,
                 "ambiguous_genre",
-                f"listed under {' and '.join(genres)}; see wrangling.multi_genre in params.yaml",
+                f"listed under {' and '.join(genres)}; see wrangling.multi_genre",
             )
 
 
@@ -168,7 +168,7 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], mul
         genres = sorted(set(group["genre"]))
         if len(genres) > 1 and multi_genre != "first":
             for index in group.index:
-                detail = f"copies are listed under {' and '.join(genres)}; see wrangling.multi_genre in params.yaml"
+                detail = f"copies of this recording are listed under {' and '.join(genres)}; see wrangling.multi_genre"
                 _exclude(songs, index, "ambiguous_genre", detail)
             continue
         for index, song in group.iloc[1:].iterrows():

@@ -4,7 +4,7 @@ const tip = document.querySelector(".tip");
 const dots = [...document.querySelectorAll(".map svg a")];
 const dotOf = new Map(dots.map((dot) => [dot.dataset.song, dot]));
 
-/* A song is chosen: play it, say what it is, and mark it and its like on the map. */
+/* Play a song, show its title, and mark it and similar songs on the map. */
 
 function choose(id) {
   const song = document.getElementById(id);
@@ -38,7 +38,7 @@ audio.addEventListener("timeupdate", () => {
   if (head && audio.duration) head.style.left = `${(100 * audio.currentTime) / audio.duration}%`;
 });
 
-/* The map is one stop of the keyboard; arrows go to the nearest song that way. */
+/* The map is one tab stop; an arrow key moves to the nearest song in its direction. */
 
 const places = new Map(dots.map((dot) => [dot, dot.transform.baseVal[0].matrix]));
 
@@ -61,7 +61,7 @@ function neighbour(dot, [right, down]) {
   return far(best) < Infinity ? best : dot;
 }
 
-function tell(dot) {
+function showTip(dot) {
   const box = dot.getBoundingClientRect();
   const field = tip.parentElement.getBoundingClientRect();
   tip.textContent = dot.getAttribute("aria-label");
@@ -73,8 +73,8 @@ function tell(dot) {
 }
 
 for (const dot of dots) {
-  for (const comes of ["mouseenter", "focus"]) dot.addEventListener(comes, () => tell(dot));
-  for (const goes of ["mouseleave", "blur"]) dot.addEventListener(goes, () => (tip.hidden = true));
+  for (const event of ["mouseenter", "focus"]) dot.addEventListener(event, () => showTip(dot));
+  for (const event of ["mouseleave", "blur"]) dot.addEventListener(event, () => (tip.hidden = true));
   dot.addEventListener("keydown", (event) => {
     if (!ways[event.key]) return;
     event.preventDefault();
@@ -85,7 +85,7 @@ for (const dot of dots) {
 }
 stop(dots[0]);
 
-/* The legend shows one genre, or all again. */
+/* A button of the legend shows one genre; a second click shows all genres. */
 
 const buttons = [...document.querySelectorAll(".legend button")];
 for (const button of buttons) {
