@@ -1,7 +1,6 @@
-"""Who makes the demo music: an artist narrows the styles of a genre down, a song narrows the artist's.
+"""Artists and songs of the demo music: an artist narrows the styles of a genre, and a song narrows those of the artist.
 
-Everything random comes from generators seeded with the numbers of genre, artist and song:
-the same seed gives the same music.
+All random generators are seeded with the numbers of genre, artist and song, so the same seed gives the same music.
 """
 
 from __future__ import annotations
@@ -17,20 +16,21 @@ from songgenre.demo.styles import Mix, Style
 Choice = TypeVar("Choice")
 
 SHORTEST, LONGEST = 30.4, 34.6
-"""Bounds of the length of the music, in seconds; the last sounds take up to a second more to die away."""
+"""Shortest and longest music in s; the last notes fade within one more second."""
 
 
 @dataclass(frozen=True)
 class Artist:
-    """Somebody who makes music of a genre.
+    """An invented artist.
 
     Parameters
     ----------
     genre : str
+        Genre of the artist.
     number : int
-        Of the artist within the genre.
+        Number of the artist within the genre.
     styles : tuple of Style
-        Two styles of the genre, narrowed to what the artist likes.
+        Two styles of the genre, narrowed to the habits of the artist.
     """
 
     genre: str
@@ -40,21 +40,24 @@ class Artist:
 
 @dataclass(frozen=True)
 class SongPlan:
-    """All that is decided before the first note is written.
+    """Decisions about a song before its notes are composed.
 
     Parameters
     ----------
     genre : str
+        Genre of the song.
     style : Style
-        With a single groove, kit and mode, and a single program per part.
+        Style with a single groove, kit and mode, and a single program per part.
     tempo : float
-        In beats per minute.
+        Tempo in beats per minute.
     tonic : int
         Pitch class of the key, 0 for C.
     bars : int
+        Number of bars.
     seed : tuple of int
+        Seed of the composition.
     borrows_from : str, optional
-        The genre from which a crossover song has some of its ways.
+        Genre from which a crossover song takes some properties.
     """
 
     genre: str
@@ -67,15 +70,21 @@ class SongPlan:
 
 
 def invent_artist(genre: str, number: int, seed: int) -> Artist:
-    """Make an artist of a genre up.
+    """Invent an artist.
 
     Parameters
     ----------
     genre : str
         A key of `songgenre.demo.genres.GENRES`.
     number : int
-        Of the artist within the genre; the styles take turns as the artists' first.
+        Number of the artist within the genre; it determines the artist's first style.
     seed : int
+        Seed of the corpus.
+
+    Returns
+    -------
+    Artist
+        The artist; the same for the same arguments.
     """
     rng = np.random.default_rng((seed, list(GENRES).index(genre), number))
     styles = GENRES[genre]
@@ -85,16 +94,23 @@ def invent_artist(genre: str, number: int, seed: int) -> Artist:
 
 
 def plan_song(artist: Artist, number: int, seed: int, crossover: float) -> SongPlan:
-    """Decide on a song of an artist.
+    """Plan a song of an artist.
 
     Parameters
     ----------
     artist : Artist
+        The artist.
     number : int
-        Of the song within the genre.
+        Number of the song within the genre.
     seed : int
+        Seed of the corpus.
     crossover : float
         Probability that the song borrows from a neighbouring genre.
+
+    Returns
+    -------
+    SongPlan
+        The plan; the same for the same arguments.
     """
     song_seed = (seed, list(GENRES).index(artist.genre), artist.number, number)
     rng = np.random.default_rng(song_seed)
@@ -121,17 +137,45 @@ def plan_song(artist: Artist, number: int, seed: int, crossover: float) -> SongP
 
 
 def choose(choices: tuple[Choice, ...], rng: np.random.Generator) -> Choice:
-    """Choose one."""
+    """Choose an element at random.
+
+    Parameters
+    ----------
+    choices : tuple
+        Elements.
+    rng : np.random.Generator
+        Random generator.
+
+    Returns
+    -------
+    object
+        One element.
+    """
     return choices[rng.integers(len(choices))]
 
 
 def sample(choices: tuple[Choice, ...], count: int, rng: np.random.Generator) -> tuple[Choice, ...]:
-    """Choose up to `count`, in random order."""
+    """Choose elements without replacement.
+
+    Parameters
+    ----------
+    choices : tuple
+        Elements.
+    count : int
+        Largest number of elements to choose.
+    rng : np.random.Generator
+        Random generator.
+
+    Returns
+    -------
+    tuple
+        Up to `count` elements, in random order.
+    """
     return tuple(choices[place] for place in rng.permutation(len(choices))[:count])
 
 
 def _narrow(style: Style, rng: np.random.Generator) -> Style:
-    """Leave an artist's favourites: a quarter of the tempo range, two of most things, a way of recording."""
+    """Narrow a style to the habits of an artist: a quarter of the tempo range, two of most choices, one mix."""
     slowest, fastest = style.tempo
     middle = rng.uniform(slowest, fastest)
     reach = (fastest - slowest) / 8
@@ -165,7 +209,7 @@ def _own_sound(mix: Mix, rng: np.random.Generator) -> Mix:
 
 
 def _borrow(style: Style, other: Style, rng: np.random.Generator) -> Style:
-    """Take one or two of: the other's drums, its tempo, its instruments, its way of recording."""
+    """Take one or two of the drums, tempo, instruments and mix of another style."""
     ways = ("drums", "tempo", "instruments", "recording")
     for way in sample(ways, int(rng.integers(1, 3)), rng):
         if way == "drums":

@@ -1,4 +1,4 @@
-"""Writes the songs of the demo music, note by note, from their plans."""
+"""Compose the songs of the demo music, note by note, from their plans."""
 
 from __future__ import annotations
 
@@ -21,17 +21,31 @@ from songgenre.demo.styles import (
 )
 
 VOLUME = 7
-"""MIDI controllers."""
+"""MIDI controller."""
 
 RING = 5
-"""Sixteenths for which a drum sounds."""
+"""Duration of a drum in sixteenths."""
 
 VELOCITIES = {"x": 88, "X": 110, "g": 46, "d": 76}
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a song: where it is, and its chords as degrees of the scale, in equal shares of the bar."""
+    """A bar of a song.
+
+    Parameters
+    ----------
+    number : int
+        Number of the bar within the song.
+    section : Section
+        Section of the form.
+    within_section : int
+        Number of the bar within the section.
+    closes_section : bool
+        Whether it is the last bar of the section.
+    degrees : tuple of int
+        Chords as degrees of the scale, each for an equal share of the bar.
+    """
 
     number: int
     section: Section
@@ -40,22 +54,36 @@ class Bar:
     degrees: tuple[int, ...]
 
     def degree(self, step: int, steps: int) -> int:
-        """Find the chord at a step of the bar, out of `steps`."""
+        """Return the chord at a step of the bar.
+
+        Parameters
+        ----------
+        step : int
+            Position in the bar.
+        steps : int
+            Number of steps of the bar.
+
+        Returns
+        -------
+        int
+            Degree of the scale.
+        """
         return self.degrees[step * len(self.degrees) // steps]
 
 
 def compose(plan: SongPlan) -> symusic.Score:
-    """Write a song.
+    """Compose a song.
 
     Parameters
     ----------
     plan : SongPlan
+        Plan of the song.
 
     Returns
     -------
     symusic.Score
-        In seconds; a track per part, named after its role, with its volume as a MIDI controller,
-        and a track named ``"drums"`` unless the style has none.
+        Score in seconds: a track per part, named after its role, with its volume as a MIDI controller, and a track
+        ``"drums"`` unless the style has none.
     """
     grid = beat_grid(plan)
     bars = lay_out(plan)
@@ -73,16 +101,17 @@ def compose(plan: SongPlan) -> symusic.Score:
 
 
 def beat_grid(plan: SongPlan) -> np.ndarray:
-    """When each sixteenth starts, with swing and rubato.
+    """Compute the start of each sixteenth, with swing and rubato.
 
     Parameters
     ----------
     plan : SongPlan
+        Plan of the song.
 
     Returns
     -------
     np.ndarray [shape=(bars * steps + 1,)]
-        In seconds; the last one is the end.
+        Times in s; the last one is the end of the song.
     """
     style = plan.style
     step = np.arange(plan.bars * style.steps)
@@ -99,11 +128,12 @@ def lay_out(plan: SongPlan) -> list[Bar]:
     Parameters
     ----------
     plan : SongPlan
+        Plan of the song.
 
     Returns
     -------
     list of Bar
-        The first progression of the style in most sections, the second in choruses and middle sections.
+        All bars, with the second progression of the style in choruses and middle sections, and the first elsewhere.
     """
     form = plan.style.form
     shares = np.cumsum([0] + [section.share for section in form])
@@ -121,15 +151,16 @@ def lay_out(plan: SongPlan) -> list[Bar]:
 
 
 def chord(plan: SongPlan, degree: int, stack: tuple[int, ...]) -> list[int]:
-    """Find the notes of a chord.
+    """Compute the notes of a chord.
 
     Parameters
     ----------
     plan : SongPlan
+        Plan of the song.
     degree : int
-        Of the scale, from 1.
+        Degree of the scale, from 1.
     stack : tuple of int
-        Steps of the scale above the root.
+        Notes in steps of the scale above the root.
 
     Returns
     -------
@@ -141,15 +172,16 @@ def chord(plan: SongPlan, degree: int, stack: tuple[int, ...]) -> list[int]:
 
 
 def voice(pitch_classes: list[int], low: int, previous: list[int]) -> list[int]:
-    """Lay a chord out so that its voices move as little as possible.
+    """Choose the inversion of a chord whose voices move least.
 
     Parameters
     ----------
     pitch_classes : list of int
+        Notes of the chord, 0 to 11.
     low : int
         Lowest MIDI pitch.
     previous : list of int
-        The chord before, of as many notes; empty at the beginning.
+        MIDI pitches of the previous chord, with as many notes; empty at the beginning.
 
     Returns
     -------
@@ -166,7 +198,7 @@ def voice(pitch_classes: list[int], low: int, previous: list[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class _Stroke:
-    """A note on the grid: start and end in sixteenths from the start of the song."""
+    """A note on the grid; start and end in sixteenths from the start of the song."""
 
     start: float
     end: float
@@ -223,7 +255,7 @@ def _events(figure: str, steps: int) -> Iterator[tuple[int, str, int]]:
 
 
 def _melody(part: Part, bars: list[Bar], plan: SongPlan, rng: np.random.Generator) -> list[_Stroke]:
-    """Repeat two motifs, moved along with the chords, and close each phrase of four bars with a long note."""
+    """Repeat two motifs, transposed with the chords, and end each phrase of four bars with a long note."""
     steps = plan.style.steps
     ladder = _ladder(part, plan)
     motifs = {name: _contours(rng) for name in ("theme", "contrast")}
@@ -252,7 +284,7 @@ def _melody(part: Part, bars: list[Bar], plan: SongPlan, rng: np.random.Generato
 
 
 def _contours(rng: np.random.Generator) -> list[np.ndarray]:
-    """Two bars of steps along the scale: a statement, and an answer that begins like it."""
+    """Draw two bars of steps along the scale: a statement, and an answer with the same beginning."""
     turns = rng.choice([-1, 1], 9) * rng.choice([1, 1, 2, 3], 9)
     statement = np.concatenate([[0], (np.cumsum(turns) + 4) % 9 - 4])
     answer = statement.copy()
@@ -261,7 +293,7 @@ def _contours(rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _ladder(part: Part, plan: SongPlan) -> list[int]:
-    """Pitches of the melody, from the lowest to the highest."""
+    """List the pitches of the melody, from the lowest to the highest."""
     mode = plan.style.modes[0]
     scale = np.array(MODES[mode])
     if part.pentatonic:
@@ -271,14 +303,14 @@ def _ladder(part: Part, plan: SongPlan) -> list[int]:
 
 
 def _chord_tone(ladder: list[int], bar: Bar, step: int, plan: SongPlan, near: float) -> int:
-    """Place on the ladder, closest to `near`, that belongs to the chord."""
+    """Find the position on the ladder, closest to `near`, that belongs to the chord."""
     tones = chord(plan, bar.degree(step, plan.style.steps), (0, 2, 4))
     places = [place for place, pitch in enumerate(ladder) if pitch % 12 in tones]
     return min(places, key=lambda place: abs(place - near), default=round(near))
 
 
 def _drums(bars: list[Bar], plan: SongPlan, rng: np.random.Generator) -> list[_Stroke]:
-    """Play the groove; a fill leads to the next section, which a crash opens."""
+    """Write the groove; a fill leads to the next section, which begins with a crash."""
     steps = plan.style.steps
     fill = choose(FILLS, rng)
     strokes = []
@@ -328,12 +360,19 @@ def _track(
 
 
 def into_range(pitch: int, program: int) -> int:
-    """Move a pitch by octaves into the range of an instrument.
+    """Transpose a pitch by octaves into the range of an instrument.
 
     Parameters
     ----------
-    pitch, program : int
-        In MIDI's numbers.
+    pitch : int
+        MIDI pitch.
+    program : int
+        General MIDI program.
+
+    Returns
+    -------
+    int
+        MIDI pitch in the range.
     """
     low, high = RANGES.get(program, SYNTHESISER_RANGE)
     while pitch < low:

@@ -1,4 +1,4 @@
-"""The demo corpus: songs of five genres, and on purpose the faults that real collections have."""
+"""Demo corpus: songs of five genres, with the deliberate faults of a real collection."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from songgenre.demo.studio import SAMPLE_RATE, encode_mp3, render
 from songgenre.errors import UserError
 
 BIT_RATE, OTHER_BIT_RATE = 48, 80
-"""Of the songs, and of those that are there a second time encoded anew, in kbit/s."""
+"""Bit rates of the songs, and of the copies with another encoding, in kbit/s."""
 
 CROSSOVER = 0.12
 """Probability that a song borrows from a neighbouring genre."""
 
 SONGS_PER_UNKNOWN_ARTIST = 30
-"""One in so many songs does not say who made it."""
+"""One in so many songs has no artist."""
 
 FAULTS = ("truncated", "empty", "silent", "short", "text", "missing")
 EXTRAS = ("two genres",) * 6 + ("copy",) * 4 + ("encoded anew",) * 4 + FAULTS
@@ -35,16 +35,19 @@ class Recording:
     Parameters
     ----------
     number : int
-        Within its genre.
+        Number of the song within its genre.
     genres : tuple of str
-        Those under which it is filed, its own first.
+        Genres under which the song is listed, its own first.
     title : str
+        Title.
     artist : str or None
+        Name of the artist; None if the catalogue lacks it.
     plan : SongPlan
+        Plan of the composition.
     bit_rate : int
-        In kbit/s.
+        Bit rate of the file in kbit/s.
     fault : str, optional
-        What is wrong with the file, one of `FAULTS`.
+        Fault of the file, one of `FAULTS`.
     """
 
     number: int
@@ -57,35 +60,35 @@ class Recording:
 
     @property
     def file(self) -> str:
-        """Name of its file."""
+        """Name of the file."""
         return f"{self.genres[0]}-{self.number:03d}.mp3"
 
 
 def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list[Recording]:
-    """Decide on all the songs of the corpus.
+    """Plan all songs of the corpus.
 
     Parameters
     ----------
     songs_per_genre, artists_per_genre : int
-        Of the regular songs; there are the `EXTRAS` besides.
+        Numbers of regular songs and artists; the `EXTRAS` are added.
     seed : int
-        The same arguments give the same files, byte for byte.
+        Seed; the same arguments give the same files, byte for byte.
 
     Returns
     -------
     list of Recording
-        The regular songs, genre by genre, then one for each of the `EXTRAS`.
+        Regular songs, genre by genre, then one for each of the `EXTRAS`.
 
     Raises
     ------
     UserError
-        If there are more artists than songs, or more than there are names for.
+        If there are more artists than songs or names.
     """
     most = min(songs_per_genre, MAX_ARTISTS)
     if not 1 <= artists_per_genre <= most:
         raise UserError(
-            f"Expected artists_per_genre to be 1 to {most} when songs_per_genre is {songs_per_genre}, "
-            f"got {artists_per_genre}. Change one of them in params.yaml."
+            f"params.yaml: scraping.demo.artists_per_genre: must be 1 to {most} if songs_per_genre is "
+            f"{songs_per_genre}, not {artists_per_genre}. Change one of them."
         )
     genres = list(GENRES)
     regular = {
@@ -113,13 +116,14 @@ def plan_corpus(songs_per_genre: int, artists_per_genre: int, seed: int) -> list
 
 
 def record(recording: Recording, folder: Path) -> None:
-    """Compose a song, play it and write its file, with its fault if it has one; one that is missing is not written.
+    """Compose and render a song, and write its file, including its fault; a missing file is not written.
 
     Parameters
     ----------
     recording : Recording
+        The song.
     folder : Path
-        Where to write.
+        Folder of the file.
     """
     if recording.fault == "missing":
         return
@@ -142,7 +146,7 @@ def _contents(recording: Recording) -> bytes:
 
 
 def _new(genre: str, number: int, artists_per_genre: int, seed: int, crossover: float) -> Recording:
-    """Plan a song; the artists of a genre take turns."""
+    """Plan a song; the songs of a genre are assigned to its artists in turn."""
     genre_number = list(GENRES).index(genre)
     artist = number % artists_per_genre
     plan = plan_song(invent_artist(genre, artist, seed), number, seed, crossover)

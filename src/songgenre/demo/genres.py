@@ -1,4 +1,4 @@
-"""The five genres of the demo music: their styles, and the genres that each borrows from."""
+"""Genres of the demo music: their styles, and the genres from which each borrows."""
 
 from __future__ import annotations
 
@@ -394,4 +394,4 @@ NEIGHBOURS = {
     "country": ("rock", "classical", "hip-hop"),
     "rock": ("country", "electronic", "hip-hop"),
 }
-"""The genres whose ways a song of this one may borrow."""
+"""Genres from which a song of each genre may borrow."""

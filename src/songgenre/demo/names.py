@@ -1,4 +1,4 @@
-"""Names of the invented artists and titles of the demo music; no word starts the names of two genres."""
+"""Names of the artists and titles of the demo music; no word begins the names of two genres."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ARTISTS = {
         "{} Avenue|{} Parade|{} Republic|{} Sunday|Blind {}|Kid {}|The {} Kings|The {}s|The Last {}|{} & the Strays",
     ),
 }
-"""Of each genre: words, and what the names are made of with them."""
+"""For each genre: words, and the patterns of names."""
 
 MAX_ARTISTS = min(len(words.split()) * len(patterns.split("|")) for words, patterns in ARTISTS.values())
 
@@ -65,7 +65,14 @@ def artist_names(genre: str, seed: tuple[int, ...]) -> list[str]:
     Parameters
     ----------
     genre : str
+        A key of `ARTISTS`.
     seed : tuple of int
+        Seed of the order.
+
+    Returns
+    -------
+    list of str
+        Names.
     """
     words, patterns = ARTISTS[genre]
     names = [pattern.format(word) for word in words.split() for pattern in patterns.split("|")]
@@ -78,7 +85,14 @@ def song_titles(genre: str, seed: tuple[int, ...]) -> list[str]:
     Parameters
     ----------
     genre : str
+        A key of `TITLES`.
     seed : tuple of int
+        Seed of the order.
+
+    Returns
+    -------
+    list of str
+        Titles.
     """
     first, second = (words.split() for words in TITLES[genre])
     titles = [f"{start} {end}".replace("-", " ") for start in first for end in second]

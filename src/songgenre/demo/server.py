@@ -1,8 +1,8 @@
-"""The record shop: a web site on this machine that offers the demo corpus as real sites offer music.
+"""Record shop: a web site on this machine that offers the demo corpus.
 
-It has listings with several pages, song pages with schema.org markup, audio with range requests, and a robots.txt;
-and some of what real sites have as well: a song that is gone, one that is asked for too often, a slow one, one that
-has moved, and a page of HTML under the name of an mp3.
+The site has listings of several pages, song pages with schema.org markup, audio with range requests, and a robots.txt.
+It also has the faults of real sites: a missing song, a song with status 429, a slow one, one that has moved, and an
+HTML page with the name of an mp3 file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SONGS_PER_PAGE = 20
 LICENCE = "https://creativecommons.org/publicdomain/zero/1.0/"
 
 BUSY, SLOW, MOVED = 11, 22, 33
-"""Places, in the corpus, of the song that answers only the second time, the slow one, and the one that has moved."""
+"""Positions in the corpus of the song with status 429, of the slow one, and of the one that has moved."""
 RETRY_AFTER_S = 1
 SLOW_S = 2.0
 
@@ -41,13 +41,14 @@ ROBOTS = "User-agent: *\nDisallow: /basket\n"
 
 
 class Shop:
-    """What is offered, and where its files are.
+    """Songs of the shop and their files.
 
     Parameters
     ----------
     recordings : list of Recording
+        Songs of the shop.
     folder : Path
-        Gets the file of each song when it is first asked for.
+        Folder in which the file of a song is composed at its first request.
     """
 
     def __init__(self, recordings: list[Recording], folder: Path) -> None:
@@ -61,7 +62,13 @@ class Shop:
         self.composing: dict[str, Future[None]] = {}
 
     async def compose(self, file: str) -> None:
-        """Wait until the file of a song is there."""
+        """Compose the file of a song, unless it exists.
+
+        Parameters
+        ----------
+        file : str
+            Name of the file.
+        """
         if (self.folder / file).is_file():
             return
         if file not in self.composing:
@@ -70,11 +77,30 @@ class Shop:
         await self.composing[file]
 
     def render(self, template: str, **content: Any) -> str:
-        """A page of the shop."""
+        """Render a page of the shop.
+
+        Parameters
+        ----------
+        template : str
+            Name of the template.
+        **content : Any
+            Variables of the template.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
         return self.templates.get_template(template).render(genres=list(GENRES), **content)
 
     def application(self) -> Application:
-        """The web site."""
+        """Make the web application.
+
+        Returns
+        -------
+        tornado.web.Application
+            Pages, audio and robots.txt.
+        """
         shop = {"shop": self}
         return Application(
             [
@@ -92,19 +118,26 @@ class Shop:
 class Page(RequestHandler):
     """A page of the shop."""
 
-    def initialize(self, shop: Shop) -> None:  # noqa: D102
+    def initialize(self, shop: Shop) -> None:
+        """Store the shop.
+
+        Parameters
+        ----------
+        shop : Shop
+            The shop.
+        """
         self.shop = shop
 
 
 class FrontPage(Page):
-    """The first page."""
+    """Front page."""
 
     def get(self) -> None:  # noqa: D102
         self.finish(self.shop.render("front.html", songs=len(self.shop.recordings)))
 
 
 class GenrePage(Page):
-    """A page of the songs of a genre."""
+    """Listing of the songs of a genre."""
 
     def get(self, genre: str) -> Future[None] | None:  # noqa: D102
         asked = self.get_query_argument("page", "1")
@@ -129,7 +162,7 @@ class GenrePage(Page):
 
 
 class SongPage(Page):
-    """The page of a song."""
+    """Page of a song."""
 
     def get(self, name: str) -> Future[None] | None:  # noqa: D102
         recording = self.shop.recordings.get(f"{name}.mp3")
@@ -151,9 +184,20 @@ class SongPage(Page):
 
 
 class AudioFile(StaticFileHandler):
-    """The file of a song, whole or in part."""
+    """File of a song, complete or a range."""
 
-    def initialize(self, path: str, shop: Shop, moved: bool) -> None:  # type: ignore[override]  # noqa: D102
+    def initialize(self, path: str, shop: Shop, moved: bool) -> None:  # type: ignore[override]
+        """Store the shop.
+
+        Parameters
+        ----------
+        path : str
+            Folder of the files.
+        shop : Shop
+            The shop.
+        moved : bool
+            Whether the address is the one to which a song has moved.
+        """
         super().initialize(path)
         self.shop, self.is_moved = shop, moved
 
@@ -178,7 +222,7 @@ class AudioFile(StaticFileHandler):
 
 
 class RobotsPage(RequestHandler):
-    """What crawlers are asked not to read."""
+    """Rules for crawlers."""
 
     def get(self) -> None:  # noqa: D102
         self.set_header("Content-Type", "text/plain")
@@ -187,18 +231,19 @@ class RobotsPage(RequestHandler):
 
 @contextmanager
 def running_server(recordings: list[Recording], folder: Path) -> Iterator[str]:
-    """Open the shop for as long as the context lasts, in a thread.
+    """Run the shop in a thread until the context ends.
 
     Parameters
     ----------
     recordings : list of Recording
+        Songs of the shop.
     folder : Path
         Existing folder for their files.
 
     Yields
     ------
     str
-        The address of the first page, without the last slash.
+        Address of the front page, without the slash at the end.
     """
     sockets = bind_sockets(0, HOST)
     loop = asyncio.new_event_loop()
@@ -214,25 +259,28 @@ def running_server(recordings: list[Recording], folder: Path) -> Iterator[str]:
 
 
 def serve(recordings: list[Recording], port: int, announce: Callable[[str], None]) -> None:
-    """Open the shop until it is interrupted.
+    """Run the shop until it is interrupted.
 
     Parameters
     ----------
     recordings : list of Recording
+        Songs of the shop.
     port : int
-        0 for any that is free.
+        Port; 0 for any free one.
     announce : callable
-        Is given the address of the first page when the shop is open.
+        Function that receives the address of the front page when the shop is running.
 
     Raises
     ------
     UserError
-        If the port is taken.
+        If the port is in use.
     """
     try:
         sockets = bind_sockets(port, HOST)
     except OSError as error:
-        raise UserError(f"Expected port {port} of {HOST} to be free: {error.strerror}. Name another one.") from None
+        raise UserError(
+            f"{HOST}:{port}: the port is not available ({error.strerror}). Use --port with another one."
+        ) from None
     announce(_address(sockets))
     with TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
         asyncio.run(_serve(recordings, Path(folder), sockets, asyncio.Event()))

@@ -1,4 +1,4 @@
-"""Records the demo music: plays a score with a sound font, mixes it, and encodes it as mp3."""
+"""Record the demo music: render a score with a sound font, mix it, and encode it as mp3."""
 
 from __future__ import annotations
 
@@ -19,33 +19,34 @@ import symusic
 from songgenre.demo.styles import KICK, Mix
 
 SAMPLE_RATE = 22_050
-"""Of the recordings, in Hz."""
+"""Sample rate of the recordings in Hz."""
 
 TAIL = 0.9
-"""Time that the last sounds get to die away, in seconds."""
+"""Time in which the last notes fade, in s."""
 
 PEAK = 0.66
-"""Highest sample of a recording, as a share of full scale; leaves room for what the encoder adds."""
+"""Largest sample of a recording, as a share of full scale; the encoder may exceed it."""
 
 REVERB, CHORUS = 91, 93
 """MIDI controllers."""
 
 
 def render(score: symusic.Score, mix: Mix, seed: tuple[int, ...]) -> np.ndarray:
-    """Play a score and mix it.
+    """Render and mix a score.
 
     Parameters
     ----------
     score : symusic.Score
-        As `songgenre.demo.composer.compose` gives it.
+        Score of `songgenre.demo.composer.compose`.
     mix : Mix
+        How to mix it.
     seed : tuple of int
-        Of the noise in the reverberation and of worn records.
+        Seed of the noise in reverberation and crackle.
 
     Returns
     -------
     np.ndarray [shape=(n,)]
-        float32 at `SAMPLE_RATE`, within `PEAK`.
+        Mono audio, float32 at `SAMPLE_RATE`, at most `PEAK`.
     """
     rng = np.random.default_rng(seed)
     n = round((score.end() + TAIL) * SAMPLE_RATE)
@@ -66,19 +67,19 @@ def render(score: symusic.Score, mix: Mix, seed: tuple[int, ...]) -> np.ndarray:
 
 
 def play(tracks: list[symusic.Track], n: int) -> np.ndarray:
-    """Let the synthesiser play some tracks together, without the room and the chorus that it would add.
+    """Render tracks together, without the reverberation and chorus of the synthesiser.
 
     Parameters
     ----------
     tracks : list of symusic.Track
-        In seconds.
+        Tracks in seconds.
     n : int
         Length of the result in samples.
 
     Returns
     -------
     np.ndarray [shape=(n,)]
-        float32.
+        Mono audio, float32.
     """
     score = symusic.Score(480, ttype="second")
     for track in tracks:
@@ -102,7 +103,7 @@ def _sound_font() -> bytes:
 
 
 def _duck(y: np.ndarray, kicks: list[float], depth: float) -> np.ndarray:
-    """Duck under each kick drum and come back within a quarter of a second."""
+    """Lower the level at each kick drum; it recovers within a quarter of a second."""
     gain = np.ones(len(y), dtype=np.float32)
     recovery = 1 - depth * np.exp(-np.arange(round(0.4 * SAMPLE_RATE)) / (0.1 * SAMPLE_RATE))
     for kick in kicks:
@@ -113,7 +114,7 @@ def _duck(y: np.ndarray, kicks: list[float], depth: float) -> np.ndarray:
 
 
 def _reverberate(y: np.ndarray, mix: Mix, rng: np.random.Generator) -> np.ndarray:
-    """Add the sound of a room: noise that dies away."""
+    """Add reverberation: decaying noise."""
     length = round(mix.room * SAMPLE_RATE)
     decay = 10.0 ** (-3 * np.arange(length) / length)
     response = (rng.standard_normal(length) * decay).astype(np.float32)
@@ -125,7 +126,7 @@ def _reverberate(y: np.ndarray, mix: Mix, rng: np.random.Generator) -> np.ndarra
 
 
 def _filter_band(y: np.ndarray, mix: Mix) -> np.ndarray:
-    """Turn bass and treble up or down and cut off above the ceiling."""
+    """Raise or lower bass and treble, and remove frequencies above the ceiling."""
     bass = _filter(y, 200, "lowpass", order=1)
     treble = _filter(y, 3000, "highpass", order=1)
     y = y + (10 ** (mix.low / 20) - 1) * bass + (10 ** (mix.high / 20) - 1) * treble
@@ -147,7 +148,7 @@ def _sweep(y: np.ndarray) -> np.ndarray:
 
 
 def _crackle(n: int, rng: np.random.Generator) -> np.ndarray:
-    """Noise of a worn record, with a root mean square of about one."""
+    """Generate the noise of a worn record, with a root mean square of about one."""
     hiss = rng.standard_normal(n)
     clicks = rng.standard_normal(n) * 60 * (rng.random(n) < 4 / SAMPLE_RATE)
     return _filter(0.6 * hiss + clicks, 5000, "lowpass", order=1)
@@ -158,7 +159,7 @@ def _loudness(y: np.ndarray) -> float:
 
 
 def _master(y: np.ndarray, mix: Mix) -> np.ndarray:
-    """Compress, saturate, bring to the loudness, round the peaks off and fade out."""
+    """Compress, saturate, set the loudness, limit the peaks and fade out."""
     y = y * _compression(y, mix.compression) / _loudness(y)
     if mix.drive:
         y = np.tanh(0.35 * mix.drive * y)
@@ -173,7 +174,7 @@ def _master(y: np.ndarray, mix: Mix) -> np.ndarray:
 
 
 def _compression(y: np.ndarray, strength: float) -> np.ndarray:
-    """Gain that evens the level out, measured over a tenth of a second."""
+    """Compute the gain that evens out the level, measured over a tenth of a second."""
     hop = SAMPLE_RATE // 20
     blocks = np.add.reduceat(y**2, np.arange(0, len(y), hop)) / hop
     level = np.sqrt(np.convolve(blocks, [0.25, 0.5, 0.25], mode="same"))
@@ -183,20 +184,20 @@ def _compression(y: np.ndarray, strength: float) -> np.ndarray:
 
 
 def encode_mp3(y: np.ndarray, bit_rate: int) -> bytes:
-    """Encode a recording.
+    """Encode a recording as mp3.
 
     Parameters
     ----------
     y : np.ndarray [shape=(n,)]
-        At `SAMPLE_RATE`, between -1 and 1.
+        Mono audio at `SAMPLE_RATE`, between -1 and 1.
     bit_rate : int
-        Constant, in kbit/s.
+        Constant bit rate in kbit/s.
 
     Returns
     -------
     bytes
-        An mp3 file that starts with an ``Info`` frame, which says how many frames follow, so that a file that
-        was cut off can be told from a whole one.
+        An mp3 file that begins with an ``Info`` frame. This frame contains the number of frames, so a truncated file
+        can be recognised.
     """
     encoder = lameenc.Encoder()
     encoder.set_bit_rate(bit_rate)

@@ -78,24 +78,25 @@ RANGES = {
     105: (48, 86),
     110: (55, 98),
 }
-"""Lowest and highest MIDI pitch of a General MIDI program; those of synthesisers are `SYNTHESISER_RANGE`."""
+"""Lowest and highest MIDI pitch of a General MIDI program; synthesisers have `SYNTHESISER_RANGE`."""
 
 SYNTHESISER_RANGE = (24, 100)
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a song's form.
+    """A section of a song's form.
 
     Parameters
     ----------
     name : str
+        Name, such as ``"chorus"``.
     share : int
-        Its length in proportion to that of the other sections.
+        Length in proportion to that of the other sections.
     rests : tuple of str
-        The roles that are silent.
+        Roles that are silent.
     energy : float
-        How strongly it is played, 1 at most.
+        Factor of the velocities, at most 1.
     """
 
     name: str
@@ -106,7 +107,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Part:
-    """What one instrument plays.
+    """Part of one instrument.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ class Part:
     level : int
         MIDI volume, 0 to 127.
     stack : tuple of int
-        The notes of a chord, in steps of the scale above its root.
+        Notes of a chord, in steps of the scale above its root.
     pentatonic : bool
         Whether melodies leave out the fourth and seventh (in minor modes the second and sixth) of the scale.
     """
@@ -137,26 +138,26 @@ class Part:
 
 @dataclass(frozen=True)
 class Mix:
-    """How a song is recorded.
+    """Settings of the mix.
 
     Parameters
     ----------
     loudness : float
         Root mean square of the recording, in dB below full scale.
     compression : float
-        Share of the changes in level that is taken away, 0 to 1.
+        Share by which changes in level are reduced, 0 to 1.
     drive : float
         Gain into the saturation, as a factor; 0 for none.
     pump : float
-        How far the kick drum pushes everything else down, 0 to 1.
+        How far each kick drum lowers the level of the other parts, 0 to 1.
     low, high : float
         Gain below 200 Hz and above 3 kHz, in dB.
     ceiling : float
-        Frequency above which nothing is left, in Hz.
+        Cut-off frequency in Hz.
     crackle : float
         Level of the noise of a worn record, as an amplitude.
     room : float
-        Time in which the reverberation dies away by 60 dB, in seconds.
+        Time in which the reverberation falls by 60 dB, in s.
     wet : float
         Level of the reverberation, as a factor.
     sweep : bool
@@ -178,13 +179,14 @@ class Mix:
 
 @dataclass(frozen=True)
 class Style:
-    """A way to make music; tuples are what an artist or a song chooses from.
+    """A musical style; artists and songs choose from its tuples.
 
     Parameters
     ----------
     name : str
+        Name of the style.
     tempo : tuple of float
-        Slowest and fastest, in beats per minute.
+        Slowest and fastest tempo in beats per minute.
     modes, progressions : tuple of str
         Keys of `MODES`; chords as degrees of the scale, a digit per bar.
     grooves : tuple of Groove
@@ -192,17 +194,21 @@ class Style:
     kits : tuple of int
         Programs of the drum kit.
     parts : tuple of Part
+        Parts other than drums.
     form : tuple of Section
+        Sections in their order.
     mix : Mix
+        Settings of the mix.
     swing : float
-        Where the second of two sixteenths falls, as a share of both: 0.5 is even.
+        Start of the second of two sixteenths, as a share of both; 0.5 is even.
     looseness : float
-        Standard deviation of the onsets of the players, in seconds.
+        Standard deviation of the onsets in s.
     rubato : float
-        How much slower the end of a phrase is than its beginning, as a share.
+        Share by which the end of a phrase is slower than its beginning.
     steps : int
-        Sixteenths in a bar.
+        Number of sixteenths in a bar.
     chords_per_bar : int
+        Number of chords in a bar.
     """
 
     name: str
@@ -222,36 +228,136 @@ class Style:
 
 
 def bass(programs: tuple[int, ...], *figures: str, level: int = 96) -> Part:
-    """Make a bass part."""
+    """Make a bass part.
+
+    Parameters
+    ----------
+    programs : tuple of int
+        General MIDI programs to choose from.
+    *figures : str
+        Figures to choose from, in the notation of this module.
+    level : int
+        MIDI volume.
+
+    Returns
+    -------
+    Part
+        The part.
+    """
     return Part("bass", programs, figures, low=28, level=level)
 
 
 def chords(
     programs: tuple[int, ...], *figures: str, low: int = 52, level: int = 76, stack: tuple[int, ...] = TRIAD
 ) -> Part:
-    """Make a part that accompanies with chords."""
+    """Make a part that accompanies with chords.
+
+    Parameters
+    ----------
+    programs : tuple of int
+        General MIDI programs to choose from.
+    *figures : str
+        Figures to choose from, in the notation of this module.
+    low : int
+        Lowest MIDI pitch.
+    level : int
+        MIDI volume.
+    stack : tuple of int
+        Notes of a chord, in steps of the scale above its root.
+
+    Returns
+    -------
+    Part
+        The part.
+    """
     return Part("chords", programs, figures, low=low, level=level, stack=stack)
 
 
 def arpeggio(
     programs: tuple[int, ...], *figures: str, low: int = 57, level: int = 70, stack: tuple[int, ...] = TRIAD
 ) -> Part:
-    """Make a part that breaks the chords up."""
+    """Make a part that plays arpeggios.
+
+    Parameters
+    ----------
+    programs : tuple of int
+        General MIDI programs to choose from.
+    *figures : str
+        Figures to choose from, in the notation of this module.
+    low : int
+        Lowest MIDI pitch.
+    level : int
+        MIDI volume.
+    stack : tuple of int
+        Notes of a chord, in steps of the scale above its root.
+
+    Returns
+    -------
+    Part
+        The part.
+    """
     return Part("arpeggio", programs, figures, low=low, level=level, stack=stack)
 
 
 def pad(programs: tuple[int, ...], *, low: int = 52, level: int = 62, stack: tuple[int, ...] = TRIAD) -> Part:
-    """Make a part that holds the chords."""
+    """Make a part that holds the chords.
+
+    Parameters
+    ----------
+    programs : tuple of int
+        General MIDI programs to choose from.
+    low : int
+        Lowest MIDI pitch.
+    level : int
+        MIDI volume.
+    stack : tuple of int
+        Notes of a chord, in steps of the scale above its root.
+
+    Returns
+    -------
+    Part
+        The part.
+    """
     return Part("pad", programs, ("c---------------",), low=low, level=level, stack=stack)
 
 
 def lead(programs: tuple[int, ...], *figures: str, low: int = 64, level: int = 88, pentatonic: bool = False) -> Part:
-    """Make a melody."""
+    """Make a melody part.
+
+    Parameters
+    ----------
+    programs : tuple of int
+        General MIDI programs to choose from.
+    *figures : str
+        Figures to choose from, in the notation of this module.
+    low : int
+        Lowest MIDI pitch.
+    level : int
+        MIDI volume.
+    pentatonic : bool
+        Whether the melody uses five notes of the scale.
+
+    Returns
+    -------
+    Part
+        The part.
+    """
     return Part("lead", programs, figures, low=low, level=level, pentatonic=pentatonic)
 
 
 def in_three(part: Part) -> Part:
-    """Shorten the figures of a part from 4/4 to 3/4."""
+    """Shorten the figures of a part from 4/4 to 3/4.
+
+    Parameters
+    ----------
+    part : Part
+        Part in 4/4.
+
+    Returns
+    -------
+    Part
+        Part in 3/4.
+    """
     return replace(part, figures=tuple(figure[:12] for figure in part.figures))
 
 

@@ -94,7 +94,7 @@ def _text(before: Path, after: Path) -> Iterator[str]:
 
 
 def _lines(before: str, after: str) -> Iterator[str]:
-    """The first line that differs, if there is one."""
+    """Yield the first line that differs, if there is one."""
     for number, (a, b) in enumerate(zip_longest(before.splitlines(), after.splitlines()), start=1):
         if a != b:
             yield f"line {number}: {_excerpts(a, b)}"
@@ -199,7 +199,7 @@ def _tables(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
 
 
 def _values(before: Any, after: Any, of: str = "values") -> Iterator[str]:
-    """How many values differ, where first, and how far in numbers."""
+    """Describe how many values differ, the first one, and the distance of numbers."""
     a, b = np.asarray(before), np.asarray(after)
     if a.dtype != b.dtype:
         yield f"type {a.dtype} became {b.dtype}"

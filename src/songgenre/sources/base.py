@@ -1,4 +1,4 @@
-"""What every source is, and gives: songs, whose audio it has put into one folder."""
+"""Base class of the sources, and the tracks that they return."""
 
 from __future__ import annotations
 
@@ -10,24 +10,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MAX_TEXT_LENGTH = 500
-"""Characters of a title, a name or an address; what a page holds beyond is cut off."""
+"""Longest title, name or address, in characters; the rest is cut off."""
 
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What to know, and to respect, of a source.
+    """Description of a source and of its terms.
 
     Parameters
     ----------
-    name, description, homepage : str
+    name : str
+        Short name, as in the column ``source`` of the catalogue.
+    description : str
+        One sentence.
+    homepage : str
+        Web address.
     citation : str
-        The work to cite, in words; empty if there is none.
+        Work to cite; empty if there is none.
     license : str
-        Under which the music, or its description, is given.
+        Licence of the music, and of its metadata.
     terms : str
-        What its user has to heed.
+        What users must respect.
     checksums : mapping of str to str, optional
-        The published SHA-1 of each file that it offers.
+        Published SHA-1 of each file that the source offers.
     """
 
     name: str
@@ -39,7 +44,13 @@ class SourceInfo:
     checksums: Mapping[str, str] = field(default_factory=dict)
 
     def markdown(self) -> str:
-        """All that is known, as a paragraph and a list."""
+        """Format the description as Markdown.
+
+        Returns
+        -------
+        str
+            A paragraph and a list.
+        """
         fields = {"Licence": self.license, "Terms": self.terms, "To cite": self.citation}
         lines = [f"- {name}: {text}" for name, text in fields.items() if text]
         return "\n".join([f"**{self.name}** ({self.homepage}): {self.description}", "", *lines])
@@ -47,28 +58,30 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class Track:
-    """A song that a source offered.
+    """A song that a source lists.
 
     Parameters
     ----------
     source : str
         Name of the source, for example ``"folder"``.
     source_id : str
-        What the source calls the song; unique within the source.
+        Identifier of the song within the source.
     file : str or None
-        Name of its audio in the folder of collected audio; None where that could not be had.
+        Name of its audio in the folder of collected audio; None if it could not be collected.
     genres : tuple of str
-        All the genres under which the source files it; may be empty.
+        All genres under which the source lists the song; may be empty.
     title, artist, url, license : str, optional
-        None where the source does not say.
+        Metadata; None if unknown.
     collection : str, optional
-        The part of the source it belongs to; the source itself by default.
+        Part of the source to which the song belongs; the source itself by default.
     primary_genre : str, optional
-        The one of several genres that the source calls the main one.
-    split : str, optional
-        ``"train"``, ``"validation"`` or ``"test"`` where the source comes with a split of its own.
-    reason, detail : str, optional
-        Why there is no audio (one of `songgenre.tables.columns.REASONS`), in short and in full.
+        The one of several genres that the source marks as primary.
+    split : {"train", "validation", "test"}, optional
+        Official split, if the source has one.
+    reason : str, optional
+        Why there is no audio, one of `songgenre.tables.columns.REASONS`.
+    detail : str, optional
+        The same in a sentence.
     """
 
     source: str
@@ -87,36 +100,73 @@ class Track:
 
     @property
     def track_id(self) -> str:
-        """Name of the song within the project."""
+        """Identifier of the song within the project."""
         return track_id(self.source, self.source_id)
 
 
 class Source(ABC):
-    """Where music comes from."""
+    """A source of music."""
 
     @property
     @abstractmethod
     def about(self) -> SourceInfo:
-        """What to know of it."""
+        """Description of the source and of its terms."""
 
     @abstractmethod
     def collect(self, audio: Path) -> list[Track]:
-        """Put the audio of its songs into an existing folder, and say what is known of each."""
+        """Put the audio of all songs into a folder.
+
+        Parameters
+        ----------
+        audio : Path
+            Existing folder.
+
+        Returns
+        -------
+        list of Track
+            All songs that the source lists; those without audio have a reason.
+        """
 
     def cleanup(self) -> None:  # noqa: B027
-        """Remove what was kept for the case that `collect` is ended before its time, if anything was."""
+        """Remove the files with which an interrupted `collect` could be resumed."""
 
 
 def track_id(source: str, source_id: str) -> str:
-    """Name of a song within the project: short, safe in file names, the same on every machine."""
+    """Make the identifier of a song within the project.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+    source_id : str
+        Identifier of the song within the source.
+
+    Returns
+    -------
+    str
+        Short, safe in file names, and the same on every machine.
+
+    Examples
+    --------
+    >>> track_id("folder", "rock/song.mp3")
+    'folder-810ed437bfd9'
+    """
     return f"{source}-{hashlib.sha256(source_id.encode(errors='surrogateescape')).hexdigest()[:12]}"
 
 
 def sanitize_text(text: str | None) -> str | None:
-    """Make a text that came from outside fit for a table and a page.
+    """Clean a text from outside for tables and pages.
 
-    Control characters and line breaks become spaces, halves of surrogate pairs the replacement character, and what
-    is longer than `MAX_TEXT_LENGTH` is cut. None if nothing is left.
+    Parameters
+    ----------
+    text : str or None
+        Any text.
+
+    Returns
+    -------
+    str or None
+        The text with spaces in place of control characters and line breaks, and replacement characters in place of
+        halves of surrogate pairs, cut at `MAX_TEXT_LENGTH`; None if nothing is left.
     """
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""The catalogue: a row for every song that a source offered."""
+"""Catalogue: a row for every song that a source lists."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from songgenre.tables.catalogue import CATALOGUE
 
 
 def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
-    """Make the catalogue of what was offered.
+    """Tabulate the songs of a source.
 
     Parameters
     ----------
     songs : iterable of Track
+        Songs with and without audio.
     audio : Path
-        The folder that holds their audio.
+        Folder with their audio.
 
     Returns
     -------
@@ -53,12 +54,17 @@ def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
 
 
 def summarize(catalogue: pd.DataFrame) -> pd.Series:
-    """Count what a catalogue holds.
+    """Count songs, genres and artists of a catalogue.
+
+    Parameters
+    ----------
+    catalogue : pd.DataFrame
+        `songgenre.tables.catalogue.CATALOGUE`.
 
     Returns
     -------
     pd.Series
-        int, by what is counted.
+        Numbers, indexed by their description.
     """
     counts = {
         "songs": len(catalogue),
@@ -74,13 +80,19 @@ def summarize(catalogue: pd.DataFrame) -> pd.Series:
 
 
 def find_changed_files(catalogue: pd.DataFrame, audio: Path) -> list[str]:
-    """The files of a catalogue that are missing, not listed, or hold other bytes than it says.
+    """List the audio files that do not match a catalogue.
 
     Parameters
     ----------
     catalogue : pd.DataFrame
+        `songgenre.tables.catalogue.CATALOGUE`.
     audio : Path
-        The folder that holds the collected audio.
+        Folder with the collected audio.
+
+    Returns
+    -------
+    list of str
+        Names of files that are missing, not listed, or have another SHA-256 than recorded.
     """
     listed = catalogue.dropna(subset="audio_path").set_index("audio_path")["sha256"]
     there = {path.name for path in audio.iterdir()}

@@ -1,4 +1,4 @@
-"""The record shop of invented music, opened on this machine and crawled like any other web site."""
+"""Demo source: the record shop of invented music, served on this machine and crawled like any other web site."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INFO = SourceInfo(
     homepage="songgenre demo serve",
     citation="",
     license="CC0 1.0",
-    terms="None. How well a model does on it says nothing about real music.",
+    terms="None. Accuracy on these songs predicts nothing about real music.",
 )
 
 
@@ -33,15 +33,17 @@ class Demo(Source):
     Parameters
     ----------
     songs_per_genre, artists_per_genre, seed : int
-        See `songgenre.demo.corpus.plan_corpus`.
+        Size and seed of the corpus, see `songgenre.demo.corpus.plan_corpus`.
     concurrency : int
-        Requests at once.
+        Number of simultaneous requests.
     timeout_s : float
-        For one request.
+        Timeout of a request in s.
     retries : int
-        Of one request.
+        Retries of a request.
     folder : Path
-        Keeps what is made and loaded until `cleanup`, for the case that the crawl is ended.
+        Folder for composed and downloaded files until `cleanup`, so that an interrupted crawl can be resumed.
+    about : SourceInfo
+        Description of the source.
     """
 
     songs_per_genre: int
@@ -64,12 +66,12 @@ class Demo(Source):
         Returns
         -------
         list of Track
-            Without the addresses, which are others each time the shop opens.
+            All songs, without addresses, because the port of the shop changes.
 
         Raises
         ------
         UserError
-            If there are more artists than songs, or more than there are names for.
+            If there are more artists than songs or names.
         """
         recordings = plan_corpus(self.songs_per_genre, self.artists_per_genre, self.seed)
         stock = self.folder / "stock"
@@ -94,5 +96,5 @@ class Demo(Source):
         return [replace(song, url=None, detail=song.detail and song.detail.replace(shop, "")) for song in songs]
 
     def cleanup(self) -> None:
-        """Remove what was kept for the case that the crawl is ended."""
+        """Remove the files with which an interrupted crawl could be resumed."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Large files from the web: interrupted as often as may be, whole and right in the end."""
+"""Download large files from the web, with resumption and a check of the SHA-1."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from songgenre.progress import echo, progress_bar
 
 MEGABYTE = 1_000_000
 FIRST_WAIT_S = 1.0
-"""Before the first retry; it doubles with each that follows."""
+"""Wait before the first retry, in s; it doubles with each further retry."""
 MAX_WAIT_S = 120.0
-"""Before any retry, whatever the server asks for."""
+"""Longest wait before a retry, in s, also if the server asks for more."""
 RETRY_STATUSES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 class _TransientError(Exception):
-    """What may go better when it is tried again, after the seconds that the server asks for, if it does."""
+    """A failure that a retry may mend, with the wait in s if the server asks for one."""
 
     def __init__(self, what: str, wait_s: float | None = None) -> None:
         super().__init__(what)
@@ -34,28 +34,29 @@ class _TransientError(Exception):
 
 
 def fetch(url: str, path: Path, sha1: str, timeout_s: float, retries: int) -> None:
-    """Download a file, unless it is there already.
+    """Download a file, unless it is already complete.
 
-    What has come is kept beside `path` under the same name with the ending ``.part``. After an interruption of any
-    kind the next request, or the next call, asks only for the rest.
+    The received part is kept beside `path` under the same name with the suffix ``.part``. After an interruption of any
+    kind, the next request or the next call downloads only the rest.
 
     Parameters
     ----------
     url : str
+        Address of the file.
     path : Path
-        Where to put it. Its folder is made if it is missing.
+        File to write; its folder is created if necessary.
     sha1 : str
-        The SHA-1 that it must have, in hexadecimal digits.
+        Expected SHA-1 in hexadecimal digits.
     timeout_s : float
-        How long the server may stay silent.
+        Longest silence of the server, in s.
     retries : int
-        Of requests in a row that brought less than a megabyte each.
+        Number of consecutive requests that may fail before a megabyte has arrived.
 
     Raises
     ------
     UserError
-        If the server refuses, sends the reader elsewhere, does not announce the size, stays silent or sends something
-        else, or the file cannot be written.
+        If the server refuses or redirects the request, does not announce the size, or stops responding; if the SHA-1
+        differs; or if the file cannot be written.
 
     References
     ----------
@@ -72,19 +73,30 @@ def fetch(url: str, path: Path, sha1: str, timeout_s: float, retries: int) -> No
         if got != sha1:
             part.unlink()
             raise UserError(
-                f"Expected {url} to have the SHA-1 {sha1}, got {got}; what was downloaded is deleted. Run it again; "
-                "if the sum differs again, the server offers another file: check scraping.fma.url in params.yaml."
+                f"{url}: the SHA-1 is {got} instead of {sha1}; the download was deleted. Run the command again. If it "
+                "fails again, the server offers another file: check scraping.fma.url in params.yaml."
             )
         part.replace(path)
     except OSError as error:
         raise UserError(
-            f"Expected to write {url} to {part}, but: {error}. Make room, or whatever it takes, and run it again; "
-            "it goes on where it stopped."
+            f"{part}: cannot be written ({error}). Free some space or change the permissions, and run the command "
+            "again; the download resumes where it stopped."
         ) from None
 
 
 def sha1_of(path: Path) -> str:
-    """SHA-1 of a file, in hexadecimal digits."""
+    """Compute the SHA-1 of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        Hexadecimal digits.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
@@ -100,8 +112,8 @@ def _complete(client: httpx.Client, url: str, part: Path, sha1: str, retries: in
             furthest = max(furthest, _size(part))
             if failures > retries:
                 raise UserError(
-                    f"Expected {url} to download, but after {retries} retries: {error}. {part} keeps the "
-                    f"{_size(part) / MEGABYTE:g} MB that came; run it again later, and it goes on from there."
+                    f"{url}: the download failed after {retries} retries ({error}). {part} keeps the "
+                    f"{_size(part) / MEGABYTE:g} MB that arrived; run the command again later to resume."
                 ) from None
             wait_s = FIRST_WAIT_S * 2 ** (failures - 1) if error.wait_s is None else error.wait_s
             wait_s = min(wait_s, MAX_WAIT_S)
@@ -110,7 +122,7 @@ def _complete(client: httpx.Client, url: str, part: Path, sha1: str, retries: in
 
 
 def _resume(client: httpx.Client, url: str, part: Path, sha1: str) -> None:
-    """Ask for what is missing of a file, and add it."""
+    """Request the missing part of a file, and append it."""
     have = _size(part)
     try:
         with client.stream("GET", url, headers={"Range": f"bytes={have}-"} if have else {}) as response:
@@ -119,7 +131,7 @@ def _resume(client: httpx.Client, url: str, part: Path, sha1: str) -> None:
     except httpx.TransportError as error:
         raise _TransientError(str(error) or type(error).__name__) from None
     except httpx.InvalidURL as error:
-        raise UserError(f"Expected an address, got {url}: {error}. Check scraping.fma.url in params.yaml.") from None
+        raise UserError(f"{url}: not a web address ({error}). Check scraping.fma.url in params.yaml.") from None
     if sha1_of(part) != sha1:
         part.unlink()
         _resume(client, url, part, sha1)
@@ -134,11 +146,11 @@ def _receive(response: httpx.Response, part: Path, have: int) -> None:
         for _ in progress_bar(_megabytes(response, file, total), f"{part.stem}, MB", total=missing):
             pass
     if _size(part) < total:
-        raise _TransientError(f"{_size(part)} of {total} bytes came")
+        raise _TransientError(f"only {_size(part)} of {total} bytes arrived")
 
 
 def _megabytes(response: httpx.Response, file: BinaryIO, total: int) -> Iterator[int]:
-    """Write a body, up to the size that was announced; give a sign at each megabyte."""
+    """Write a body, up to the announced size; yield at each megabyte."""
     for chunk in response.iter_raw():
         before = file.tell()
         file.write(chunk[: total - before])
@@ -151,22 +163,21 @@ def _check_status(response: httpx.Response) -> None:
     status = response.status_code
     if status in RETRY_STATUSES or response.is_server_error:
         asked_s = parse_retry_after(response.headers.get("Retry-After", ""))
-        raise _TransientError(f"the server answered {status} {response.reason_phrase}", asked_s)
+        raise _TransientError(f"HTTP {status} {response.reason_phrase}", asked_s)
     if response.is_redirect:
-        target = response.headers.get("Location", "where it does not say")
+        target = response.headers.get("Location", "an unnamed address")
         raise UserError(
-            f"Expected a file at {response.url}, but it has moved to {target}. If you trust that address, "
-            "scraping.fma.url in params.yaml may need a change."
+            f"{response.url}: the file has moved to {target}. If you trust that address, change scraping.fma.url in "
+            "params.yaml."
         )
     if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
         raise UserError(
-            f"Expected a file at {response.url}, but the server answered {status} {response.reason_phrase}. "
-            "Check scraping.fma.url in params.yaml."
+            f"{response.url}: HTTP {status} {response.reason_phrase}. Check scraping.fma.url in params.yaml."
         )
 
 
 def _announced_size(response: httpx.Response, have: int) -> int:
-    """Size of the whole file, in bytes."""
+    """Read the size of the complete file in bytes from the response."""
     if response.status_code == HTTPStatus.OK:
         announced = response.headers.get("Content-Length", "no size")
         match = re.fullmatch(r"(\d+)", announced)
@@ -175,9 +186,8 @@ def _announced_size(response: httpx.Response, have: int) -> int:
         match = re.fullmatch(rf"bytes {have}-\d+/(\d+)", announced)
     if match is None:
         raise UserError(
-            f"Expected the server to announce which bytes of {response.url} it sends, from {have} on, and how many "
-            f"there are, but it announced {announced}. Download the file by hand, and name its folder in "
-            "scraping.folder in params.yaml."
+            f"{response.url}: the server announced {announced}, not the range from byte {have} and the total size. "
+            "Download the file by hand, and set scraping.folder in params.yaml to its folder."
         )
     return int(match[1])
 
@@ -187,17 +197,17 @@ def _size(path: Path) -> int:
 
 
 def parse_retry_after(header: str) -> float | None:
-    """Read the header ``Retry-After``: seconds or a date, as in RFC 9110, section 10.2.3.
+    """Parse the header ``Retry-After``: seconds or a date (RFC 9110, section 10.2.3).
 
     Parameters
     ----------
     header : str
-        Empty if there is none.
+        Value of the header; empty if there is none.
 
     Returns
     -------
     float or None
-        Seconds from now; None if the header asks for nothing.
+        Seconds from now; None without a valid header.
     """
     try:
         return Retry().parse_retry_after(header)

@@ -1,7 +1,7 @@
-"""The Free Music Archive data set: clips of 30 s, with genres, licences and a split, made for research.
+"""FMA source: clips of 30 s from the Free Music Archive, with genres, licences and an official split.
 
-It is published as zip archives: ``fma_metadata.zip`` describes all the songs, and ``fma_small.zip``,
-``fma_medium.zip`` and ``fma_large.zip`` hold the clips, each those of the smaller ones too.
+The data set is published as zip archives: ``fma_metadata.zip`` describes all songs; ``fma_small.zip``,
+``fma_medium.zip`` and ``fma_large.zip`` contain the clips, each including those of the smaller sizes.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ INFO = SourceInfo(
         "Michaël Defferrard, Kirell Benzi, Pierre Vandergheynst, Xavier Bresson: FMA: A Dataset For Music Analysis. "
         "International Society for Music Information Retrieval Conference (ISMIR), 2017. arXiv:1612.01840"
     ),
-    license="The metadata CC BY 4.0; each clip the licence that its artist chose, see the catalogue.",
-    terms="Meant for research. Cite the paper, and heed the licence of each clip that you pass on.",
+    license="Metadata: CC BY 4.0. Clips: the licence in the catalogue, chosen by the artist.",
+    terms="For research. Cite the paper, and respect the licence of each clip that you share.",
     checksums={
         "fma_metadata.zip": "f0df49ffe5f2a6008d7dc83c6915b31835dfe733",
         "fma_small.zip": "ade154f733639d52e35e32f5593efe5be76c6d70",
@@ -78,13 +78,13 @@ CUT_SHORT_S = {
     127336: 0,
     143992: 0,
 }
-"""What the published archives hold of clips that were cut at the wrong place, in seconds.
+"""Durations in s of the clips that were cut at the wrong place in the published archives.
 
-The first six are in all sizes, the others not in the small one: https://github.com/mdeff/fma/wiki.
+The first six are in all sizes, the others not in the small one (https://github.com/mdeff/fma/wiki).
 """
 
 BROKEN = (EOFError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
-"""What reading a damaged or encrypted archive, a file that is not there, or a damaged table raises."""
+"""Exceptions of reading a damaged or encrypted archive, a missing file or a damaged table."""
 
 
 @dataclass(frozen=True)
@@ -96,22 +96,23 @@ class Fma(Source):
     size : {"small", "medium", "large"}
         8,000, 25,000 or 106,574 clips.
     folder : Path or None
-        Where the user already has the archives, zipped or extracted; it is only read. None to download them.
+        Folder in which the user already has the archives, zipped or extracted; it is only read. None to download them.
     url : str
-        Where they are published; ends in a slash.
+        Address under which the archives are published, with a slash at the end.
     downloads : Path
-        Where to keep those that are downloaded.
+        Folder for downloaded archives.
     max_file_mb : float
-        A larger clip is refused; in megabytes.
+        Largest clip in MB; a larger one is excluded.
     timeout_s : float
-        How long the server may stay silent.
+        Longest silence of the server, in s.
     retries : int
-        Of a request.
+        Retries of a request.
     compute : Compute
-        Where the clips are copied.
+        Section ``compute`` of ``params.yaml``, which says where clips are copied.
     checksums : mapping of str to str
-        The SHA-1 of each archive.
+        SHA-1 of each archive.
     about : SourceInfo
+        Description of the source.
     """
 
     size: Literal["small", "medium", "large"]
@@ -126,7 +127,7 @@ class Fma(Source):
     about: SourceInfo = INFO
 
     def collect(self, audio: Path) -> list[Track]:
-        """Put the clips of the chosen size into a folder.
+        """Copy the clips of the chosen size into a folder.
 
         Parameters
         ----------
@@ -136,12 +137,12 @@ class Fma(Source):
         Returns
         -------
         list of Track
-            With the published split. A clip that is known to be broken, or cannot be read, is there with the reason.
+            All songs with the official split; a clip that is damaged or cannot be read has a reason.
 
         Raises
         ------
         UserError
-            If an archive is not in the user's folder, cannot be downloaded, or is not the published one.
+            If an archive is missing in the user's folder, cannot be downloaded, or has another SHA-1 than published.
         """
         songs = _songs(self._locate("fma_metadata"), self.size)
         clips = self._locate(f"fma_{self.size}")
@@ -150,13 +151,13 @@ class Fma(Source):
         collected = list(chain.from_iterable(parallel_map(put, batches, "collecting, folder by folder", self.compute)))
         if not any(song.file for song in collected):
             raise UserError(
-                f"Expected clips like {_clip(clips, 2)} in {clips}, but none of the {len(collected)} could be had. "
-                f"The first, song {collected[0].source_id}: {collected[0].detail}."
+                f"{clips}: none of the {len(collected)} clips can be read; their names are like {_clip(clips, 2)}. "
+                f"The first one, {collected[0].source_id}: {collected[0].detail}. Download the archive again."
             )
         return collected
 
     def _locate(self, name: str) -> Path:
-        """Find a published archive: the zip file that is right, or the folder that was extracted."""
+        """Find a published archive: its zip file, which is checked, or the extracted folder."""
         zipped = f"{name}.zip"
         if self.folder is None:
             fetch(self.url + zipped, self.downloads / zipped, self.checksums[zipped], self.timeout_s, self.retries)
@@ -168,7 +169,7 @@ class Fma(Source):
         if (folder / name).is_dir():
             return folder / name
         raise UserError(
-            f"Expected {zipped}, or the folder {name} that is in it, in {folder.absolute()}, but found neither. "
+            f"{folder.absolute()}: contains neither {zipped} nor its extracted folder {name}. "
             f"Put it there, or leave scraping.folder in params.yaml empty to download it from {self.url}."
         )
 
@@ -176,17 +177,17 @@ class Fma(Source):
         got = sha1_of(path)
         if got != self.checksums[path.name]:
             raise UserError(
-                f"Expected the SHA-1 of {path} to be {self.checksums[path.name]}, got {got}. "
+                f"{path}: the SHA-1 is {got} instead of {self.checksums[path.name]}. "
                 f"Download it again from {self.url}{path.name}."
             )
 
 
 def _songs(metadata: Path, size: str) -> list[Track]:
-    """The songs of one of the sizes; without their audio yet."""
+    """Read the songs of a size, without audio."""
     tracks = _tracks(metadata)
     tracks = tracks[tracks["subset"].isin(SIZES[: SIZES.index(size) + 1])]
     if tracks.empty:
-        raise UserError(f"Expected songs of the {size} data set in {TRACKS} of {metadata}, but it has none.")
+        raise UserError(f"{metadata}: {TRACKS} has no songs of the size {size}. Download {metadata.name} again.")
     return [
         Track(
             source=INFO.name,
@@ -205,7 +206,7 @@ def _songs(metadata: Path, size: str) -> list[Track]:
 
 
 def _tracks(metadata: Path) -> pd.DataFrame:
-    """The columns that are used of the table of all songs, which would fill a gigabyte; None where they are empty."""
+    """Read the used columns of the table of all songs, which would fill a gigabyte; empty cells become None."""
     try:
         with _open_archive(metadata) as opened:
             with opened(TRACKS) as file:
@@ -215,19 +216,18 @@ def _tracks(metadata: Path) -> pd.DataFrame:
                 tracks = _rows(file, positions)
     except BROKEN as error:
         raise UserError(
-            f"Expected {TRACKS} in {metadata} to be the table of songs of fma_metadata.zip, but it cannot "
-            f"be read: {_text(error)}. Download {metadata.name} again."
+            f"{metadata}: {TRACKS} cannot be read ({_text(error)}). Download {metadata.name} again."
         ) from None
     return tracks.astype(object).where(tracks.notna(), None)
 
 
 def _positions(columns: list[tuple[str, str]], metadata: Path) -> dict[int, str]:
-    """Where the columns are that are used; the first is the number of the song."""
+    """Locate the used columns; the first one is the number of the song."""
     missing = [column for column in COLUMNS.values() if column not in columns]
     if missing:
         raise UserError(
-            f"Expected the columns {_join_names(missing)} in {TRACKS} of {metadata}, "
-            f"but it has {_join_names(columns)}. Use the table of the published fma_metadata.zip."
+            f"{metadata}: {TRACKS} lacks the columns {_join_names(missing)}; "
+            f"it has {_join_names(columns)}. Use the published fma_metadata.zip."
         )
     return {0: "track"} | {columns.index(column): name for name, column in COLUMNS.items()}
 
@@ -250,20 +250,20 @@ def _rows(file: IO[bytes], positions: dict[int, str]) -> pd.DataFrame:
 
 
 def _write_audio(songs: list[Track], clips: Path, audio: Path, max_bytes: int) -> list[Track]:
-    """Put the audio of some songs into a folder."""
+    """Copy the audio of some songs into a folder."""
     with _open_archive(clips) as opened:
         return [_copy_audio(song, _clip(clips, int(song.source_id)), opened, audio, max_bytes) for song in songs]
 
 
 def _clip(clips: Path, track_id: int) -> str:
-    """What a clip is called in its archive."""
+    """Return the name of a clip in its archive."""
     return f"{clips.stem}/{track_id // 1000:03d}/{track_id:06d}.mp3"
 
 
 def _copy_audio(song: Track, clip: str, opened: Callable[[str], IO[bytes]], audio: Path, max_bytes: int) -> Track:
     seconds = CUT_SHORT_S.get(int(song.source_id))
     if seconds is not None:
-        detail = f"a known broken clip of the published archive, which holds {seconds:g} s of its 30 s"
+        detail = f"known to be damaged in the published archive: {seconds:g} s instead of 30 s"
         return replace(song, reason="truncated", detail=detail)
     try:
         with opened(clip) as file:
@@ -271,7 +271,9 @@ def _copy_audio(song: Track, clip: str, opened: Callable[[str], IO[bytes]], audi
     except BROKEN as error:
         return replace(song, reason="unreadable", detail=f"{clip} cannot be read: {_text(error)}")
     if len(content) > max_bytes:
-        return replace(song, reason="unreadable", detail=f"{clip} is larger than {max_bytes / 1e6:g} MB")
+        return replace(
+            song, reason="unreadable", detail=f"{clip} is larger than scraping.crawl.max_file_mb = {max_bytes / 1e6:g}"
+        )
     file_name = f"{song.track_id}.mp3"
     (audio / file_name).write_bytes(content)
     return replace(song, file=file_name)
@@ -279,16 +281,14 @@ def _copy_audio(song: Track, clip: str, opened: Callable[[str], IO[bytes]], audi
 
 @contextmanager
 def _open_archive(archive: Path) -> Iterator[Callable[[str], IO[bytes]]]:
-    """Open a published archive, zipped or extracted: gives what opens a file in it by its name."""
+    """Open a published archive, zipped or extracted; yield a function that opens a file by its name."""
     if archive.is_dir():
         yield partial(_open_extracted, archive)
         return
     try:
         zipped = zipfile.ZipFile(archive)
     except BROKEN as error:
-        raise UserError(
-            f"Expected {archive} to be a zip archive, but it cannot be read: {_text(error)}. Download it again."
-        ) from None
+        raise UserError(f"{archive}: not a readable zip archive ({_text(error)}). Download it again.") from None
     with zipped:
         yield partial(_open_zipped, zipped)
 
@@ -303,9 +303,9 @@ def _open_extracted(folder: Path, name: str) -> IO[bytes]:
 
 
 def _open_zipped(zipped: zipfile.ZipFile, name: str) -> IO[bytes]:
-    """Open a file in a zip archive so that no more of it is decompressed than is read.
+    """Open a file in a zip archive that is decompressed only as far as it is read.
 
-    That is so of `zipfile` with the ordinary method, deflate, but not with bzip2, which the published archives use.
+    `zipfile` does so for deflate, but not for bzip2, which the published archives use.
     """
     if name not in zipped.NameToInfo:
         raise ValueError("it is missing")

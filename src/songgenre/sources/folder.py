@@ -1,7 +1,8 @@
-"""A folder of the user's own music.
+"""Folder source: the user's own music.
 
-Either one sub-folder per genre (``rock/song.mp3``), or audio files anywhere below a ``tracks.csv`` with the columns
-``file``, ``genre`` and, if known, ``artist``, ``title``, ``primary_genre``, ``collection``, ``license`` and ``url``.
+The folder contains either one sub-folder per genre (``rock/song.mp3``), or a ``tracks.csv`` and audio files at any
+depth. The table has the columns ``file``, ``genre`` and, if known, ``artist``, ``title``, ``primary_genre``,
+``collection``, ``license`` and ``url``.
 Several genres of a song are separated by ``|``. A folder of GTZAN is recognised; see `songgenre.sources.gtzan`.
 """
 
@@ -26,8 +27,8 @@ INFO = SourceInfo(
     description="A folder of the user's own music",
     homepage="",
     citation="",
-    license="As each song's tracks.csv says; unknown where it does not.",
-    terms="Its user needs the right to copy and to analyse it.",
+    license="That in tracks.csv; otherwise unknown.",
+    terms="You need the right to copy and analyse this music.",
 )
 
 
@@ -38,46 +39,46 @@ class Folder(Source):
     Parameters
     ----------
     path : Path
-        May begin with ``~``.
+        The folder; ``~`` stands for the home folder.
     """
 
     path: Path
 
     @property
     def about(self) -> SourceInfo:
-        """What to know of it: that of GTZAN, if it is GTZAN."""
+        """Description of the source; that of GTZAN if the folder contains GTZAN."""
         return gtzan.INFO if self._genres_of_gtzan() else INFO
 
     def collect(self, audio: Path) -> list[Track]:
-        """Copy its songs.
+        """Copy the songs.
 
-        A song whose file is missing, is no regular file, may not be read, or lies outside the folder is
-        ``unreadable``, and one in a format that cannot be decoded is ``not_audio``.
+        A song whose file is missing, not a regular file, not readable or outside the folder is ``unreadable``; a song
+        in a format that cannot be decoded is ``not_audio``.
 
         Parameters
         ----------
         audio : Path
-            Existing folder to copy to.
+            Existing folder for the copies.
 
         Returns
         -------
         list of Track
+            All songs; those without audio have a reason.
 
         Raises
         ------
         UserError
-            If the folder is missing, holds no song that can be read, or its ``tracks.csv`` is not as described.
+            If the folder is missing, contains no readable song, or its ``tracks.csv`` is not valid.
         """
         if not self._home.is_dir():
             raise UserError(
-                f"Expected scraping.folder to be a directory of music, but there is none at {self._home.absolute()}."
+                f"{self._home.absolute()}: no such folder. Set scraping.folder in params.yaml to your folder of music."
             )
         folder, songs = self._songs()
         collected = [_copy(song, folder, audio) for song in progress_bar(songs, "collecting", total=len(songs))]
         if not any(song.file for song in collected):
             raise UserError(
-                f"Expected at least one song in {folder} that can be read, but there is none. "
-                f"{collected[0].source_id!r}: {collected[0].detail}."
+                f"{folder}: no song can be read. The first one, {collected[0].source_id!r}: {collected[0].detail}."
             )
         return collected
 
@@ -93,7 +94,7 @@ class Folder(Source):
         return None if self._listing.is_file() else gtzan.find(self._home)
 
     def _songs(self) -> tuple[Path, list[Track]]:
-        """All the songs, as if their files could be read, and the folder that these are below."""
+        """List all songs, before their files are opened, and return the folder of the files."""
         if self._listing.is_file():
             return self._home, _read_listing(self._listing)
         if genres := self._genres_of_gtzan():
@@ -106,7 +107,7 @@ def _by_genre_folder(folder: Path) -> list[Track]:
         paths = [path for genre in _visible(folder) if genre.is_dir() for path in _visible(genre)]
     except OSError as error:
         raise UserError(
-            f"Expected a directory that may be read at {error.filename}, got: {error.strerror}. Change its permissions."
+            f"{error.filename}: cannot be read ({error.strerror}). Change the permissions of the folder."
         ) from None
     songs = [
         _song(path.relative_to(folder).as_posix(), genres=(path.parent.name,), title=path.stem)
@@ -115,8 +116,8 @@ def _by_genre_folder(folder: Path) -> list[Track]:
     ]
     if not songs:
         raise UserError(
-            f"Expected {folder} to hold one sub-folder of audio per genre, or a tracks.csv, but found no "
-            f"GENRE/FILE with one of the endings {', '.join(sorted(SUFFIXES))}."
+            f"{folder}: contains no audio file in a sub-folder and no tracks.csv. Put the songs into one sub-folder "
+            f"per genre; supported suffixes: {', '.join(sorted(SUFFIXES))}."
         )
     return songs
 
@@ -129,18 +130,20 @@ def _read_listing(listing: Path) -> list[Track]:
     try:
         table = pd.read_csv(listing, dtype="str", keep_default_na=False, index_col=False)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"Expected {listing} to be a table of comma-separated values in UTF-8: {error}") from None
+        raise UserError(
+            f"{listing}: not readable as comma-separated values in UTF-8 ({error}). Save it again as such."
+        ) from None
     missing = {"file", "genre"} - set(table.columns)
     if missing:
         raise UserError(
-            f"Expected the columns file and genre in {listing}, but {', '.join(sorted(missing))} is missing; "
-            f"it has {', '.join(table.columns)}."
+            f"{listing}: the column {' and '.join(sorted(missing))} is missing; the table has "
+            f"{', '.join(table.columns)}. Add it or rename a column."
         )
     if table.empty:
-        raise UserError(f"Expected at least one song in {listing}, got none.")
+        raise UserError(f"{listing}: has no rows. Add one row per song.")
     repeated = table["file"][table["file"].duplicated()]
     if len(repeated):
-        raise UserError(f"Expected each file once in {listing}, but {repeated.iloc[0]!r} is there again.")
+        raise UserError(f"{listing}: {repeated.iloc[0]!r} has several rows. Keep one of them.")
     return [_song_of_row(row, number) for number, row in enumerate(table.to_dict("records"), start=1)]
 
 
@@ -149,7 +152,7 @@ def _song_of_row(row: dict[str, str], number: int) -> Track:
     optional = ("artist", "title", "primary_genre", "collection", "license", "url")
     metadata = {column: row.get(column) or None for column in optional}
     if sanitize_text(row["file"]) is None:
-        detail = f"row {number} of tracks.csv names no file"
+        detail = f"row {number} of tracks.csv has no file; fill the column file"
         return Track("folder", f"row {number}", None, genres, **metadata, reason="unreadable", detail=detail)
     return _song(row["file"], genres, **metadata)
 
@@ -157,14 +160,14 @@ def _song_of_row(row: dict[str, str], number: int) -> Track:
 def _song(file: str, genres: tuple[str, ...], **metadata: str | None) -> Track:
     suffix = Path(file).suffix.lower()
     if suffix in UNSUPPORTED_SUFFIXES:
-        detail = f"{suffix[1:].upper()} files cannot be decoded here; convert it to flac or mp3"
+        detail = f"{suffix[1:].upper()} files cannot be decoded; convert the file to FLAC or MP3"
         return Track("folder", file, None, genres, **metadata, reason="not_audio", detail=detail)
     ending = suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
     return Track("folder", file, track_id("folder", file) + ending, genres, **metadata)
 
 
 def _copy(song: Track, folder: Path, audio: Path) -> Track:
-    """Copy the file of a song, if it has one; if it cannot be opened, say why."""
+    """Copy the file of a song, if it has one; add the reason if it cannot be opened."""
     if song.file is None:
         return song
     try:
@@ -180,5 +183,5 @@ def _copy(song: Track, folder: Path, audio: Path) -> Track:
 def _inside(folder: Path, file: str) -> Path:
     path = (folder / file).resolve()
     if not path.is_relative_to(folder.resolve()):
-        raise ValueError("it lies outside the folder; put the file itself into it")
+        raise ValueError("the path leads outside the folder; put the file into the folder")
     return path

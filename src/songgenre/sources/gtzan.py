@@ -1,8 +1,8 @@
-"""GTZAN in a folder: the ten genres with a hundred excerpts each that much of the literature is measured on.
+"""GTZAN in a folder: ten genres with a hundred excerpts each, a common benchmark.
 
-The folder holds the ten sub-folders of the archive itself, or below ``genres`` or ``genres_original``. The
-fault-filtered split is used if its three lists are put into the folder; without them, the songs of one recording or
-one artist are on both sides of any split, and scores say little.
+The folder contains the ten sub-folders of the archive, directly or below ``genres`` or ``genres_original``. The
+fault-filtered split is used if its three lists are in the folder. Without them, songs of one recording or artist are in
+both training and test, and the accuracy is too high.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ INFO = SourceInfo(
         "B. L. Sturm and J. Larsen, 'Deep learning and music adversaries', IEEE Transactions on Multimedia 17(11), "
         "2015."
     ),
-    license="None is known.",
-    terms="For research only: it was put together without permission for the music.",
+    license="Unknown.",
+    terms="For research only: it was compiled without permission for the music.",
 )
 
 GENRES = ("blues", "classical", "country", "disco", "hiphop", "jazz", "metal", "pop", "reggae", "rock")
@@ -41,42 +41,45 @@ def find(folder: Path) -> Path | None:
     Parameters
     ----------
     folder : Path
+        Folder of music.
 
     Returns
     -------
     Path or None
-        The folder with the ten sub-folders: this one, or ``genres`` or ``genres_original`` in it.
+        Folder with the ten sub-folders: `folder`, or ``genres`` or ``genres_original`` in it; None if there is none.
     """
     places = (folder, folder / "genres", folder / "genres_original")
     return next((place for place in places if all(_has_excerpts(place / genre) for genre in GENRES)), None)
 
 
 def describe(songs: list[Track], folder: Path) -> list[Track]:
-    """Tell of GTZAN's songs what is known of them.
+    """Add the fault-filtered split to songs of GTZAN, and mark the corrupt one.
 
     Parameters
     ----------
     songs : list of Track
-        Those that were found below the folder of `find`; what is not named as in GTZAN is left as it is.
+        Songs in the folder of `find`; a song with another name than in GTZAN is returned unchanged.
     folder : Path
-        With the lists of the fault-filtered split, ``train_filtered.txt``, ``valid_filtered.txt`` and
-        ``test_filtered.txt``, or none of them. A line is like ``blues/blues.00029.wav``; the ending does not matter.
+        Folder with all lists of the fault-filtered split, ``train_filtered.txt``, ``valid_filtered.txt`` and
+        ``test_filtered.txt``, or none of them. A line is like ``blues/blues.00029.wav``; the suffix is ignored.
 
     Returns
     -------
     list of Track
-        With the split. A song without audio is the corrupt one, or in none of the lists.
+        The songs with their split. The corrupt song, and songs in none of the lists, have a reason and no audio.
 
     Raises
     ------
     UserError
-        If some of the lists are missing, or they name songs that are not there, or one in two splits.
+        If some of the lists are missing, or a list names a missing song or a song of another list.
     """
     ours = {song.source_id for song in songs if EXCERPT.fullmatch(song.source_id)}
     splits = _splits(folder)
     unknown = set(splits) - {_strip_suffix(source_id) for source_id in ours} - {CORRUPT}
     if unknown:
-        raise UserError(f"Expected the lists of {folder} to name songs that are there, but {min(unknown)} is not.")
+        raise UserError(
+            f"{folder}: the lists name {min(unknown)}, which is missing. Complete the folder or remove the lists."
+        )
     return [_describe(song, splits) if song.source_id in ours else song for song in songs]
 
 
@@ -89,21 +92,18 @@ def _strip_suffix(source_id: str) -> str:
 
 
 def _splits(folder: Path) -> dict[str, str]:
-    """The split of each song that is listed; nothing if there are no lists."""
+    """Read the split of each listed song; empty without lists."""
     missing = [name for name in LISTS.values() if not (folder / name).is_file()]
     if len(missing) == len(LISTS):
         return {}
     if missing:
-        raise UserError(
-            f"Expected all of {', '.join(LISTS.values())} in {folder}, or none, but {' and '.join(missing)} is missing."
-        )
+        raise UserError(f"{folder}: {' and '.join(missing)} is missing. Add it, or remove the other lists.")
     splits: dict[str, str] = {}
     for split, name in LISTS.items():
         for song in _lines(folder / name):
             if splits.setdefault(song, split) != split:
                 raise UserError(
-                    f"Expected each song in one of the lists of {folder}, "
-                    f"but {song} is in {LISTS[splits[song]]} and in {name}."
+                    f"{folder}: {song} is in {LISTS[splits[song]]} and in {name}. Remove it from one of them."
                 )
     return splits
 
@@ -112,7 +112,7 @@ def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"Expected a list of songs, a line each, at {path}, but it cannot be read: {error}.") from None
+        raise UserError(f"{path}: cannot be read ({error}). It must be UTF-8 text with one song per line.") from None
     return [_strip_suffix(line.strip()) for line in lines if line.strip()]
 
 
@@ -120,9 +120,9 @@ def _describe(song: Track, splits: dict[str, str]) -> Track:
     name = _strip_suffix(song.source_id)
     song = replace(song, collection="gtzan", split=splits.get(name))
     if song.source_id == f"{CORRUPT}.wav":
-        detail = "known to be corrupt in GTZAN as it is distributed in wav"
+        detail = "known to be corrupt in the wav edition of GTZAN"
         return replace(song, file=None, reason="unreadable", detail=detail)
     if splits and name not in splits:
-        detail = "left out by the fault-filtered lists: repeated, distorted or wrongly labelled"
+        detail = "not in the fault-filtered lists: repeated, distorted or wrongly labelled"
         return replace(song, file=None, reason="duplicate", detail=detail)
     return song

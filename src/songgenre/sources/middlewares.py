@@ -1,4 +1,4 @@
-"""How the crawler behaves towards a site, and what it does not let a site do: downloader middlewares of Scrapy."""
+"""Scrapy downloader middlewares: allowed hosts, public addresses and ``Retry-After``."""
 
 from __future__ import annotations
 
@@ -20,57 +20,128 @@ from twisted.internet.error import DNSLookupError
 from songgenre.sources.download import parse_retry_after
 
 MAX_WAIT_S = 300
-"""A site that asks for more patience is not asked again."""
+"""Longest wait in s; a request for which a site asks for more is given up."""
 
 
 class AllowedHostsMiddleware:
-    """Refuse every request, redirected ones too, that leaves the hosts of the site.
+    """Refuse requests and redirects to hosts outside the site.
 
-    The setting ``SITE_HOSTS`` lists them: ``host`` for its usual ports, or ``host:port``.
+    Parameters
+    ----------
+    hosts : list of str
+        Setting ``SITE_HOSTS``: ``host`` for the default ports, or ``host:port``.
     """
 
     def __init__(self, hosts: list[str]) -> None:
         self.hosts = frozenset(hosts)
 
     @classmethod
-    def from_crawler(cls, crawler: Crawler) -> Self:  # noqa: D102
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        """Make the middleware from the settings of a crawler.
+
+        Parameters
+        ----------
+        crawler : scrapy.crawler.Crawler
+            The crawler.
+
+        Returns
+        -------
+        AllowedHostsMiddleware
+            The middleware.
+        """
         return cls(crawler.settings.getlist("SITE_HOSTS"))
 
     def process_request(self, request: Request) -> None:
-        """Let a request pass, or raise `IgnoreRequest`."""
+        """Check the host of a request.
+
+        Parameters
+        ----------
+        request : scrapy.Request
+            Request or redirect.
+
+        Raises
+        ------
+        scrapy.exceptions.IgnoreRequest
+            If the host is not one of the site.
+        """
         address = urlsplit(request.url)
         if address.scheme not in ("http", "https"):
-            raise IgnoreRequest(f"{request.url} is no web address")
+            raise IgnoreRequest(f"{request.url} is not a web address")
         if address.netloc not in self.hosts and not (
             netloc(request.url) in self.hosts and address.port in (None, 80, 443)
         ):
-            raise IgnoreRequest(f"{request.url} is on none of the site's hosts ({', '.join(sorted(self.hosts))})")
+            hosts = ", ".join(sorted(self.hosts))
+            raise IgnoreRequest(
+                f"{request.url} is not on the hosts of the site ({hosts}); see scraping.site.audio_hosts"
+            )
 
 
 def netloc(url: str) -> str:
-    """The host of an address, with the port if that is unusual."""
+    """Return the host of an address.
+
+    Parameters
+    ----------
+    url : str
+        Web address.
+
+    Returns
+    -------
+    str
+        Host, followed by the port unless it is a default port.
+
+    Examples
+    --------
+    >>> netloc("https://shop.example:443/rock"), netloc("http://localhost:8080/")
+    ('shop.example', 'localhost:8080')
+    """
     address = urlsplit(url)
     name = address.hostname or ""
     return name if address.port in (None, 80, 443) else f"{name}:{address.port}"
 
 
 class PublicResolver(CachingThreadedResolver):
-    """Find no addresses of this machine or its network behind a name: a site might send us there.
+    """Refuse host names that resolve to private addresses (SSRF guard).
 
-    Who means such a host writes ``localhost`` or the address itself.
+    ``localhost`` and literal addresses are allowed.
     """
 
-    def getHostByName(self, name: str, timeout: Any = ()) -> Deferred[str]:  # noqa: D102, N802
+    def getHostByName(self, name: str, timeout: Any = ()) -> Deferred[str]:  # noqa: N802
+        """Resolve a host name.
+
+        Parameters
+        ----------
+        name : str
+            Host name or address.
+        timeout : sequence of float
+            Timeouts in s.
+
+        Returns
+        -------
+        twisted.internet.defer.Deferred
+            The address, or an error if it is private.
+        """
         return super().getHostByName(name, timeout).addCallback(require_public_address, name)
 
 
 def require_public_address(address: str, name: str) -> str:
-    """Pass on the address behind a name.
+    """Check that a host name resolves to a public address.
+
+    Parameters
+    ----------
+    address : str
+        IP address of the name.
+    name : str
+        Host name, ``localhost`` or a literal address.
+
+    Returns
+    -------
+    str
+        `address`.
 
     Raises
     ------
-    DNSLookupError
-        If it is not one of the public internet, but the name is neither ``localhost`` nor the address itself.
+    twisted.internet.error.DNSLookupError
+        If the address is private, and the name is neither ``localhost`` nor the address itself.
     """
     if name not in ("localhost", address) and not ipaddress.ip_address(address).is_global:
         raise DNSLookupError(f"{name} is {address}, which is not a public address")
@@ -78,19 +149,44 @@ def require_public_address(address: str, name: str) -> str:
 
 
 class RetryAfterMiddleware(RetryMiddleware):
-    """Ask again after 1, 2, 4, ... seconds, or when the site says in ``Retry-After``, and till then leave it alone."""
+    """Retry after 1, 2, 4, ... s or as ``Retry-After`` asks; hold back other requests to the host until then.
+
+    Parameters
+    ----------
+    settings : scrapy.settings.BaseSettings
+        Settings of the crawler.
+    """
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
         self.not_before: dict[str, float] = {}
 
     async def process_request(self, request: Request) -> None:
-        """Wait as long as the host has asked for."""
+        """Wait as long as the host has asked for.
+
+        Parameters
+        ----------
+        request : scrapy.Request
+            Request to the host.
+        """
         while (wait_s := self.not_before.get(netloc(request.url), 0) - time.monotonic()) > 0:
             await asyncio.sleep(wait_s)
 
     async def process_response(self, request: Request, response: Response) -> Request | Response:  # type: ignore[override]
-        """Try again where the status says that it may help."""
+        """Retry a request if the status of its response allows it.
+
+        Parameters
+        ----------
+        request : scrapy.Request
+            The request.
+        response : scrapy.http.Response
+            Its response.
+
+        Returns
+        -------
+        scrapy.Request or scrapy.http.Response
+            Request to repeat, or the response.
+        """
         wait_s = parse_retry_after((response.headers.get("Retry-After") or b"").decode("latin-1"))
         if wait_s is not None and wait_s > MAX_WAIT_S:
             return response
@@ -102,7 +198,20 @@ class RetryAfterMiddleware(RetryMiddleware):
         return answer
 
     async def process_exception(self, request: Request, exception: Exception) -> Request | Response | None:  # type: ignore[override]
-        """Try again after a failed connection."""
+        """Retry a request after a failed connection.
+
+        Parameters
+        ----------
+        request : scrapy.Request
+            The request.
+        exception : Exception
+            Its failure.
+
+        Returns
+        -------
+        scrapy.Request, scrapy.http.Response or None
+            Request to repeat; None without further retries.
+        """
         answer = super().process_exception(request, exception)
         if isinstance(answer, Request):
             await asyncio.sleep(backoff_seconds(request))
@@ -110,5 +219,16 @@ class RetryAfterMiddleware(RetryMiddleware):
 
 
 def backoff_seconds(request: Request) -> float:
-    """Seconds to wait before a request is repeated."""
+    """Compute the wait before a request is repeated.
+
+    Parameters
+    ----------
+    request : scrapy.Request
+        Request with the number of earlier retries.
+
+    Returns
+    -------
+    float
+        Wait in s.
+    """
     return min(2.0 ** request.meta.get("retry_times", 0), MAX_WAIT_S)

@@ -1,4 +1,4 @@
-"""From the parameters to the source that they name."""
+"""Make the source that the parameters name."""
 
 from __future__ import annotations
 
@@ -32,15 +32,20 @@ def make_source(
     Parameters
     ----------
     project : Project
-        Relative folders are relative to its root.
-    source, folder, demo, fma, site, crawl
-        The section ``scraping`` of ``params.yaml``.
+        The project; its root is the base of relative folders.
+    source : {"demo", "folder", "fma", "site"}
+        ``scraping.source`` in ``params.yaml``.
+    folder : str
+        ``scraping.folder``; ``~`` stands for the home folder.
+    demo, fma, site, crawl : mapping
+        Sections of ``scraping``.
     compute : Compute
-        Where many files are copied.
+        Section ``compute`` of ``params.yaml``, which says where files are copied.
 
     Returns
     -------
     Source
+        The source, which has not collected anything yet.
     """
     connection = {name: crawl[name] for name in ("timeout_s", "retries")}
     match source:

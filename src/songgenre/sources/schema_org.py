@@ -1,4 +1,4 @@
-"""What a page says of a song in the vocabulary of schema.org."""
+"""Extract a recording from the schema.org markup of a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from extruct.w3cmicrodata import MicrodataExtractor
 from songgenre.sources.base import MAX_TEXT_LENGTH
 
 MAX_DEPTH = 8
-"""Levels of nested items that are looked into."""
+"""Number of levels of nested items that are read."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,11 @@ class Recording:
     Parameters
     ----------
     audio_url : str
-        As the page gives it; may be relative.
+        Address of the audio; may be relative.
     title, artist, license : str or None
+        Metadata; None if unknown.
     genres : tuple of str
+        Genres in the markup.
     """
 
     audio_url: str
@@ -36,20 +38,20 @@ class Recording:
 
 
 def parse_recording(document: lxml.etree._Element, url: str) -> Recording | None:
-    """Find the recording that a page is about.
+    """Find the recording that a page describes.
 
     Parameters
     ----------
     document : lxml element
         The parsed page.
     url : str
-        Its address.
+        Address of the page.
 
     Returns
     -------
     Recording or None
-        Of the first `MusicRecording`_ with audio, else of the first `AudioObject`_, as JSON-LD or else as microdata;
-        None if there is neither.
+        The first `MusicRecording`_ with audio, otherwise the first `AudioObject`_, from JSON-LD, otherwise from
+        microdata; None if there is none.
 
     .. _MusicRecording: https://schema.org/MusicRecording
     .. _AudioObject: https://schema.org/AudioObject
@@ -88,7 +90,11 @@ def _microdata(document: lxml.etree._Element, url: str) -> list[dict[str, Any]]:
 
 
 def _as_json_ld(value: Any, depth: int = 0) -> Any:
-    """Microdata in the form of JSON-LD."""
+    """Convert microdata to the form of JSON-LD.
+
+    ``extruct.extract(uniform=True)`` leaves nested items without a type as they are, which would lose, for example, the
+    name of such an artist.
+    """
     if isinstance(value, list):
         return [_as_json_ld(each, depth) for each in value]
     if not isinstance(value, dict) or depth > MAX_DEPTH:
@@ -98,7 +104,7 @@ def _as_json_ld(value: Any, depth: int = 0) -> Any:
 
 
 def _flatten(item: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """An item and all that are nested in it."""
+    """Yield an item and all items that are nested in it."""
     if depth > MAX_DEPTH:
         return
     if isinstance(item, dict):
@@ -120,7 +126,7 @@ def _audio_url(item: dict[str, Any]) -> str | None:
 
 
 def _own_audio(item: dict[str, Any]) -> str | None:
-    """The audio of a recording: an item of its own within it, or no more than an address."""
+    """Return the audio of a recording, which is an address or a nested item."""
     audio = item.get("audio")
     if isinstance(audio, str):
         return audio
@@ -136,7 +142,7 @@ def _name(value: Any) -> str | None:
 
 
 def _names(value: Any) -> Iterator[str]:
-    """The texts of a property, which may be a text, an item with a name, or a list of those."""
+    """Yield the texts of a property, which may be a text, an item with a name, or a list of these."""
     if isinstance(value, str) and value.strip():
         yield value.strip()[: 10 * MAX_TEXT_LENGTH]
     elif isinstance(value, dict):

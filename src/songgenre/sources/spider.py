@@ -1,8 +1,8 @@
-"""The crawler: a process of its own that reads listings, song pages and audio, and can be killed at any moment.
+"""Crawler process: read listings, song pages and audio. It can be killed at any time and resumes.
 
-It reads its `CrawlConfig` as a line of JSON from its standard input, which stays open: when it closes, because whoever
-started the crawler is gone, the crawler ends. On its standard output it says, a line of JSON each, how many songs
-there are, each one that is done, and, if it cannot go on, why.
+The process reads its `CrawlConfig` as a line of JSON from standard input, and ends when standard input is closed, that
+is when its parent process has ended. On standard output it writes a line of JSON for the number of songs, for each
+finished song, and for an error that stops it.
 """
 
 from __future__ import annotations
@@ -43,23 +43,24 @@ from songgenre.sources.website import CrawlConfig
 USER_AGENT = f"songgenre/{version('song-genre-classification')} (research on music genres; obeys robots.txt)"
 
 MAX_PAGE_BYTES = 5_000_000
-"""Bytes of a page."""
+"""Largest page in bytes."""
 MAX_PAGES = 10_000
-"""Of one listing."""
+"""Largest number of pages of a listing."""
 LOCK_TIMEOUT_S = 20
 
 
 @dataclass
 class ListedTrack:
-    """A song as the listings show it.
+    """A song in the listings.
 
     Parameters
     ----------
     place : int
-        In the order of the listings.
+        Position in the order of the listings.
     page : str
-        Address of its page.
+        Address of the song's page.
     genres : list of str
+        Genres whose listings link to the page.
     """
 
     place: int
@@ -68,11 +69,17 @@ class ListedTrack:
 
 
 class CrawlError(Exception):
-    """There is nothing to be had; the message is for the user."""
+    """Nothing can be collected; the message is for the user."""
 
 
 class SongSpider(Spider):
-    """Read all listings, then each song's page and audio, in the order of the listings."""
+    """Read all listings, then the page and the audio of each song, in the order of the listings.
+
+    Parameters
+    ----------
+    task : CrawlConfig
+        What to crawl.
+    """
 
     name = "songs"
 
@@ -93,7 +100,13 @@ class SongSpider(Spider):
         self.next_links = LinkExtractor(allow=task.next_page_pattern, deny_extensions=[])
 
     async def start(self) -> AsyncIterator[Request]:
-        """Ask for the page of every song that is not here yet."""
+        """Request the page of every song that an earlier crawl has not finished.
+
+        Yields
+        ------
+        scrapy.Request
+            Request of a page.
+        """
         try:
             listed = await self._read_listings()
         except CrawlError as error:
@@ -124,7 +137,7 @@ class SongSpider(Spider):
         return list(songs.values())
 
     async def _pages_of(self, genre: str, urls: list[str]) -> list[str]:
-        """The addresses of the song pages that a genre's listings link to, at most ``max_songs_per_genre``."""
+        """List the song pages that the listings of a genre link to, at most ``max_songs_per_genre``."""
         pages: dict[str, None] = {}
         for first in urls:
             url: str | None = first
@@ -135,8 +148,8 @@ class SongSpider(Spider):
                 links = [link.url for link in self.song_links.extract_links(listing)] if listing else []
                 if url == first and not links:
                     raise CrawlError(
-                        f"{url}: no link matches {self.task.song_url_pattern}, but a listing of {genre} should link to "
-                        "songs. Does scraping.site.song_url_pattern fit the addresses of its songs?"
+                        f"{url}: no link on this listing of {genre} matches {self.task.song_url_pattern}. "
+                        "Check scraping.site.song_url_pattern in params.yaml."
                     )
                 url = self._next(listing, read) if listing and not pages.keys() >= set(links) else None
                 pages |= dict.fromkeys(links)
@@ -151,10 +164,10 @@ class SongSpider(Spider):
             response, why = None, _explain(error, request)[1]
         if isinstance(response, HtmlResponse) and not why:
             return response
-        why = why or "it is no HTML page"
+        why = why or "not an HTML page"
         if is_first:
-            raise CrawlError(f"Expected the listing of {genre} at {url}, but it could not be read: {why}.")
-        say({"note": f"The listing of {genre} ends before {url}, which could not be read: {why}."})
+            raise CrawlError(f"{url}: the listing of {genre} cannot be read ({why}). Check scraping.site.listing_urls.")
+        say({"note": f"{url}: cannot be read ({why}); the listing of {genre} ends before this page."})
         return None
 
     def _next(self, listing: HtmlResponse, read: set[str]) -> str | None:
@@ -163,12 +176,25 @@ class SongSpider(Spider):
         return next((url for url in links if url not in read), None)
 
     def read_song(self, response: Response, listed: ListedTrack) -> Iterator[Request]:
-        """Note what the page of a song says, and ask for the audio."""
+        """Read the markup of a song's page, and request the audio.
+
+        Parameters
+        ----------
+        response : scrapy.http.Response
+            The page.
+        listed : ListedTrack
+            The song.
+
+        Yields
+        ------
+        scrapy.Request
+            Request of the audio, if the markup names it.
+        """
         recording = None
         if isinstance(response, HtmlResponse) and response.body:
             recording = schema_org.parse_recording(response.selector.root, response.url)
         if recording is None:
-            missing = f"no schema.org MusicRecording or AudioObject with audio on {response.url}"
+            missing = f"{response.url} has no schema.org MusicRecording or AudioObject with audio"
             self._refuse(listed, ("unreadable", missing))
             return
         try:
@@ -184,7 +210,7 @@ class SongSpider(Spider):
                 meta={"download_maxsize": self.task.max_file_bytes},
             )
         except ValueError as error:
-            self._refuse(listed, ("unreadable", f"its audio has no web address: {error}"))
+            self._refuse(listed, ("unreadable", f"the address of the audio is not valid: {error}"))
             return
         if self._is_enough(listed):
             self._refuse(listed, self._over_limit(), song)
@@ -208,18 +234,39 @@ class SongSpider(Spider):
         )
 
     def keep_audio(self, response: Response, listed: ListedTrack, song: Track) -> None:
-        """Write the audio of a song."""
+        """Write the audio of a song.
+
+        Parameters
+        ----------
+        response : scrapy.http.Response
+            The audio.
+        listed : ListedTrack
+            The song in the listings.
+        song : Track
+            Its metadata.
+
+        Raises
+        ------
+        scrapy.exceptions.CloseSpider
+            If the file cannot be written.
+        """
         partial = self.audio / f".{song.file}.partial"
         try:
             partial.write_bytes(response.body)
             partial.replace(self.audio / str(song.file))
         except OSError as error:
-            self.fatal_error = f"The audio of {listed.page} could not be written to {self.audio}: {error}."
+            self.fatal_error = f"{self.audio}: the audio of {listed.page} cannot be written ({error})."
             raise CloseSpider("cannot write") from None
         self._done(listed, song)
 
     def refuse(self, failure: Failure) -> None:
-        """Note why a page or audio could not be had."""
+        """Record why a page or audio could not be collected.
+
+        Parameters
+        ----------
+        failure : twisted.python.failure.Failure
+            Failure of the request.
+        """
         request: Request = failure.request  # type: ignore[attr-defined]
         self._refuse(**request.cb_kwargs, why=_explain(failure.value, request))
 
@@ -235,7 +282,7 @@ class SongSpider(Spider):
         self._done(listed, replace(song, file=None, reason=reason, detail=detail))
 
     def _is_enough(self, listed: ListedTrack) -> bool:
-        """Whether the songs before this one alone are all the bytes that were asked for."""
+        """Whether the songs before this one already reach the limit of bytes."""
         if self.total_bytes < self.task.max_total_bytes:
             return False
         return sum(size for place, size in self.bytes.items() if place < listed.place) >= self.task.max_total_bytes
@@ -247,7 +294,13 @@ class SongSpider(Spider):
         return page.removeprefix(self.origin)
 
     def collected(self) -> list[Track]:
-        """All songs in the order of the listings, those before the limit of bytes with their audio."""
+        """List all songs in the order of the listings.
+
+        Returns
+        -------
+        list of Track
+            Songs beyond the limit of bytes, and those that failed, have a reason and no audio.
+        """
         total, songs = 0, []
         for place in sorted(self.songs):
             song = self.songs[place]
@@ -265,34 +318,37 @@ def _origin(url: str) -> str:
 
 
 def _first_of(genres: tuple[str, ...], listed: Iterable[str]) -> str | None:
-    """The first of a page's genres that is one of the listings', in their spelling."""
+    """Return the first genre of a page that is also a genre of the listings, in their spelling."""
     spelling = {genre.casefold(): genre for genre in listed}
     return next((spelling[genre.casefold()] for genre in genres if genre.casefold() in spelling), None)
 
 
 def _explain(error: BaseException | None, request: Request) -> tuple[str, str]:
-    """The reason for the ledger, in short and in full, why a request brought nothing."""
-    largest = f"larger than {request.meta['download_maxsize'] / 1e6:g} MB"
+    """Return reason and detail of a failed request for the exclusion log."""
+    largest = f"larger than {request.meta['download_maxsize'] / 1e6:g} MB; see scraping.crawl.max_file_mb"
     match error:
         case HttpError():
             return "unreadable", f"HTTP {error.response.status} at {error.response.url}"
         case DownloadCancelledError():
             return "unreadable", largest
         case IgnoreRequest() if "DOWNLOAD_MAXSIZE" in str(error):
-            return "unreadable", f"{largest} when decompressed"
+            return "unreadable", f"decompressed {largest}"
         case ResponseDataLossError():
             return "truncated", "the connection ended before the announced length"
         case CannotResolveHostError():
-            return "unreadable", f"no public address is behind the name of the host ({error})"
+            return "unreadable", f"the name of the host has no public address ({error})"
         case DownloadTimeoutError():
-            return "unreadable", f"no whole answer within {request.meta['download_timeout']:g} s"
+            return (
+                "unreadable",
+                f"no complete response within {request.meta['download_timeout']:g} s; see scraping.crawl.timeout_s",
+            )
         case IgnoreRequest():
             return "unreadable", str(error) or "refused"
     return "unreadable", str(error) or type(error).__name__
 
 
 def _journal(path: Path) -> Iterator[tuple[str, Track]]:
-    """What an earlier crawl read; a line that was being written when it was killed is left out."""
+    """Read the journal of an earlier crawl, without a line that is incomplete because the crawl was killed."""
     if not path.is_file():
         return
     for line in path.read_text("utf-8").splitlines():
@@ -304,12 +360,29 @@ def _journal(path: Path) -> Iterator[tuple[str, Track]]:
 
 
 def say(message: dict[str, Any]) -> None:
-    """Tell whoever started the crawler."""
+    """Send a message to the parent process.
+
+    Parameters
+    ----------
+    message : dict
+        Content, written as a line of JSON.
+    """
     print(json.dumps(message), flush=True)
 
 
 def settings(task: CrawlConfig) -> dict[str, Any]:
-    """How Scrapy is to behave."""
+    """Make the settings of Scrapy.
+
+    Parameters
+    ----------
+    task : CrawlConfig
+        What to crawl.
+
+    Returns
+    -------
+    dict
+        Settings by name.
+    """
     return {
         "USER_AGENT": USER_AGENT,
         "ROBOTSTXT_OBEY": True,
@@ -347,14 +420,14 @@ def _exit_with_parent() -> None:
 
 
 def main() -> None:
-    """Crawl; see the module."""
+    """Crawl as the configuration on standard input says."""
     task = CrawlConfig(**json.loads(sys.stdin.readline()))
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
         with FileLock(Path(task.folder) / ".lock", timeout=LOCK_TIMEOUT_S):
             _crawl(task)
     except Timeout:
-        say({"problem": f"Another crawler is at work in {task.folder}. Wait until it has ended."})
+        say({"problem": f"{task.folder}: in use by another crawler. Wait until it has ended."})
 
 
 def _crawl(task: CrawlConfig) -> None:

@@ -1,6 +1,6 @@
-"""A web site that describes its songs with schema.org markup, crawled with Scrapy.
+"""Web site source: a site that describes its songs with schema.org markup, crawled with Scrapy.
 
-The crawler is a process of its own, `songgenre.sources.spider`, because Scrapy cannot be started twice in one.
+The crawler, `songgenre.sources.spider`, runs in its own process, because Scrapy starts only once in a process.
 """
 
 from __future__ import annotations
@@ -23,42 +23,44 @@ INFO = SourceInfo(
     description="Songs that a web site lists by genre, described with schema.org markup.",
     homepage="https://schema.org/MusicRecording",
     citation="",
-    license="That of each song, as its page says.",
+    license="That of each song, in the markup of its page.",
     terms=(
-        "A site's terms of use come before everything here: many, Envato Elements among them, forbid automated "
-        "collection, and what may be heard may not be kept or shared. The crawler obeys robots.txt, says who it is, "
-        "and waits when asked to; whether you may crawl at all is for you to find out."
+        "Read the site's terms of use first. Many sites, including Envato Elements, forbid automated collection, and "
+        "permission to listen to a song is not permission to keep or share it. The crawler obeys robots.txt, "
+        "identifies itself, and waits when the site asks it to; you must find out whether you may crawl the site."
     ),
 )
 
 
 @dataclass(frozen=True)
 class CrawlConfig:
-    """What to crawl.
+    """Configuration of a crawl.
 
     Parameters
     ----------
     name : str
-        Of the source.
+        Name of the source.
     listing_urls : dict of str to list of str
-        For each genre the addresses where its songs are listed.
+        For each genre, addresses of the pages that list its songs.
     song_url_pattern, next_page_pattern : str
-        Regular expressions for the addresses of song pages, and of a listing's next page where it is not marked as
+        Regular expressions for the addresses of song pages, and of a listing's next page if it is not marked as
         ``rel="next"``.
     audio_hosts : list of str
-        Hosts besides those of the listings from which may be loaded.
+        Allowed hosts in addition to those of the listings.
     max_songs_per_genre : int
-        The first so many of each genre.
+        Number of songs to collect of each genre.
     max_file_bytes, max_total_bytes : int
+        Largest audio file, and largest total size of audio, in bytes.
     concurrency : int
-        Requests at once.
+        Number of simultaneous requests.
     autothrottle : bool
+        Whether to wait longer between requests when the site responds more slowly.
     timeout_s : float
-        For one request.
+        Timeout of a request in s.
     retries : int
-        Of one request.
+        Retries of a request.
     folder : str
-        Where to put the audio, and what is known; what is there from an earlier crawl is used.
+        Folder for audio and metadata; an earlier crawl in it is resumed.
     """
 
     name: str
@@ -77,12 +79,12 @@ class CrawlConfig:
 
     @property
     def songs(self) -> Path:
-        """Where the crawler writes what it knows of the songs, when all are done."""
+        """File of all songs, which the crawler writes at the end."""
         return Path(self.folder) / "songs.json"
 
     @property
     def journal(self) -> Path:
-        """Where it writes what it read of each song, before it loads the audio."""
+        """File of the metadata of each song, which the crawler writes before it requests the audio."""
         return Path(self.folder) / "journal.jsonl"
 
 
@@ -95,6 +97,7 @@ class Website(Source):
     task : CrawlConfig
         What to crawl.
     about : SourceInfo
+        Description of the source.
     """
 
     task: CrawlConfig
@@ -103,8 +106,8 @@ class Website(Source):
     def collect(self, audio: Path) -> list[Track]:
         """Crawl the site.
 
-        What is loaded stays in the folder of the task until `cleanup`; so a crawl that was killed goes on where it
-        stopped, and no audio is loaded twice.
+        Downloaded files stay in the folder of the task until `cleanup`, so a killed crawl resumes and downloads no
+        audio twice.
 
         Parameters
         ----------
@@ -114,12 +117,12 @@ class Website(Source):
         Returns
         -------
         list of Track
-            In the order of the site's listings. A song whose page or audio could not be had is there with the reason.
+            All songs, in the order of the listings; those whose page or audio could not be collected have a reason.
 
         Raises
         ------
         UserError
-            If a listing cannot be read, none of the songs can be had, or the crawler is ended.
+            If a listing cannot be read, no song can be collected, or the crawler is killed.
         """
         folder = Path(self.task.folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,8 +132,8 @@ class Website(Source):
         if not any(song.file for song in songs):
             first = songs[0]
             raise UserError(
-                f"Expected songs from {self.task.name}, but none of the {len(songs)} that it lists could be had. "
-                f"The first, {first.url}: {first.detail}."
+                f"{self.task.name}: none of the {len(songs)} listed songs could be collected. "
+                f"The first one, {first.url}: {first.detail}."
             )
         for song in songs:
             if song.file:
@@ -138,7 +141,7 @@ class Website(Source):
         return songs
 
     def cleanup(self) -> None:
-        """Remove what was kept for the case that the crawl is ended."""
+        """Remove the files with which an interrupted crawl could be resumed."""
         shutil.rmtree(self.task.folder, ignore_errors=True)
 
 
@@ -164,13 +167,13 @@ def _crawl(task: CrawlConfig) -> None:
             pass
     if crawler.returncode:
         raise UserError(
-            f"The crawler of {task.name} ended before its time (exit code {crawler.returncode}); {log} may say why. "
-            "Run it again: it goes on where it stopped."
+            f"{task.name}: the crawler was stopped (exit code {crawler.returncode}); {log} may show the reason. "
+            "Run the command again to resume."
         )
 
 
 def _handle_messages(messages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Pass messages on; tell the user the notes among them, and raise the problems."""
+    """Print notes, raise problems, and yield all other messages."""
     for message in messages:
         if "problem" in message:
             raise UserError(message["problem"])
