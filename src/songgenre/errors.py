@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-HINT_RERUN = "Then run the same command again: completed work is kept, and partial files were removed."
+HINT_RERUN = "Run the same command again to continue: completed work is kept, and partial files were removed."
 
 HINT_DISK_FULL = f"The disk is full, or a file may not grow further: free some space, or raise the quota. {HINT_RERUN}"
 HINT_READ_ONLY = f"Make the folder writable for you, or work in a clone that is. {HINT_RERUN}"

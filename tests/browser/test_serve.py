@@ -89,7 +89,7 @@ def test_a_song_that_is_chosen_is_judged_and_nobody_else_is_asked(
 ) -> None:
     page.goto(server.url)
     page.get_by_label("Choose a song").set_input_files(song)
-    expect(page.get_by_role("status")).to_have_text(re.compile(r"Listening to a song\.flac|^$"))
+    expect(page.get_by_role("status")).to_have_text(re.compile(r"Predicting a song\.flac|^$"))
     expect(page.locator("#verdict")).to_have_text(said["verdict"], timeout=ANSWERED)
     expect(page.get_by_role("heading", level=2)).to_have_text("a song.flac")
     expect(page.get_by_role("status")).to_be_empty()

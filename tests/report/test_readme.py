@@ -39,7 +39,7 @@ def project(tmp_path: Path, measured: "Callable[[float], Metrics]") -> Project:
     )
     log = project.log("01_scraping")
     log.parent.mkdir(parents=True)
-    log.write_text(json.dumps({"started": "now", "seconds": 12.6, "peak_anonymous_mib": 300}))
+    log.write_text(json.dumps({"started": "now", "seconds": 12.6, "peak_anonymous_mib": 300, "finished": True}))
     text = f"# Title\n\n{readme.START}\nold\n{readme.END}\n\nThe rest.\n"
     (tmp_path / "README.md").write_text(text)
     return project

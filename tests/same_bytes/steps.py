@@ -94,13 +94,11 @@ def embeddings() -> list[np.ndarray]:
 
 
 def scikit_learn() -> list[np.ndarray]:
-    """Probabilities of every model for the clips that it was fitted to, on descriptors of short sections."""
-    from songgenre.features import describe
+    """Probabilities of every model for the rows that it was fitted to."""
     from songgenre.models.classical import PIPELINES
 
-    sections = [section for y in samples() for section in np.array_split(y, 4)]
-    X = np.array([describe(y, SAMPLE_RATE, feature_set="fma").to_numpy() for y in sections])
-    y = np.arange(len(X)) % 3
+    y = np.arange(48) % 3
+    X = np.random.default_rng(0).integers(1000, size=(48, 100)) / 1000 + y[:, np.newaxis] / 10
     return [PIPELINES[name](0).fit(X, y).predict_proba(X) for name in sorted(PIPELINES)]
 
 
@@ -115,7 +113,8 @@ def cnn() -> list[np.ndarray]:
     sampling = config.sampling.model_copy(update={"crop_frames": 64, "batch_size": 4})
     config = config.model_copy(update={"epochs": 1, "sampling": sampling})
     make_deterministic(config.seed, config.hardware.intra_op_threads)
-    songs = MelDataset(np.array(mel_images()), np.arange(CLIPS), np.arange(CLIPS) % 3)
+    mel = np.random.default_rng(0).integers(256, size=(CLIPS, 128, 300), dtype=np.uint8)
+    songs = MelDataset(mel, np.arange(CLIPS), np.arange(CLIPS) % 3)
     with TemporaryDirectory() as folder:
         model, _ = cnn.train(songs, songs, 3, config, Path(folder))
     return [*model.get_weights(), cnn.predict_probabilities(model, songs)]

@@ -178,14 +178,14 @@ def test_clips_may_be_compressed_as_zip_archives_are(folder: Path, audio: Path, 
 
 def test_missing_archive_says_what_to_do(folder: Path, audio: Path) -> None:
     (folder / "fma_small.zip").unlink()
-    with pytest.raises(UserError, match=r"fma_small\.zip.*music.*scraping\.folder"):
+    with pytest.raises(UserError, match=r"music.*fma_small\.zip.*scraping\.folder"):
         fma(folder).collect(audio)
 
 
 @pytest.mark.parametrize("name", ["fma_metadata.zip", "fma_small.zip"])
 def test_archive_that_is_not_the_published_one_is_refused_with_both_sums(folder: Path, audio: Path, name: str) -> None:
     got = hashlib.sha1((folder / name).read_bytes()).hexdigest()
-    with pytest.raises(UserError, match=f"{name}.*{INFO.checksums[name]}.*{got}.*{name}"):
+    with pytest.raises(UserError, match=f"{name}.*{got}.*{INFO.checksums[name]}.*{name}"):
         replace(fma(folder), checksums=fma(folder).checksums | {name: INFO.checksums[name]}).collect(audio)
     assert (folder / name).exists()
     assert not list(audio.iterdir())
@@ -194,7 +194,7 @@ def test_archive_that_is_not_the_published_one_is_refused_with_both_sums(folder:
 @pytest.mark.parametrize("column", [("track", "genre_top"), ("set", "split"), ("artist", "name")])
 def test_missing_column_is_named(folder: Path, audio: Path, column: tuple[str, str]) -> None:
     describe(folder, [other for other in COLUMNS if other != column])
-    with pytest.raises(UserError, match=rf"{' '.join(column)}.*tracks\.csv.*album title"):
+    with pytest.raises(UserError, match=rf"tracks\.csv.*{' '.join(column)}.*album title"):
         fma(folder).collect(audio)
 
 
@@ -213,13 +213,13 @@ def test_missing_column_is_named(folder: Path, audio: Path, column: tuple[str, s
 )
 def test_broken_table_is_named(folder: Path, audio: Path, text: bytes) -> None:
     pack(folder / "fma_metadata.zip", {"fma_metadata/tracks.csv": text})
-    with pytest.raises(UserError, match=r"fma_metadata/tracks\.csv.*fma_metadata\.zip"):
+    with pytest.raises(UserError, match=r"fma_metadata\.zip.*fma_metadata/tracks\.csv"):
         fma(folder).collect(audio)
 
 
 def test_archive_without_the_table_is_named(folder: Path, audio: Path) -> None:
     pack(folder / "fma_metadata.zip", {"tracks.csv": b""})
-    with pytest.raises(UserError, match=r"fma_metadata/tracks\.csv.*fma_metadata\.zip.*missing"):
+    with pytest.raises(UserError, match=r"fma_metadata\.zip.*fma_metadata/tracks\.csv.*missing"):
         fma(folder).collect(audio)
 
 
@@ -233,7 +233,7 @@ def test_archive_that_is_no_zip_is_named(folder: Path, audio: Path, name: str) -
 def test_table_without_songs_of_the_size_is_named(folder: Path, audio: Path) -> None:
     table = pd.DataFrame([SONGS[1482]], [1482], pd.MultiIndex.from_tuples(COLUMNS)).rename_axis("track_id")
     pack(folder / "fma_metadata.zip", {"fma_metadata/tracks.csv": table.to_csv().encode()})
-    with pytest.raises(UserError, match=r"small.*tracks\.csv"):
+    with pytest.raises(UserError, match=r"tracks\.csv.*small"):
         fma(folder).collect(audio)
 
 
@@ -259,13 +259,13 @@ def test_missing_clip_is_there_with_the_reason(folder: Path, audio: Path) -> Non
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_clip_that_becomes_too_large_is_refused(folder: Path, audio: Path, method: int) -> None:
     source = with_second_clip(folder, bytes(20_000_000), method)
-    assert_refused(collected(source, audio), "0.1 MB")
+    assert_refused(collected(source, audio), "max_file_mb = 0.1")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
 def test_clip_that_lies_about_its_size_is_refused(folder: Path, audio: Path, method: int) -> None:
     source = with_second_clip(folder, bytes(20_000_000), method, file_size=10)
-    assert_refused(collected(source, audio), "0.1 MB" if method == zipfile.ZIP_BZIP2 else "CRC")
+    assert_refused(collected(source, audio), "max_file_mb = 0.1" if method == zipfile.ZIP_BZIP2 else "CRC")
 
 
 def test_clip_as_large_as_may_be_is_taken(folder: Path, audio: Path) -> None:
@@ -329,7 +329,7 @@ def test_extracted_folder_may_lie_on_another_disk(folder: Path, audio: Path) -> 
 def test_folder_without_clips_says_where_they_were_expected(folder: Path, audio: Path) -> None:
     extract(folder, "fma_small")
     (folder / "fma_small" / "000").rename(folder / "fma_small" / "000 (1)")
-    with pytest.raises(UserError, match=r"fma_small/000/000002\.mp3.*\b3\b"):
+    with pytest.raises(UserError, match=r"\b3\b.*fma_small/000/000002\.mp3"):
         fma(folder).collect(audio)
 
 

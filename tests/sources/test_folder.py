@@ -84,7 +84,7 @@ def test_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path, ending: 
     assert (song.source_id, song.file, song.genres, song.reason) == (f"rock/a{ending}", None, ("rock",), "not_audio")
     assert song.detail is not None
     assert ending[1:].upper() in song.detail
-    assert "flac" in song.detail
+    assert "FLAC" in song.detail
 
 
 def test_listed_audio_that_cannot_be_decoded_is_told(music: Path, audio: Path) -> None:
@@ -183,7 +183,7 @@ def test_home_is_expanded(music: Path, audio: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_missing_folder_is_named(tmp_path: Path, audio: Path) -> None:
-    with pytest.raises(UserError, match=r"scraping\.folder.*nowhere"):
+    with pytest.raises(UserError, match=r"nowhere.*scraping\.folder"):
         collect(tmp_path / "nowhere", audio)
 
 

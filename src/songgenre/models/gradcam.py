@@ -87,12 +87,12 @@ def views(
     crop_frames = model.input_shape[2]
     start = (songs.mel.shape[2] - crop_frames) // 2
     predicted = probabilities.argmax(axis=1)
-    surest = np.argsort(-probabilities.max(axis=1), kind="stable")
+    by_confidence = np.argsort(-probabilities.max(axis=1), kind="stable")
 
     def view(song: int) -> View:
         image = np.asarray(songs.mel[songs.rows[song], :, start : start + crop_frames])
         return View(song, image, heat_map(model, image, predicted[song]))
 
-    right = predicted[surest] == songs.labels[surest]
-    chosen_right, chosen_wrong = surest[right][:n_songs], surest[~right][:n_songs]
+    right = predicted[by_confidence] == songs.labels[by_confidence]
+    chosen_right, chosen_wrong = by_confidence[right][:n_songs], by_confidence[~right][:n_songs]
     return [view(int(song)) for song in chosen_right], [view(int(song)) for song in chosen_wrong]

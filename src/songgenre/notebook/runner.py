@@ -138,7 +138,7 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
             statement.targets[0].id: ast.literal_eval(statement.value)
             for statement in ast.parse(declarations[0].source).body
         }
-    except (AttributeError, ValueError):
+    except (AttributeError, SyntaxError, ValueError):
         raise UserError(
             f"{notebook}: the parameters cell does not consist of literals. Write only lines `name = literal` into it."
         ) from None

@@ -127,7 +127,7 @@ def collect_results(project: Project) -> Result:
             for row in pd.read_csv(nested).to_dict("records")
         },
         protocols=pd.read_csv(protocols).set_index("test")["accuracy"].to_dict(),
-        stages={log.stem: _cost(log) for log in sorted(project.log("any").parent.glob("*.json"))},
+        stages={log.stem: cost for log in sorted(project.log("any").parent.glob("*.json")) if (cost := _cost(log))},
     )
 
 
@@ -260,8 +260,11 @@ def _count(values: pd.Series) -> dict[str, int]:
     return {str(value): int(count) for value, count in values.value_counts().sort_index().items()}
 
 
-def _cost(log: Path) -> Cost:
+def _cost(log: Path) -> Cost | None:
+    """Read the cost of a run; None if the run did not finish."""
     content = json.loads(log.read_text())
+    if not content.get("finished"):
+        return None
     return Cost(seconds=content["seconds"], peak_anonymous_mib=content["peak_anonymous_mib"])
 
 

@@ -92,7 +92,7 @@ class Worker:
             ) from None
 
     def close(self) -> None:
-        """End the process; for any thread, as that which judges also closes what has ended."""
+        """End the process. Any thread may call it; the predicting thread also closes a process that has ended."""
         with self._closing:
             self._process.kill()
             self._process.join()

@@ -31,7 +31,7 @@ async function predict(file) {
   const mine = (underWay = new AbortController());
   player.pause();
   element("answer").hidden = true;
-  tell(`Listening to ${file.name} …`, "");
+  tell(`Predicting ${file.name} …`, "");
   try {
     const result = await ask(file, mine.signal);
     if (mine !== underWay) return;
@@ -52,7 +52,7 @@ async function ask(file, signal) {
   try {
     response = await fetch("predict", { method: "POST", body: file, headers, signal });
   } catch {
-    throw Error("The file cannot be read, or the server has gone. Is it still running?");
+    throw Error("The file cannot be read, or the server does not respond. Check that it is still running.");
   }
   const result = await response.json();
   if (!response.ok) throw Error(result.error);
@@ -125,17 +125,17 @@ function moveTo(seconds) {
   time = Math.min(Math.max(seconds, 0), answer.duration_s);
   element("cursor").style.left = `${(100 * time) / answer.duration_s}%`;
   element("now").textContent = clock(time);
-  const heard = answer.windows.findLast(({ start_s }) => start_s <= time && time <= start_s + answer.window_s);
+  const current = answer.windows.findLast(({ start_s }) => start_s <= time && time <= start_s + answer.window_s);
   [...element("genres").rows].forEach((cells, number) => {
-    const share = heard?.probabilities[answer.genres[number]];
+    const share = current?.probabilities[answer.genres[number]];
     cells.lastChild.textContent = share === undefined ? "–" : share.toFixed(2);
-    cells.classList.toggle("likeliest", share !== undefined && share === Math.max(...Object.values(heard.probabilities)));
+    cells.classList.toggle("likeliest", share !== undefined && share === Math.max(...Object.values(current.probabilities)));
   });
-  const likeliest = heard && answer.genres.reduce((a, b) => (heard.probabilities[b] > heard.probabilities[a] ? b : a));
+  const likeliest = current && answer.genres.reduce((a, b) => (current.probabilities[b] > current.probabilities[a] ? b : a));
   timeline.setAttribute("aria-valuenow", time.toFixed(1));
   timeline.setAttribute(
     "aria-valuetext",
-    heard ? `${clock(time)}, ${likeliest} ${heard.probabilities[likeliest].toFixed(2)}` : `${clock(time)}, no prediction`,
+    current ? `${clock(time)}, ${likeliest} ${current.probabilities[likeliest].toFixed(2)}` : `${clock(time)}, no prediction`,
   );
 }
 
