@@ -68,6 +68,21 @@ def decoded() -> list[np.ndarray]:
         return [load_clip(Clip(file, 0, SECONDS), rate) for file in files for rate in (SAMPLE_RATE, 16_000)]
 
 
+def mel_power() -> list[np.ndarray]:
+    """Short-time Fourier transform and mel bands, without the logarithm."""
+    from songgenre.features.spectra import Spectra
+
+    return [Spectra(y, SAMPLE_RATE, n_fft=2048, hop_length=512, n_mels=128).mel_power for y in samples()]
+
+
+def decibels() -> list[np.ndarray]:
+    """Logarithms of powers that no other step computes."""
+    import librosa
+
+    power = np.random.default_rng(0).integers(1, 2**31, size=(128, 300))
+    return [librosa.power_to_db((power / 2**28).astype(dtype)) for dtype in (np.float32, np.float64)]
+
+
 def mel_images() -> list[np.ndarray]:
     from songgenre.features import mel_image
 
@@ -121,7 +136,8 @@ def cnn() -> list[np.ndarray]:
 
 
 STEPS: dict[str, Callable[[], list]] = {
-    step.__name__: step for step in (encoded, decoded, mel_images, descriptors, embeddings, scikit_learn, cnn)
+    step.__name__: step
+    for step in (encoded, decoded, mel_power, decibels, mel_images, descriptors, embeddings, scikit_learn, cnn)
 }
 
 
