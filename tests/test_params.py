@@ -89,6 +89,7 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
         ("sklearn", "folds", 1),
         ("sklearn", "folds", True),
         ("sklearn", "grids", {}),
+        ("sklearn", "grids", {"baseline": {}, "svm": {"C": []}}),
         ("cnn.network", "dropout", 1.0),
         ("cnn.network", "filters", []),
         ("cnn", "epochs", None),

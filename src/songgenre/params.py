@@ -252,7 +252,7 @@ class Sklearn(Section):
 
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
-    grids: dict[str, dict[str, list[bool | int | float | str | None]]]
+    grids: dict[str, dict[str, Annotated[list[bool | int | float | str | None], Field(min_length=1)]]]
     soft_voting_members: list[str]
     permutation_repeats: int = Field(ge=1)
     seed: int = Field(ge=0)

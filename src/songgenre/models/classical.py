@@ -331,7 +331,9 @@ def predict_genres(
 def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     """Prefix each parameter with the name of its step in the pipeline."""
     step, model = pipeline.steps[-1]
-    prefix = f"{step}__estimator__" if isinstance(model, CalibratedClassifierCV) else f"{step}__"
+    prefix = f"{step}__"
+    if isinstance(model, CalibratedClassifierCV):
+        model, prefix = model.estimator, f"{step}__estimator__"
     addressed = {prefix + parameter: values for parameter, values in grid.items()}
     parameters = pipeline.get_params()
     for parameter in addressed:

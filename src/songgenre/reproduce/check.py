@@ -121,18 +121,18 @@ def differences(recorded: Stages, repeated: Stages, committed: DVCFileSystem, re
     stages = {name: (recorded.get(name, {}), repeated.get(name, {})) for name in {**recorded, **repeated}}
     changed = {name: _differing_outs(before, after, "outs") for name, (before, after) in stages.items()}
     writers = {path: name for name, outs in changed.items() for path in outs}
-    found: dict[str, Difference] = {}
+    changes: dict[str, Difference] = {}
     for name in _in_order(recorded | repeated):
         if changed[name]:
             outs = {path: _compare(path, hashes, committed, rebuilt) for path, hashes in changed[name].items()}
             upstream = _upstream(*stages[name], writers)
             causes = _causes(*stages[name], writers)
             kind = classify_stage(
-                _severities(outs), [found[stage].kind for stage in upstream], other_inputs=bool(causes)
+                _severities(outs), [changes[stage].kind for stage in upstream], other_inputs=bool(causes)
             )
             followed = [f"follows from {', '.join(upstream)}"] if upstream else []
-            found[name] = Difference(name, followed + causes, {path: out.lines for path, out in outs.items()}, kind)
-    return list(found.values())
+            changes[name] = Difference(name, followed + causes, {path: out.lines for path, out in outs.items()}, kind)
+    return list(changes.values())
 
 
 def _in_order(stages: Stages) -> Iterable[str]:

@@ -42,9 +42,9 @@ def explain(before: Path, after: Path) -> list[str]:
     """
     if not after.exists():
         return ["is missing"]
-    found = list(_differences(before, after))
-    left = len(found) - MAX_LINES
-    return found[:MAX_LINES] + ([f"and {left} more differences"] if left > 0 else [])
+    lines = list(_differences(before, after))
+    left = len(lines) - MAX_LINES
+    return lines[:MAX_LINES] + ([f"and {left} more differences"] if left > 0 else [])
 
 
 def _differences(before: Path, after: Path) -> Iterator[str]:
@@ -59,11 +59,11 @@ def _differences(before: Path, after: Path) -> Iterator[str]:
 def _files(before: Path, after: Path) -> Iterator[str]:
     compare = COMPARATORS.get(before.suffix, _bytes)
     try:
-        found = list(compare(before, after))
+        lines = list(compare(before, after))
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         yield f"cannot be read as {before.suffix}: {error}"
-        found = []
-    yield from found or _bytes(before, after)
+        lines = []
+    yield from lines or _bytes(before, after)
 
 
 def _folders(before: Path, after: Path) -> Iterator[str]:
