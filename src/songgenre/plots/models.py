@@ -38,7 +38,7 @@ def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
         ax=axes,
         cbar_kws={"label": "share of the genre"},
     )
-    axes.set(title=f"Confusions of the {display_name(model)}", xlabel="predicted genre", ylabel="true genre")
+    axes.set(title=f"Confusion matrix: {display_name(model)}", xlabel="predicted genre", ylabel="true genre")
     axes.tick_params(axis="x", rotation=30)
     axes.tick_params(axis="y", rotation=0)
     return figure

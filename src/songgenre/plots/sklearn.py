@@ -28,7 +28,7 @@ def plot_learning_curve(curve: pd.DataFrame, model: str) -> Figure:
     figure, axes = plt.subplots(figsize=(WIDTH, 3.2))
     sns.lineplot(curve, x="songs", y="accuracy", errorbar="sd", marker="o", ax=axes)
     axes.set(
-        title=f"Would more songs help the {display_name(model)}?",
+        title=f"Learning curve: {display_name(model)}",
         xlabel="training songs",
         ylabel="accuracy, mean and standard\ndeviation over folds",
     )
@@ -54,7 +54,7 @@ def plot_importance(table: pd.DataFrame, model: str) -> Figure:
     sns.barplot(table, y="descriptor", x="loss", errorbar="sd", color="tab:blue", alpha=0.75, ax=axes)
     axes.axvline(0, color="0.25", linewidth=0.8)
     axes.set(
-        title=f"Importance of the descriptors for the {display_name(model)}",
+        title=f"Importance of the descriptors: {display_name(model)}",
         xlabel="loss of accuracy when the descriptor is permuted over songs",
         ylabel="",
     )
@@ -81,5 +81,5 @@ def plot_protocols(table: pd.DataFrame, model: str) -> Figure:
     bars = axes.barh(labels, table["accuracy"], color="tab:blue", alpha=0.75)
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.invert_yaxis()
-    axes.set(title=f"The same {display_name(model)}, tested on ...", xlabel="accuracy", xlim=(0, 1.08))
+    axes.set(title=f"Accuracy by evaluation protocol: {display_name(model)}", xlabel="accuracy", xlim=(0, 1.08))
     return figure

@@ -54,6 +54,6 @@ def plot_embedding_map(places: np.ndarray, genres: pd.Series) -> Figure:
     colors = genre_colors(genres)
     x, y = places.T
     sns.scatterplot(x=x, y=y, hue=genres.to_numpy(), style=genres.to_numpy(), palette=colors, hue_order=colors, ax=axes)
-    axes.set(title="Songs by their embedding", xlabel="first component", ylabel="second component")
+    axes.set(title="Principal components of the embeddings", xlabel="first component", ylabel="second component")
     axes.legend(title="genre", loc="upper left", bbox_to_anchor=(1, 1))
     return figure
