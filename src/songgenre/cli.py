@@ -17,12 +17,12 @@ from songgenre.redaction import redact
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
-report = typer.Typer(no_args_is_help=True, help="The report site.")
+report = typer.Typer(no_args_is_help=True, help="Build and export the report site.")
 app.add_typer(notebook, name="notebook")
-demo = typer.Typer(no_args_is_help=True, help="The record shop of invented music.")
+demo = typer.Typer(no_args_is_help=True, help="Open the demo record shop.")
 app.add_typer(report, name="report")
 app.add_typer(demo, name="demo")
-pretrained = typer.Typer(no_args_is_help=True, help="The pretrained networks.")
+pretrained = typer.Typer(no_args_is_help=True, help="Get the weights of the pretrained networks.")
 app.add_typer(pretrained, name="pretrained")
 dev = typer.Typer(no_args_is_help=True, help="Commands for maintainers.")
 app.add_typer(dev, name="dev")
@@ -81,7 +81,7 @@ def predict(
         ),
     ] = "pretrained",
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Below this probability a prediction is uncertain.")
+        float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")
     ] = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
@@ -98,7 +98,7 @@ def predict(
     """Predict the genre of songs, with probabilities over time.
 
     The model predicts each window of 30 s (or of the length of its training clips); the song gets the mean
-    probabilities. Each letter of the strip is a window; a lower-case letter marks an uncertain one.
+    probabilities. Each letter of the strip is a window; a lower-case letter marks an unsure one.
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose one of them", param_hint="--json, --csv")
@@ -140,7 +140,7 @@ def serve(
         Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"], typer.Option(help="See `songgenre predict`.")
     ] = "pretrained",
     threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Below this probability a prediction is uncertain.")
+        float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")
     ] = 0.5,
     max_mb: Annotated[int, typer.Option("--max-mb", min=1, help="Largest file, in megabytes.")] = 50,
     max_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="Longest song, in minutes.")] = 20,

@@ -1,4 +1,4 @@
-"""What the demo music is made of: notation, instruments, grooves and forms that the styles of `genres` share.
+"""Elements of the demo music: notation, instruments, grooves and forms that the styles of `genres` share.
 
 A **figure** is what an instrument plays in one bar, a character per sixteenth note (16 in 4/4, 12 in 3/4):
 

@@ -53,7 +53,7 @@ class Difference:
 
 
 class OutDifference(NamedTuple):
-    """How an output differs from the recorded one.
+    """Differences between an output and the recorded one.
 
     Parameters
     ----------

@@ -22,11 +22,11 @@ PREDICTED = "predicted"
 """Column of predicted genres."""
 
 StageClass = Literal["rounding", "changed decisions", "other"]
-"""How the results of a stage differ; the order is from harmless to serious."""
+"""Class of the differences of a stage, from harmless to serious."""
 
 
 class Severity(IntEnum):
-    """How two versions of a file differ, from harmless to serious."""
+    """Severity of the differences between two versions of a file."""
 
     ROUNDING = 1
     """Floating-point numbers differ by at most `TOLERANCE`."""

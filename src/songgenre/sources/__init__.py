@@ -1,1 +1,1 @@
-"""Where the music comes from: one module per source."""
+"""Sources of music: one module per source."""
