@@ -189,7 +189,7 @@ def _check_workers(client: Client, address: str) -> None:
         client.wait_for_workers(1, timeout=TIMEOUT_S)
     except TimeoutError:
         raise UserError(
-            f"{address}: the Dask scheduler has no workers. Start some with `dask worker --nthreads 1 {address}`."
+            f"{address}: the Dask scheduler has no workers. Start some with `dask worker --nthreads 1 --preload-nanny songgenre {address}`."
         ) from None
     try:
         environments = client.run(_environment)
@@ -240,7 +240,7 @@ def _check_environment(environment: Mapping[str, str], expected: Mapping[str, st
         raise UserError(
             f"{worker}: the environment of this worker differs; it has {', '.join(differences)}. "
             "Install songgenre there from the same commit and requirements.lock, and restart the worker "
-            "with `dask worker --nthreads 1`."
+            "with `dask worker --nthreads 1 --preload-nanny songgenre`."
         )
 
 
