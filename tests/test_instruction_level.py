@@ -59,6 +59,14 @@ def test_limits_are_explained_where_nothing_is_pinned(monkeypatch: pytest.Monkey
     assert platform.machine() in (instruction_level.explain_limits() or "")
 
 
+@pytest.mark.integration
+def test_a_process_that_loads_numpy_first_is_not_pinned() -> None:
+    script = "import numpy, songgenre.instruction_level as level; print(level.current())"
+    environment = {name: value for name, value in os.environ.items() if name not in instruction_level.X86_64_V3}
+    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True, text=True)
+    assert ended.stdout.strip() == f"native {platform.machine()}"
+
+
 @pytest.mark.parametrize(("machine", "flags"), [("aarch64", "fp asimd"), ("x86_64", "sse4_2 avx"), ("arm64", None)])
 def test_nothing_is_pinned_without_avx2(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, machine: str, flags: str | None

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TypeVar
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor
 
+from songgenre import instruction_level
 from songgenre.errors import UserError
 from songgenre.params import LOCAL, Compute
 from songgenre.progress import progress_bar
@@ -189,7 +190,8 @@ def _check_workers(client: Client, address: str) -> None:
         client.wait_for_workers(1, timeout=TIMEOUT_S)
     except TimeoutError:
         raise UserError(
-            f"{address}: the Dask scheduler has no workers. Start some with `dask worker --nthreads 1 --preload-nanny songgenre {address}`."
+            f"{address}: the Dask scheduler has no workers. Start some with "
+            f"`dask worker --nthreads 1 --preload-nanny songgenre {address}`."
         ) from None
     try:
         environments = client.run(_environment)
@@ -223,6 +225,7 @@ def _environment() -> dict[str, str]:
         "Python": ".".join(platform.python_version_tuple()[:2]),
         **{library: version(library) for library in LIBRARIES},
         **{variable: os.environ.get(variable, "not set") for variable in ONE_THREAD},
+        "instruction level": instruction_level.current(),
     }
 
 
@@ -232,9 +235,9 @@ def _expected_environment() -> dict[str, str]:
 
 def _check_environment(environment: Mapping[str, str], expected: Mapping[str, str], worker: str) -> None:
     differences = [
-        f"{name} {environment[name]} instead of {value}"
+        f"{name} {environment.get(name)} instead of {value}"
         for name, value in expected.items()
-        if environment[name] != value
+        if environment.get(name) != value
     ]
     if differences:
         raise UserError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from pathlib import Path
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -20,6 +21,9 @@ X86_64_V3 = {
 
 NUMPY_DISPATCH = {"X86_V4": "avx512vl", "AVX512_ICL": "avx512_vbmi2", "AVX512_SPR": "avx512_fp16"}
 """NumPy's dispatch targets above AVX2, each with the processor flag that makes NumPy choose it."""
+
+NUMPY_WAS_LOADED = "numpy" in sys.modules and "NUMBA_CPU_NAME" not in os.environ
+"""Whether NumPy chose its code before this module could limit it."""
 
 
 def pin() -> None:
@@ -43,9 +47,10 @@ def current() -> str:
     Returns
     -------
     str
-        ``x86-64-v3``, or ``native`` and the kind of machine if nothing is pinned.
+        ``x86-64-v3``, or ``native`` and the kind of machine if nothing is pinned, or NumPy was loaded before.
     """
-    return os.environ.get("NUMBA_CPU_NAME", f"native {platform.machine()}")
+    native = f"native {platform.machine()}"
+    return native if NUMPY_WAS_LOADED else os.environ.get("NUMBA_CPU_NAME", native)
 
 
 def explain_limits() -> str | None:
