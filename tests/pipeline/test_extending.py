@@ -50,7 +50,7 @@ def test_model_is_tuned_and_compared(clone: "Clone") -> None:
         classical, imported, "from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedGroupKFold\n"
     )
     insert(classical, line, "PIPELINES: dict[str, Callable[[int], Pipeline]] = {\n")
-    insert(clone.root / "params.yaml", grid, "  grids: # the values that the grid search tries\n")
+    insert(clone.root / "params.yaml", grid, "  grids: # values for the grid search\n")
     path = clone.root / "notebooks" / "05_sklearn.ipynb"
     notebook = nbformat.read(path, as_version=4)
     [cell] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
