@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PYTEST := pytest --durations 25 --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-help: ## Say what can be made
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: setup ## Rebuild what is not up to date: data, models and reports (the default)
@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	-songgenre pretrained download
 	touch $@
 
-test: setup ## Run the tests, but for the slow ones
+test: setup ## Run all tests except the slow ones
 	$(PYTEST) -m "not slow"
 
 test-quick: setup ## Run the unit tests alone
@@ -42,7 +42,7 @@ test-all: setup ## Run all tests
 lab: setup ## Open the notebooks in JupyterLab; what it saves is clean of outputs
 	JUPYTER_PATH="$(CURDIR)/src/songgenre/notebook/lab" jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-reports: setup ## Say where the reports are, and open them if there is a browser
+reports: setup ## Print the path of the reports, and open them if there is a browser
 	@test -f reports/html/index.html || { echo "There are no reports yet: run make first."; exit 1; }
 	@echo "$(CURDIR)/reports/html/index.html"
 	@python -c 'import pathlib, webbrowser; webbrowser.open(pathlib.Path("reports/html/index.html").resolve().as_uri())' > /dev/null 2>&1 || true

@@ -59,7 +59,7 @@ songgenre predict song.mp3 --model ensemble
 
 [bold]Exit code[/]
 
-0 if every song was classified, 1 if at least one failed or the model is unavailable, 2 for wrong usage."""
+0 if every song was classified, 1 if a song failed or the model is unavailable, 2 if the command line is invalid."""
 
 SIMILAR_EXAMPLES = """[bold]Examples[/]
 
@@ -133,7 +133,7 @@ def similar(
 def serve(
     host: Annotated[
         str,
-        typer.Option(help="Address to listen on; with 0.0.0.0 everybody who reaches this machine can use the page."),
+        typer.Option(help="Address to listen on; with 0.0.0.0 anyone who can reach this machine can use the page."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8000,
     model: Annotated[

@@ -267,6 +267,18 @@ def test_folder_without_a_rebuild_is_named(built: Path, tmp_path: Path) -> None:
         compared(built, rebuilt=tmp_path / "nowhere")
 
 
+def test_rebuild_whose_outputs_are_not_those_of_its_lock_is_refused(built: Path, clone: Path) -> None:
+    (clone / "alone.csv").write_text("a\n2\n")
+    with pytest.raises(UserError, match=re.escape(str(clone))):
+        compared(built, rebuilt=clone)
+
+
+def test_lock_that_is_no_lock_is_named(built: Path, clone: Path) -> None:
+    (clone / "dvc.lock").write_text("")
+    with pytest.raises(UserError, match=r"dvc\.lock"):
+        compared(built, rebuilt=clone)
+
+
 def test_project_that_was_never_built_is_named(clone: Path) -> None:
     run(clone, "git", "rm", "--quiet", "dvc.lock")
     run(clone, "git", "commit", "--quiet", "--message", "No lock")

@@ -81,6 +81,40 @@ def test_weights_of_a_model(tmp_path: Path) -> None:
     assert assess(tmp_path / "before", tmp_path / "after") == Severity.STRUCTURE
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "severity"),
+    [
+        ([1.0, np.inf], [1.0, -np.inf], Severity.VALUES),
+        ([1.0, np.nan], [1.0 + 0.5 * TOLERANCE, np.nan], Severity.ROUNDING),
+        ([0.0, 0.0], [0.0, 1e-300], Severity.ROUNDING),
+        ([0.0, 0.0], [0.0, 1e-3], Severity.VALUES),
+        (["rock"], ["pop"], Severity.STRUCTURE),
+    ],
+)
+def test_arrays(tmp_path: Path, before: list, after: list, severity: Severity) -> None:
+    for name, values in (("before.npy", before), ("after.npy", after)):
+        np.save(tmp_path / name, np.array(values))
+    assert assess(tmp_path / "before.npy", tmp_path / "after.npy") == severity
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "severity"),
+    [("rock", "pop", Severity.VALUES), (1, 0.999999, Severity.ROUNDING), (None, 1.0, Severity.STRUCTURE)],
+)
+def test_values_of_json(tmp_path: Path, before: object, after: object, severity: Severity) -> None:
+    (tmp_path / "before.json").write_text(json.dumps([before]))
+    (tmp_path / "after.json").write_text(json.dumps([after]))
+    assert assess(tmp_path / "before.json", tmp_path / "after.json") == severity
+
+
+@pytest.mark.parametrize(("name", "severity"), [("a.mp3", Severity.VALUES), ("empty.npy", Severity.STRUCTURE)])
+def test_other_bytes_are_never_called_rounding(tmp_path: Path, name: str, severity: Severity) -> None:
+    for folder, content in (("before", b""), ("after", b"other")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(content)
+    assert assess(tmp_path / "before", tmp_path / "after") == severity
+
+
 def test_a_broken_file_is_structure_and_a_page_has_no_severity(tmp_path: Path) -> None:
     for name, severity in (("t.parquet", Severity.STRUCTURE), ("page.html", None)):
         (tmp_path / f"before-{name}").write_text("one")

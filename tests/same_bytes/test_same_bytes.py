@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,11 @@ def compute(steps: Iterable[str], *emulator: str, **variables: str) -> dict[str,
     command = [*emulator, sys.executable, str(FOLDER / "steps.py"), *sorted(steps)]
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | variables
     return json.loads(subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True, text=True).stdout)
+
+
+def test_every_step_is_recorded() -> None:
+    names = re.findall(r"^def (\w+)\(\)", (FOLDER / "steps.py").read_text(), re.MULTILINE)
+    assert set(RECORDED) == set(names) - {"clips", "samples"}
 
 
 def available(steps: Iterable[str]) -> set[str]:

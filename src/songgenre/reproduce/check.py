@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
@@ -18,6 +20,7 @@ from dvc_data.index import DataIndexDirError
 from rich.console import Console
 from rich.markup import escape
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from songgenre import children
 from songgenre.errors import UserError
@@ -147,6 +150,7 @@ def _in_order(stages: Stages) -> Iterable[str]:
 @contextmanager
 def _rebuild_in(project: Project, console: Console, into: Path | None, rebuilt: Path | None) -> Iterator[Path]:
     if rebuilt is not None:
+        _check_outputs(rebuilt)
         yield rebuilt
     elif into is not None:
         _rebuild(project, into, console)
@@ -174,6 +178,17 @@ def _rebuild(project: Project, folder: Path, console: Console) -> None:
     _run(folder, environment, *dvc, "repro", "--force")
 
 
+def _check_outputs(folder: Path) -> None:
+    """Check that the outputs of a rebuild are those in its ``dvc.lock``."""
+    _stages(folder)
+    status = children.run(
+        (sys.executable, "-m", "dvc", "data", "status", "--json"), cwd=folder, stdout=PIPE, stderr=DEVNULL
+    )
+    uncommitted = json.loads(status.stdout or "{}").get("uncommitted", {})
+    if status.returncode or uncommitted:
+        raise UserError(f"{folder}: outputs are missing or differ from its dvc.lock. Run `dvc repro` there first.")
+
+
 def _run(folder: Path, environment: Mapping[str, str], *command: str) -> None:
     if children.run(command, cwd=folder, env=environment, stdout=sys.stderr).returncode:
         raise UserError(
@@ -199,7 +214,10 @@ def _stages(folder: Path) -> Stages:
 
 
 def _parse(lock: str) -> Stages:
-    stages: Stages = YAML(typ="safe").load(lock)["stages"]
+    try:
+        stages: Stages = YAML(typ="safe").load(lock)["stages"]
+    except (KeyError, TypeError, YAMLError):
+        raise UserError("dvc.lock: not a lock file of DVC. Name a clone in which `dvc repro` has run.") from None
     return stages
 
 

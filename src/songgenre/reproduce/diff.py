@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -21,6 +22,19 @@ from nbformat import NotebookNode
 
 MAX_LINES = 10
 """Reported differences per file."""
+
+UNREADABLE = (
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+    nbformat.ValidationError,
+)
+"""Exceptions of reading or comparing a damaged, encrypted or unusual file."""
 
 WIDTH = 60
 """Characters of a line that are shown around the first difference."""
@@ -60,7 +74,7 @@ def _files(before: Path, after: Path) -> Iterator[str]:
     compare = COMPARATORS.get(before.suffix, _bytes)
     try:
         lines = list(compare(before, after))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         yield f"cannot be read as {before.suffix}: {error}"
         lines = []
     yield from lines or _bytes(before, after)

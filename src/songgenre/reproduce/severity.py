@@ -13,10 +13,16 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from songgenre.reproduce.diff import flatten, read_datasets
+from songgenre.reproduce.diff import UNREADABLE, flatten, read_datasets
 
 TOLERANCE = 0.01
 """Largest difference that counts as rounding, relative to the largest magnitude of a column, array or value."""
+
+ABSOLUTE_TOLERANCE = 1e-12
+"""Largest difference that counts as rounding for values near zero."""
+
+PRESENTATION = frozenset({".css", ".html", ".ipynb", ".js", ".md", ".png", ".svg"})
+"""Suffixes of files that only present results."""
 
 PREDICTED = "predicted"
 """Column of predicted genres."""
@@ -49,18 +55,20 @@ def assess(before: Path, after: Path) -> Severity | None:
     Returns
     -------
     Severity or None
-        The most serious difference; None if the bytes are the same, and for pages, notebooks and other files that
-        only present results.
+        The most serious difference; None if the bytes are the same, and for pages, notebooks and images, which only
+        present results. Other bytes that this module cannot explain are ``VALUES``.
     """
     if not after.exists() or before.is_dir() != after.is_dir():
         return Severity.STRUCTURE
     if before.is_dir():
         return _assess_folders(before, after)
-    if before.suffix not in _READERS or before.read_bytes() == after.read_bytes():
+    if before.suffix in PRESENTATION or before.read_bytes() == after.read_bytes():
         return None
+    if before.suffix not in _READERS:
+        return Severity.VALUES
     try:
-        return _READERS[before.suffix](before, after)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile):
+        return _READERS[before.suffix](before, after) or Severity.VALUES
+    except UNREADABLE:
         return Severity.STRUCTURE
 
 
@@ -109,7 +117,7 @@ def _assess_folders(before: Path, after: Path) -> Severity | None:
 
 
 def _assess_tables(before: pd.DataFrame, after: pd.DataFrame) -> Severity | None:
-    if len(before) != len(after) or not before.dtypes.equals(after.dtypes):
+    if not before.index.equals(after.index) or not before.dtypes.equals(after.dtypes):
         return Severity.STRUCTURE
     return _worst(_assess_column(before[name], after[name]) for name in before.columns)
 
@@ -122,7 +130,7 @@ def _assess_column(before: pd.Series, after: pd.Series) -> Severity | None:
 def _assess_arrays(before: np.ndarray, after: np.ndarray) -> Severity | None:
     if before.dtype != after.dtype or before.shape != after.shape:
         return Severity.STRUCTURE
-    if before.dtype == object:
+    if before.dtype.kind not in "fiub":
         return None if pd.Series(before.ravel()).equals(pd.Series(after.ravel())) else Severity.VALUES
     if np.array_equal(before, after, equal_nan=before.dtype.kind == "f"):
         return None
@@ -133,16 +141,36 @@ def _is_close(before: np.ndarray, after: np.ndarray) -> bool:
     """Whether numbers differ by rounding; those of a mel image by at most one of its 256 levels."""
     if before.dtype == np.uint8:
         return bool(np.abs(before.astype(np.int16) - after).max() <= 1)
-    if before.dtype.kind != "f" or not np.array_equal(np.isfinite(before), np.isfinite(after)):
+    finite = np.isfinite(before)
+    if before.dtype.kind != "f" or not np.array_equal(finite, np.isfinite(after)):
         return False
-    a, b = (array[np.isfinite(array)].astype(np.float64) for array in (before, after))
-    return bool(np.abs(a - b).max(initial=0.0) <= TOLERANCE * np.abs(a).max(initial=0.0))
+    if not np.array_equal(before[~finite], after[~finite], equal_nan=True):
+        return False
+    a, b = (array[finite].astype(np.float64) for array in (before, after))
+    return bool(np.abs(a - b).max(initial=0.0) <= max(TOLERANCE * np.abs(a).max(initial=0.0), ABSOLUTE_TOLERANCE))
 
 
-def _assess_values(before: Mapping[str, Any], after: Mapping[str, Any]) -> Severity | None:
-    if before.keys() != after.keys():
+def _assess_json(before: Path, after: Path) -> Severity | None:
+    a, b = (dict(flatten(json.loads(path.read_text("utf-8")))) for path in (before, after))
+    if a.keys() != b.keys():
         return Severity.STRUCTURE
-    return _worst(_assess_arrays(np.asarray(before[name]), np.asarray(after[name])) for name in before)
+    return _worst(_assess_value(a[name], b[name]) for name in a)
+
+
+def _assess_value(before: Any, after: Any) -> Severity | None:
+    """Compare two values of a JSON file; a whole number may stand for a floating-point number."""
+    if float in (type(before), type(after)) and {type(before), type(after)} <= {float, int}:
+        return _assess_arrays(np.float64(before).reshape(1), np.float64(after).reshape(1))
+    if type(before) is not type(after):
+        return Severity.STRUCTURE
+    return None if before == after else Severity.VALUES
+
+
+def _assess_datasets(before: Path, after: Path) -> Severity | None:
+    a, b = read_datasets(before), read_datasets(after)
+    if a.keys() != b.keys():
+        return Severity.STRUCTURE
+    return _worst(_assess_arrays(np.asarray(a[name]), np.asarray(b[name])) for name in a)
 
 
 def _assess_archives(before: Path, after: Path) -> Severity | None:
@@ -158,10 +186,6 @@ def _worst(severities: Any) -> Severity | None:
     return max((severity for severity in severities if severity), default=None)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return dict(flatten(json.loads(path.read_text("utf-8"))))
-
-
 def _load_array(path: Path) -> np.ndarray:
     array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     return array
@@ -169,8 +193,8 @@ def _load_array(path: Path) -> np.ndarray:
 
 _READERS: Mapping[str, Callable[[Path, Path], Severity | None]] = {
     ".csv": lambda a, b: _assess_tables(pd.read_csv(a), pd.read_csv(b)),
-    ".h5": lambda a, b: _assess_values(read_datasets(a), read_datasets(b)),
-    ".json": lambda a, b: _assess_values(_read_json(a), _read_json(b)),
+    ".h5": _assess_datasets,
+    ".json": _assess_json,
     ".keras": _assess_archives,
     ".npy": lambda a, b: _assess_arrays(_load_array(a), _load_array(b)),
     ".npz": _assess_archives,
