@@ -97,7 +97,10 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
     committed = DVCFileSystem(str(project.root), rev="HEAD")
     recorded = _read_lock(committed)
     with _rebuild_in(project, console, into, rebuilt) as folder:
-        changes = differences(recorded, _stages(folder), committed, folder)
+        repeated = _stages(folder)
+        if rebuilt is not None:
+            _check_outputs(rebuilt)
+        changes = differences(recorded, repeated, committed, folder)
     _print(recorded, changes, console)
     if changes and (limits := explain_limits()):
         console.print(limits, highlight=False, soft_wrap=True)
@@ -150,7 +153,6 @@ def _in_order(stages: Stages) -> Iterable[str]:
 @contextmanager
 def _rebuild_in(project: Project, console: Console, into: Path | None, rebuilt: Path | None) -> Iterator[Path]:
     if rebuilt is not None:
-        _check_outputs(rebuilt)
         yield rebuilt
     elif into is not None:
         _rebuild(project, into, console)
@@ -180,7 +182,6 @@ def _rebuild(project: Project, folder: Path, console: Console) -> None:
 
 def _check_outputs(folder: Path) -> None:
     """Check that the outputs of a rebuild are those in its ``dvc.lock``."""
-    _stages(folder)
     status = children.run(
         (sys.executable, "-m", "dvc", "data", "status", "--json"), cwd=folder, stdout=PIPE, stderr=DEVNULL
     )

@@ -8,6 +8,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -81,14 +82,31 @@ def _files(before: Path, after: Path) -> Iterator[str]:
 
 
 def _folders(before: Path, after: Path) -> Iterator[str]:
-    names = {file.relative_to(folder) for folder in (before, after) for file in folder.rglob("*") if file.is_file()}
-    for name in sorted(names):
+    for name in file_names(before, after):
         if not (after / name).is_file():
             yield f"{name}: is missing"
         elif not (before / name).is_file():
             yield f"{name}: is new"
         else:
             yield from (f"{name}: {line}" for line in _differences(before / name, after / name))
+
+
+def file_names(before: Path, after: Path) -> list[Path]:
+    """List the files in two versions of a folder, at any depth.
+
+    Parameters
+    ----------
+    before, after : Path
+        The folders.
+
+    Returns
+    -------
+    list of Path
+        Paths relative to the folders, sorted; a file may be in one of them only.
+    """
+    return sorted(
+        {file.relative_to(folder) for folder in (before, after) for file in folder.rglob("*") if file.is_file()}
+    )
 
 
 def _bytes(before: Path, after: Path) -> Iterator[str]:
@@ -130,8 +148,23 @@ def _shorten(line: str, start: int) -> str:
 
 
 def _json(before: Path, after: Path) -> Iterator[str]:
-    a, b = (dict(flatten(json.loads(path.read_text("utf-8")))) for path in (before, after))
-    yield from changed_values(a, b)
+    yield from changed_values(read_values(before), read_values(after))
+
+
+def read_values(path: Path) -> dict[str, Any]:
+    """Read all values of a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict
+        From the paths of the values to the values, see `flatten`.
+    """
+    return dict(flatten(json.loads(path.read_text("utf-8"))))
 
 
 def flatten(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -247,8 +280,24 @@ def _distance(a: np.ndarray, b: np.ndarray) -> str:
 
 
 def _npy(before: Path, after: Path) -> Iterator[str]:
-    a, b = (np.load(path, mmap_mode="r", allow_pickle=False) for path in (before, after))
-    yield from _values(a, b)
+    yield from _values(load_array(before), load_array(after))
+
+
+def load_array(path: Path) -> np.ndarray:
+    """Map an array into memory.
+
+    Parameters
+    ----------
+    path : Path
+        File in the format ``.npy``.
+
+    Returns
+    -------
+    np.ndarray
+        Read-only array.
+    """
+    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+    return array
 
 
 def _hdf5(before: Path, after: Path) -> Iterator[str]:
@@ -278,12 +327,30 @@ def read_datasets(path: Path) -> dict[str, np.ndarray]:
 
 
 def _archives(before: Path, after: Path) -> Iterator[str]:
+    with extracted(before, after) as (a, b):
+        yield from _folders(a, b)
+
+
+@contextmanager
+def extracted(before: Path, after: Path) -> Iterator[tuple[Path, Path]]:
+    """Extract two versions of a zip archive into temporary folders.
+
+    Parameters
+    ----------
+    before, after : Path
+        The archives.
+
+    Yields
+    ------
+    before, after : Path
+        Folders with their contents, which are deleted when the context ends.
+    """
     with TemporaryDirectory() as folder:
         a, b = Path(folder) / "before", Path(folder) / "after"
         for path, target in ((before, a), (after, b)):
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(target)
-        yield from _folders(a, b)
+        yield a, b
 
 
 def _notebooks(before: Path, after: Path) -> Iterator[str]:

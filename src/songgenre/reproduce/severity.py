@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntEnum
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from songgenre.reproduce.diff import UNREADABLE, flatten, read_datasets
+from songgenre.reproduce.diff import UNREADABLE, extracted, file_names, load_array, read_datasets, read_values
 
 TOLERANCE = 0.01
 """Largest difference that counts as rounding, relative to the largest magnitude of a column, array or value."""
@@ -64,10 +61,10 @@ def assess(before: Path, after: Path) -> Severity | None:
         return _assess_folders(before, after)
     if before.suffix in PRESENTATION or before.read_bytes() == after.read_bytes():
         return None
-    if before.suffix not in _READERS:
+    if before.suffix not in _ASSESSORS:
         return Severity.VALUES
     try:
-        return _READERS[before.suffix](before, after) or Severity.VALUES
+        return _ASSESSORS[before.suffix](before, after) or Severity.VALUES
     except UNREADABLE:
         return Severity.STRUCTURE
 
@@ -103,14 +100,14 @@ def classify_stage(
     if other_inputs or worst == Severity.STRUCTURE or (worst is None and not upstream):
         return "other"
     if worst is None:
-        return max(upstream, key=["rounding", "changed decisions", "other"].index)
+        return max(upstream, key=get_args(StageClass).index)
     if worst == Severity.DECISIONS or (worst == Severity.VALUES and "changed decisions" in upstream):
         return "changed decisions"
     return "rounding" if worst == Severity.ROUNDING else "other"
 
 
 def _assess_folders(before: Path, after: Path) -> Severity | None:
-    names = {file.relative_to(folder) for folder in (before, after) for file in folder.rglob("*") if file.is_file()}
+    names = file_names(before, after)
     if not all((folder / name).is_file() for folder in (before, after) for name in names):
         return Severity.STRUCTURE
     return _worst(assess(before / name, after / name) for name in names)
@@ -151,7 +148,7 @@ def _is_close(before: np.ndarray, after: np.ndarray) -> bool:
 
 
 def _assess_json(before: Path, after: Path) -> Severity | None:
-    a, b = (dict(flatten(json.loads(path.read_text("utf-8")))) for path in (before, after))
+    a, b = read_values(before), read_values(after)
     if a.keys() != b.keys():
         return Severity.STRUCTURE
     return _worst(_assess_value(a[name], b[name]) for name in a)
@@ -174,29 +171,20 @@ def _assess_datasets(before: Path, after: Path) -> Severity | None:
 
 
 def _assess_archives(before: Path, after: Path) -> Severity | None:
-    with TemporaryDirectory() as folder:
-        a, b = Path(folder) / "before", Path(folder) / "after"
-        for path, target in ((before, a), (after, b)):
-            with zipfile.ZipFile(path) as archive:
-                archive.extractall(target)
+    with extracted(before, after) as (a, b):
         return _assess_folders(a, b)
 
 
-def _worst(severities: Any) -> Severity | None:
+def _worst(severities: Iterable[Severity | None]) -> Severity | None:
     return max((severity for severity in severities if severity), default=None)
 
 
-def _load_array(path: Path) -> np.ndarray:
-    array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    return array
-
-
-_READERS: Mapping[str, Callable[[Path, Path], Severity | None]] = {
+_ASSESSORS: Mapping[str, Callable[[Path, Path], Severity | None]] = {
     ".csv": lambda a, b: _assess_tables(pd.read_csv(a), pd.read_csv(b)),
     ".h5": _assess_datasets,
     ".json": _assess_json,
     ".keras": _assess_archives,
-    ".npy": lambda a, b: _assess_arrays(_load_array(a), _load_array(b)),
+    ".npy": lambda a, b: _assess_arrays(load_array(a), load_array(b)),
     ".npz": _assess_archives,
     ".parquet": lambda a, b: _assess_tables(pd.read_parquet(a), pd.read_parquet(b)),
     ".skops": _assess_archives,
