@@ -49,22 +49,48 @@ def test_a_variable_that_is_set_is_kept() -> None:
     assert set(probe(OPENBLAS_CORETYPE="Sandybridge")["blas"]) == {"Sandybridge"}
 
 
-def test_limits_are_explained_where_nothing_is_pinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def give_processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    monkeypatch.setattr(instruction_level, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(instruction_level, "NUMPY_CHOSE_FREELY", False)
+
+
+def test_limits_are_explained_where_a_library_is_not_pinned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    give_processor(monkeypatch, tmp_path, "avx2 fma avx512vl")
     monkeypatch.setattr(instruction_level, "GPU_DEVICES", (tmp_path / "gpu",))
-    monkeypatch.setenv("NUMBA_CPU_NAME", "x86-64-v3")
+    monkeypatch.setattr(os, "environ", {})
+    assert "native" in (instruction_level.explain_limits() or "")
+    instruction_level.pin()
     assert instruction_level.explain_limits() is None
     (tmp_path / "gpu").touch()
     assert "GPU" in (instruction_level.explain_limits() or "")
-    monkeypatch.delenv("NUMBA_CPU_NAME")
-    assert platform.machine() in (instruction_level.explain_limits() or "")
+
+
+@pytest.mark.parametrize("variable", [*instruction_level.X86_64_V3, "NPY_DISABLE_CPU_FEATURES"])
+def test_one_variable_that_is_set_by_hand_makes_the_level_native(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    give_processor(monkeypatch, tmp_path, "avx2 fma avx512vl")
+    monkeypatch.setattr(os, "environ", {variable: "another"})
+    instruction_level.pin()
+    assert instruction_level.current() == "native x86_64"
 
 
 @pytest.mark.integration
-def test_a_process_that_loads_numpy_first_is_not_pinned() -> None:
+@pytest.mark.parametrize("variables", [{}, {"NUMBA_CPU_NAME": "x86-64-v3"}])
+def test_a_process_that_loads_numpy_first_is_not_pinned(variables: dict[str, str]) -> None:
     script = "import numpy, songgenre.instruction_level as level; print(level.current())"
     environment = {name: value for name, value in os.environ.items() if name not in instruction_level.X86_64_V3}
-    ended = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True, text=True)
+    command = [sys.executable, "-c", script]
+    ended = subprocess.run(command, env=environment | variables, capture_output=True, check=True, text=True)
     assert ended.stdout.strip() == f"native {platform.machine()}"
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(not HAS_AVX2, reason="the processor has no AVX2 and FMA: nothing is pinned")
+def test_numpy_loads_although_its_features_are_chosen_by_hand() -> None:
+    probe(NPY_ENABLE_CPU_FEATURES="AVX2")
 
 
 @pytest.mark.parametrize(("machine", "flags"), [("aarch64", "fp asimd"), ("x86_64", "sse4_2 avx"), ("arm64", None)])
@@ -84,9 +110,7 @@ def test_nothing_is_pinned_without_avx2(
 def test_targets_of_numpy_are_disabled_where_the_processor_has_them(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "cpuinfo").write_text("processor : 0\nflags : avx2 fma avx512vl\n")
-    monkeypatch.setattr(instruction_level, "CPUINFO", tmp_path / "cpuinfo")
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    give_processor(monkeypatch, tmp_path, "avx2 fma avx512vl")
     environment = {"OPENBLAS_CORETYPE": "Zen"}
     monkeypatch.setattr(os, "environ", environment)
     instruction_level.pin()

@@ -75,6 +75,8 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
         ("scraping.crawl", "retries", -1),
         ("scraping.crawl", "max_file_mb", 0.0),
         ("scraping.crawl", "autothrottle", "no"),
+        ("wrangling", "clip_duration_s", float("inf")),
+        ("wrangling", "seed", 2**40),
         ("wrangling", "split", "random"),
         ("wrangling", "balance_genres", "yes"),
         ("wrangling", "silence_threshold_db", 0.0),
@@ -86,10 +88,14 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
         ("eda", "compared_genres", ["rock", "rock"]),
         ("features", "sample_rate", 11025),
         ("features", "n_fft", "2048"),
+        ("features", "sample_rate", 10**9),
         ("sklearn", "folds", 1),
         ("sklearn", "folds", True),
         ("sklearn", "grids", {}),
         ("sklearn", "grids", {"baseline": {}, "svm": {"C": []}}),
+        ("sklearn", "grids", {"baseline": {}, "svm": {"C": [[1.0]]}}),
+        ("sklearn", "grids", {"baseline": {}, "svm": {"C": [float("nan")]}}),
+        ("cnn", "folds", 1),
         ("cnn.network", "dropout", 1.0),
         ("cnn.network", "filters", []),
         ("cnn", "epochs", None),
@@ -119,6 +125,33 @@ def test_only_commands_read_the_parameters() -> None:
         if re.search(r"(?<!def )load_params\(", path.read_text())
     }
     assert readers == {"cli.py", "notebook/runner.py", "predict/loading.py", "predict/similar.py", "report/cards.py"}
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "other"),
+    [
+        ("features", "hop_length", 4096, "n_fft"),
+        ("features", "n_mels", 1025, "n_fft"),
+        ("cnn.sampling", "crop_frames", 1293, "clip of 30 s"),
+        ("cnn.network", "filters", [8] * 7, "crop_frames"),
+        ("cnn.network", "filters", [8] * 8, "crop_frames"),
+    ],
+)
+def test_values_that_do_not_fit_together_are_refused(
+    content: dict[str, Any], tmp_path: Path, section: str, name: str, value: Any, other: str
+) -> None:
+    inner = content
+    for part in section.split("."):
+        inner = inner[part]
+    inner[name] = value
+    with pytest.raises(UserError, match=rf"(?s){name}.*{other}|{other}.*{name}"):
+        load_params(write(content, tmp_path))
+
+
+def test_an_unknown_parameter_gets_a_suggestion(content: dict[str, Any], tmp_path: Path) -> None:
+    content["cnn"]["network"]["filter"] = [16]
+    with pytest.raises(UserError, match=r"cnn\.network\.filter: .*\bfilters\b"):
+        load_params(write(content, tmp_path))
 
 
 def test_every_problem_is_named_at_once(content: dict[str, Any], tmp_path: Path) -> None:
@@ -180,7 +213,16 @@ def test_cluster_that_reads_audio_elsewhere_needs_a_cache_elsewhere(content: dic
         load_params(write(content, tmp_path))
 
 
-@pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "\ta: 1"])
+def test_alias_of_itself_and_a_folder_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("a: &a\n  b: *a\n")
+    with pytest.raises(UserError, match=r"params\.yaml.*alias"):
+        load_params(path)
+    with pytest.raises(UserError, match=re.escape(str(tmp_path))):
+        load_params(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "\ta: 1", "a: \0"])
 def test_invalid_yaml_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)

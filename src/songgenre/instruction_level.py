@@ -22,8 +22,8 @@ X86_64_V3 = {
 NUMPY_DISPATCH = {"X86_V4": "avx512vl", "AVX512_ICL": "avx512_vbmi2", "AVX512_SPR": "avx512_fp16"}
 """NumPy's dispatch targets above AVX2, each with the processor flag that makes NumPy choose it."""
 
-NUMPY_WAS_LOADED = "numpy" in sys.modules and "NUMBA_CPU_NAME" not in os.environ
-"""Whether NumPy chose its code before this module could limit it."""
+LEVEL = "x86-64-v3"
+"""Name of the pinned level: x86-64 with AVX2 and FMA, but without AVX-512."""
 
 
 def pin() -> None:
@@ -32,13 +32,11 @@ def pin() -> None:
     Libraries read these environment variables when they load; child processes inherit them. A variable that is
     already set is kept, and nothing is set on a processor without AVX2 and FMA.
     """
-    flags = _processor_flags()
-    if platform.machine() != "x86_64" or not {"avx2", "fma"} <= flags:
-        return
-    for name, value in X86_64_V3.items():
+    pins = _pins()
+    if "NPY_ENABLE_CPU_FEATURES" in os.environ:
+        pins.pop("NPY_DISABLE_CPU_FEATURES", None)  # NumPy does not load if both are set
+    for name, value in pins.items():
         os.environ.setdefault(name, value)
-    if targets := [target for target, flag in NUMPY_DISPATCH.items() if flag in flags]:
-        os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", ",".join(targets))
 
 
 def current() -> str:
@@ -47,10 +45,24 @@ def current() -> str:
     Returns
     -------
     str
-        ``x86-64-v3``, or ``native`` and the kind of machine if nothing is pinned, or NumPy was loaded before.
+        `LEVEL`; or ``native`` and the kind of machine, if a library is not pinned or NumPy was loaded before the pins
+        were set.
     """
-    native = f"native {platform.machine()}"
-    return native if NUMPY_WAS_LOADED else os.environ.get("NUMBA_CPU_NAME", native)
+    return LEVEL if _is_pinned() and not NUMPY_CHOSE_FREELY else f"native {platform.machine()}"
+
+
+def _pins() -> dict[str, str]:
+    """Environment variables that pin this processor; none if it has no AVX2 and FMA."""
+    flags = _processor_flags()
+    if platform.machine() != "x86_64" or not {"avx2", "fma"} <= flags:
+        return {}
+    targets = [target for target, flag in NUMPY_DISPATCH.items() if flag in flags]
+    return X86_64_V3 | ({"NPY_DISABLE_CPU_FEATURES": ",".join(targets)} if targets else {})
+
+
+def _is_pinned() -> bool:
+    pins = _pins()
+    return bool(pins) and all(os.environ.get(name) == value for name, value in pins.items())
 
 
 def explain_limits() -> str | None:
@@ -61,8 +73,8 @@ def explain_limits() -> str | None:
     str or None
         One line; None if results are the same, byte for byte.
     """
-    if current() != X86_64_V3["NUMBA_CPU_NAME"]:
-        reason = f"The instruction level is {current()}, not x86-64-v3 (AVX2 and FMA on Linux)"
+    if current() != LEVEL:
+        reason = f"The instruction level is {current()}, not {LEVEL} (AVX2 and FMA on Linux)"
     elif any(device.exists() for device in GPU_DEVICES):
         reason = "This machine has a GPU, which TensorFlow may use"
     else:
@@ -75,3 +87,7 @@ def _processor_flags() -> set[str]:
         return set()
     with CPUINFO.open() as lines:
         return set(next((line for line in lines if line.startswith("flags")), "").split())
+
+
+NUMPY_CHOSE_FREELY = "numpy" in sys.modules and not _is_pinned()
+"""Whether NumPy chose its code before this module could limit it."""

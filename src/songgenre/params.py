@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import difflib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from songgenre.errors import UserError
 from songgenre.redaction import redact
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 
 class Section(BaseModel):
     """Base of all sections: an unknown name, a wrong type or a value out of range is an error."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+"""Seed of NumPy and scikit-learn: 32 bits."""
 
 
 class Site(Section):
@@ -102,7 +111,7 @@ class Demo(Section):
 
     songs_per_genre: int = Field(ge=1)
     artists_per_genre: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class Fma(Section):
@@ -176,7 +185,7 @@ class Wrangling(Section):
     split: Literal["official", "artist"]
     validation_fraction: float = Field(gt=0, lt=1)
     test_fraction: float = Field(gt=0, lt=1)
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @model_validator(mode="after")
     def _something_is_left_to_train_on(self) -> Wrangling:
@@ -225,12 +234,20 @@ class Features(Section):
     """
 
     feature_set: Literal["basic", "fma", "full"]
-    sample_rate: int = Field(ge=16000)  # spectral contrast looks up to 6.4 kHz
+    sample_rate: int = Field(ge=16000, le=192000)  # spectral contrast looks up to 6.4 kHz
     n_fft: int = Field(ge=256)
     hop_length: int = Field(ge=64, multiple_of=64)  # halved six times for the constant-Q transform
     n_mfcc: int = Field(ge=1, le=40)
     n_mels: int = Field(ge=40)
     mel_db_range: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _frames_fit(self) -> Features:
+        if self.hop_length > self.n_fft:
+            raise ValueError(f"hop_length must not exceed n_fft, {self.n_fft}; some samples would be in no frame")
+        if self.n_mels > self.n_fft // 2:
+            raise ValueError(f"n_mels must not exceed n_fft / 2, {self.n_fft // 2}; some bands would be empty")
+        return self
 
 
 class Sklearn(Section):
@@ -252,16 +269,20 @@ class Sklearn(Section):
 
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
-    grids: dict[str, dict[str, Annotated[list[bool | int | float | str | None], Field(min_length=1)]]]
+    grids: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]]
     soft_voting_members: list[str]
     permutation_repeats: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    seed: Seed
 
     @field_validator("grids")
     @classmethod
     def _has_the_baseline(cls, grids: dict[str, Any]) -> dict[str, Any]:
         if "baseline" not in grids:
             raise ValueError("must name 'baseline', which every model is compared with")
+        for name, grid in grids.items():
+            for parameter, values in grid.items():
+                if not all(isinstance(value, bool | int | float | str | None) and value == value for value in values):
+                    raise ValueError(f"{name}.{parameter} must be a list of numbers, texts, true, false or null")
         return grids
 
     @model_validator(mode="after")
@@ -383,7 +404,24 @@ class Cnn(Section):
     ablation_epochs: int = Field(ge=1)
     folds: int = Field(ge=0)
     hardware: Hardware
-    seed: int = Field(ge=0)
+    seed: Seed
+
+    @field_validator("folds")
+    @classmethod
+    def _one_fold_leaves_nothing_to_train_on(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("must be 0, for no cross-validation, or at least 2")
+        return folds
+
+    @model_validator(mode="after")
+    def _crop_is_long_enough_for_the_blocks(self) -> Cnn:
+        smallest = 4 << len(self.network.filters)  # halved by the ablation, the first convolution and each block
+        if self.sampling.crop_frames < smallest:
+            raise ValueError(
+                f"sampling.crop_frames must be at least {smallest}, because network.filters has "
+                f"{len(self.network.filters)} blocks and each halves the crop"
+            )
+        return self
 
 
 class Transfer(Section):
@@ -402,7 +440,7 @@ class Transfer(Section):
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
     shrinkage: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class Evaluation(Section):
@@ -420,7 +458,7 @@ class Evaluation(Section):
 
     ensemble: list[str] = Field(min_length=1)
     bootstrap_samples: int = Field(ge=100)
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class Compute(Section):
@@ -483,6 +521,20 @@ class Params(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _crop_fits_into_the_mel_image(self) -> Params:
+        frames = 1 + round(self.wrangling.clip_duration_s * self.features.sample_rate) // self.features.hop_length
+        if self.cnn.sampling.crop_frames > frames:
+            raise ValueError(
+                f"cnn.sampling.crop_frames must not exceed {frames}, the frames of a clip of "
+                f"{self.wrangling.clip_duration_s:g} s"
+            )
+        if self.features.n_mels < 1 << len(self.cnn.network.filters):
+            raise ValueError(
+                f"cnn.network.filters has too many blocks for features.n_mels, {self.features.n_mels}; each halves them"
+            )
+        return self
+
     def section(self, name: str) -> dict[str, Any]:
         """Return the parameters of one section as plain literals.
 
@@ -529,12 +581,7 @@ def load_params(path: Path) -> Params:
         If the file is missing or not valid YAML; if an address contains a password or a token; or if parameters are
         missing, unknown, of the wrong type or out of range. The message names every such parameter.
     """
-    try:
-        content = YAML(typ="safe", pure=True).load(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found. Restore it, for example with `git checkout -- params.yaml`.") from None
-    except YAMLError as error:
-        raise UserError(f"{path}: not valid YAML. {redact(str(error))}") from None
+    content = _parse(path)
     for name, text in _texts(content):
         if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) and redact(text) != text:
             raise UserError(
@@ -545,11 +592,50 @@ def load_params(path: Path) -> Params:
     try:
         return Params.model_validate(content)
     except ValidationError as error:
-        problems = "\n".join(
-            f"  {'.'.join(map(str, problem['loc'])) or 'file'}: {problem['msg']}{_got(problem['input'])}"
-            for problem in error.errors()
-        )
+        problems = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
         raise UserError(f"{path}: invalid parameters. Correct them:\n{problems}") from None
+
+
+def _parse(path: Path) -> Any:
+    """Read YAML whose content is finite."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path)
+        json.dumps(content, default=str)
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found. Restore it, for example with `git checkout -- params.yaml`.") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from None
+    except (RecursionError, ValueError):
+        raise UserError(f"{path}: not valid parameters. Remove the alias that refers to itself.") from None
+    except MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UserError(f"{path}: not valid YAML{line}: {redact(str(error.problem))}. Correct the line.") from None
+    except YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({redact(str(error))}). Correct it.") from None
+    return content
+
+
+def _describe(problem: ErrorDetails) -> str:
+    """Name a parameter, what is wrong with it and its value."""
+    place = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "missing":
+        return f"{place}: missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{place}: no such parameter; {_suggest(place)}"
+    if problem["type"] == "string_pattern_mismatch":
+        return f"{place}: must match the regular expression {problem['ctx']['pattern']}{_got(problem['input'])}"
+    fact = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{place}: {fact}{_got(problem['input'])}".removeprefix(": ")
+
+
+def _suggest(place: str) -> str:
+    """Suggest the parameter of the same section whose name is nearest."""
+    *above, name = place.split(".")
+    section: type[BaseModel] = Params
+    for part in above:
+        section = section.model_fields[part].annotation  # type: ignore[assignment]
+    nearest = difflib.get_close_matches(name, section.model_fields, n=1)
+    return f"did you mean {nearest[0]}?" if nearest else f"the parameters here are {', '.join(section.model_fields)}"
 
 
 def _refuse_repeats(name: str, members: list[str]) -> None:
@@ -559,7 +645,7 @@ def _refuse_repeats(name: str, members: list[str]) -> None:
 
 def _got(value: Any) -> str:
     """Quote a wrong value, but not a whole section."""
-    return "" if isinstance(value, dict) else f", got {redact(repr(value))}"
+    return "" if isinstance(value, dict | BaseModel) else f", got {redact(repr(value))}"
 
 
 def _texts(content: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -61,6 +61,17 @@ def problem(grids: dict[str, Any], data: Corpus, folds: int = 4) -> str:
     return str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("model", "parameter", "value"),
+    [("svm", "C", -1), ("logistic_regression", "C", "abc"), ("random_forest", "max_features", 1.5)],
+)
+def test_value_that_scikit_learn_refuses_is_named_before_anything_is_fitted(
+    model: str, parameter: str, value: Any
+) -> None:
+    with pytest.raises(UserError, match=rf"sklearn\.grids\.{model}.*'{parameter}'.*{value}"):
+        classical.check_grids({"baseline": {}, model: {parameter: [1, value]}})
+
+
 def test_unknown_model_is_named(separable: Corpus) -> None:
     message = problem({"svm": {}, "perceptron": {}}, separable)
     assert "sklearn.grids" in message

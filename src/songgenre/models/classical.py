@@ -8,6 +8,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -26,6 +27,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
@@ -105,7 +107,7 @@ class _WatchedGridSearch(GridSearchCV):
 
 
 def check_grids(grids: Mapping[str, Grid]) -> None:
-    """Check the names of the models and of their parameters.
+    """Check the names of the models and of their parameters, and the values of these.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ def check_grids(grids: Mapping[str, Grid]) -> None:
     Raises
     ------
     UserError
-        If a model is not one of `PIPELINES`, or has no parameter of that name.
+        If a model is not one of `PIPELINES`, has no parameter of that name, or does not accept one of the values.
     """
     unknown = set(grids) - set(PIPELINES)
     if unknown:
@@ -124,7 +126,9 @@ def check_grids(grids: Mapping[str, Grid]) -> None:
             f"Choose from {', '.join(PIPELINES)}."
         )
     for name, grid in grids.items():
-        _prefix_grid(grid, PIPELINES[name](0))
+        pipeline = PIPELINES[name](0)
+        _prefix_grid(grid, pipeline)
+        _check_values(name, grid, _tuned_step(pipeline)[1])
 
 
 def grid_search(
@@ -330,10 +334,7 @@ def predict_genres(
 
 def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
     """Prefix each parameter with the name of its step in the pipeline."""
-    step, model = pipeline.steps[-1]
-    prefix = f"{step}__"
-    if isinstance(model, CalibratedClassifierCV):
-        model, prefix = model.estimator, f"{step}__estimator__"
+    prefix, model = _tuned_step(pipeline)
     addressed = {prefix + parameter: values for parameter, values in grid.items()}
     parameters = pipeline.get_params()
     for parameter in addressed:
@@ -343,6 +344,24 @@ def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
                 f"{type(model).__name__}. See scikit-learn's documentation of that class."
             )
     return addressed
+
+
+def _tuned_step(pipeline: Pipeline) -> tuple[str, BaseEstimator]:
+    """Return the classifier that a grid addresses, and the prefix of its parameters."""
+    step, model = pipeline.steps[-1]
+    if isinstance(model, CalibratedClassifierCV):
+        return f"{step}__estimator__", model.estimator
+    return f"{step}__", model
+
+
+def _check_values(name: str, grid: Grid, model: BaseEstimator) -> None:
+    """Let scikit-learn check each value as it would when the model is fitted."""
+    for parameter, values in grid.items():
+        for value in values:
+            try:
+                clone(model).set_params(**{parameter: value})._validate_params()
+            except InvalidParameterError as error:
+                raise UserError(f"params.yaml: sklearn.grids.{name}: {error} Correct the grid.") from None
 
 
 def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
