@@ -244,8 +244,9 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., AbstractC
         assert process.stdout is not None
         try:
             said = process.stdout.readline()
-            assert said.startswith("Drop a song on http://"), process.communicate()
-            yield Server(process, said.split()[4].rstrip("/,"), folder)
+            address = re.search(r"http://[^/\s]+", said)
+            assert address, process.communicate()
+            yield Server(process, address[0], folder)
         finally:
             process.terminate()
             process.communicate(timeout=60)

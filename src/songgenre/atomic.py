@@ -5,11 +5,14 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+
+from songgenre.errors import UserError
 
 
 @contextmanager
@@ -40,6 +43,29 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         _remove(partial)
+
+
+def check_output_file(path: Path, suffix: str) -> None:
+    """Check that a file that a user named for an output can be written without damage to anything else.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it may exist.
+    suffix : str
+        Ending of such files, for example ``.html``.
+
+    Raises
+    ------
+    UserError
+        If the name has another ending, the folder does not exist, or the path is a folder, link, pipe or device.
+    """
+    if path.suffix.lower() != suffix:
+        raise UserError(f"{path}: the name of the output must end in {suffix}. Name another file.")
+    if not path.parent.is_dir():
+        raise UserError(f"{path}: the folder {path.parent} does not exist. Create it, or name another file.")
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+        raise UserError(f"{path}: exists and is not a regular file, so it is not replaced. Name another file.")
 
 
 def _is_running(process: int) -> bool:

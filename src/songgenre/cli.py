@@ -158,7 +158,7 @@ def serve(
     if not server.is_loopback(host):
         Console(stderr=True).print(f"Everybody who reaches {host} can use this page.", highlight=False)
     settings = server.Settings(host, port, model, threshold, max_mb, max_minutes, skip_hash_check)
-    server.serve(settings, lambda url: typer.echo(f"Drop a song on {url}, until you press Ctrl-C."))
+    server.serve(settings, lambda url: typer.echo(f"Open {url} and drop a song on the page. Stop with Ctrl-C."))
 
 
 def _notebooks() -> list[str]:
@@ -225,7 +225,7 @@ def demo_serve(
     from songgenre.demo.server import serve
 
     recordings = plan_corpus(**params.load_params(Project.find().params).section("scraping")["demo"])
-    serve(recordings, port, lambda url: typer.echo(f"The shop is open at {url}/, until you press Ctrl-C."))
+    serve(recordings, port, lambda url: typer.echo(f"The shop is open at {url}/. Stop with Ctrl-C."))
 
 
 @pretrained.command("download")

@@ -39,12 +39,14 @@ class Project:
         Raises
         ------
         UserError
-            If there is no such folder.
+            If there is no such folder, or its ``params.yaml`` is missing.
         """
         start = (start or Path.cwd()).resolve()
         for folder in (start, *start.parents):
-            if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            if (folder / "dvc.yaml").is_file() and (folder / "params.yaml").is_file():
                 return cls(folder)
+            if (folder / "dvc.yaml").is_file() and (folder / "src" / "songgenre").is_dir():
+                raise UserError(f"{folder}: params.yaml is missing. Restore it with `git checkout -- params.yaml`.")
         raise UserError(
             f"{start}: not inside a project; neither this folder nor one above it holds params.yaml and dvc.yaml. "
             "Change into your clone and try again."

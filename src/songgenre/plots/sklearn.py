@@ -81,5 +81,5 @@ def plot_protocols(table: pd.DataFrame, model: str) -> Figure:
     bars = axes.barh(labels, table["accuracy"], color="tab:blue", alpha=0.75)
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.invert_yaxis()
-    axes.set(title=f"Accuracy by evaluation protocol: {display_name(model)}", xlabel="accuracy", xlim=(0, 1.08))
+    axes.set(title=f"Accuracy by kind of split: {display_name(model)}", xlabel="accuracy", xlim=(0, 1.08))
     return figure

@@ -10,6 +10,7 @@ from typing import Literal
 
 from rich.console import Console
 
+from songgenre.atomic import check_output_file
 from songgenre.errors import UserError
 from songgenre.predict import formatting, inputs, loading
 from songgenre.predict.inference import SongPrediction, predict_songs
@@ -51,12 +52,10 @@ def run(
     Raises
     ------
     UserError
-        If the model is unavailable, its hash differs, or the folder of the page does not exist.
+        If the model is unavailable, its hash differs, or the page cannot be written.
     """
-    if html and not html.parent.is_dir():
-        raise UserError(
-            f"{html}: the folder {html.parent} does not exist. Create it, or name another file with --html."
-        )
+    if html:
+        check_output_file(html, ".html")
     if not skip_hash_check:
         loading.verify_models(name)
     failures: list[str] = []

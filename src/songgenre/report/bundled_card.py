@@ -77,7 +77,7 @@ A linear discriminant analysis of the embeddings of the two networks of musicnn 
 Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It predicts the probabilities of
 {", ".join(genres)}.
 `head.npz` contains its weights, including scaling and temperature, and no data of any song. At run time the model needs
-the weights of the networks in `data/pretrained/`, which `dvc repro pretrained` downloads.
+the weights of the networks in `data/pretrained/`, which `dvc repro pretrained` extracts from the published wheel.
 
 ## Training data
 
@@ -102,7 +102,7 @@ models that were trained on the other collections only:
 ## Calibration
 
 One temperature was fitted to predictions for songs outside the training folds. In the cross-validation the log loss is
-{metrics.log_loss:.3f} and the expected calibration error, the mean distance between confidence and accuracy,
+{metrics.log_loss:.3f} and the expected calibration error, the weighted mean distance between confidence and accuracy,
 {metrics.expected_calibration_error:.3f}.
 
 ## Out-of-scope use
@@ -115,7 +115,7 @@ of other genres.
 - Genre and collection are correlated: hip-hop and country come almost only from one collection, classical only from the
   other two. The model partly recognises the sound of a collection, as the last table shows; and without that one
   collection, hardly any training songs of hip-hop and country remain.
-- The training data are few, and Western.
+- The model was trained on few songs, all of them Western music.
 - The two networks may have been trained on some of these recordings.
 
 ## Training

@@ -46,7 +46,7 @@ def available_cards(project: Project) -> dict[str, str]:
     UserError
         If a table or a metrics file cannot be read.
     """
-    reports = [project.metrics("evaluation"), project.predictions("evaluation")]
+    reports = [project.metrics("evaluation"), project.predictions("evaluation"), project.plot("nested")]
     inputs = [project.params, project.catalogue, project.tracks, project.excluded, *reports]
     if not all(path.is_file() for path in inputs):
         return {}
@@ -136,7 +136,7 @@ The model measures how well genre can be predicted from sound on this corpus, an
 
 The model must not decide what people are paid or shown: genre labels are conventions rather than properties of sound,
 and these labels are those of the source. The model predicts one of its genres for every song, including songs of other
-genres. A model that was trained on the demonstration corpus is not valid for real music.
+genres. A model that was trained on the demo is not valid for real music.
 
 ## Training data
 
@@ -145,9 +145,11 @@ genres. A model that was trained on the demonstration corpus is not valid for re
 
 ## Results
 
-Accuracy **{metrics.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists) on
-{metrics.n_test} test songs; macro F1 {metrics.macro_f1:.3f}; top-2 accuracy {metrics.top2_accuracy:.3f} (the true
-genre is one of the two most probable ones).
+{_describe_nested(project, winner.name, len(tracks))}
+On the {metrics.n_test} test songs the accuracy is {metrics.accuracy:.3f} ({low:.3f} to {high:.3f}), macro F1
+{metrics.macro_f1:.3f}, and top-2 accuracy (the true genre is one of the two most probable ones)
+{metrics.top2_accuracy:.3f}. The following tables are for these songs. All intervals are 95 % intervals from a bootstrap
+over artists.
 
 {table(["genre", "test songs", "precision", "recall", "F1"], genres)}
 
@@ -155,8 +157,8 @@ genre is one of the two most probable ones).
 
 ## Calibration
 
-Log loss {metrics.log_loss:.3f}; expected calibration error, the mean distance between confidence and accuracy,
-{metrics.expected_calibration_error:.3f}. At 50 % coverage (the most confident half) accuracy is
+Log loss {metrics.log_loss:.3f}; expected calibration error, the weighted mean distance between confidence and
+accuracy, {metrics.expected_calibration_error:.3f}. At 50 % coverage (the most confident half) accuracy is
 {confident_half["accuracy"]:.3f}.
 
 ## Limitations
@@ -216,7 +218,7 @@ artists; {len(excluded)} are excluded.
 
 {table(["source", "collection", "license", "songs used"], collections)}
 
-The demonstration corpus is synthetic: rules compose the songs, a synthesizer plays them, and the catalogue has the
+The demo is synthetic: rules compose the songs, a synthesizer plays them, and the catalogue has the
 faults of real collections. Real recordings belong to their rights holders; none is part of this project.
 
 ## Corpus
@@ -242,6 +244,18 @@ Each genre has few artists, so models may learn the style of these artists. An a
 Tracks `{file_hash(project.tracks)}` (SHA-256, first 12 digits). `songgenre dev cards` generates this
 card.
 """
+
+
+def _describe_nested(project: Project, model: str, n_songs: int) -> str:
+    """Describe the accuracy in nested cross-validation; empty if the model was not run in it."""
+    scores = pd.read_csv(project.plot("nested")).set_index("model")
+    if model not in scores.index:
+        return ""
+    accuracy, low, high = scores.loc[model, ["accuracy", "ci95_low", "ci95_high"]]
+    return (
+        f"In nested cross-validation over all {n_songs} songs the accuracy is **{accuracy:.3f}** ({low:.3f} to "
+        f"{high:.3f}). Quote this figure: every song is tested, by models that were trained without its artist.\n"
+    )
 
 
 def _accuracy(predictions: pd.DataFrame, seed: int) -> tuple[int, str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from bs4 import BeautifulSoup
 
 from songgenre import children
-from songgenre.atomic import replacing
+from songgenre.atomic import check_output_file, replacing
 from songgenre.errors import UserError
 from songgenre.notebook.provenance import run_logs, script
 from songgenre.paths import Project
@@ -47,6 +47,7 @@ def export(project: Project, to: Path) -> None:
     files = sorted(path for path in project.html.rglob("*") if path.is_file())
     run_facts = script(project)
     if to.suffix.lower() == ".zip":
+        check_output_file(to, ".zip")
         with replacing(to) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in files:
                 entry = zipfile.ZipInfo(f"{to.stem}/{file.relative_to(project.html).as_posix()}", EPOCH)
@@ -75,9 +76,10 @@ def print_pdf(project: Project, to: Path) -> None:
     Raises
     ------
     UserError
-        If the project has no site, Chromium is not installed, or Chromium fails.
+        If the project has no site, the file cannot be written, Chromium is not installed, or Chromium fails.
     """
     _check(project)
+    check_output_file(to, ".pdf")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise UserError(

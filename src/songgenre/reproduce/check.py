@@ -92,8 +92,11 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
     Raises
     ------
     UserError
-        If nothing is committed to compare with, the folder is not usable, or the rebuild fails.
+        If both folders are given, nothing is committed to compare with, the folder is not usable, or the rebuild
+        fails.
     """
+    if into is not None and rebuilt is not None:
+        raise UserError("reproduce: --in and --with exclude each other; --with rebuilds nothing. Use one of them.")
     committed = DVCFileSystem(str(project.root), rev="HEAD")
     recorded = _read_lock(committed)
     with _rebuild_in(project, console, into, rebuilt) as folder:
