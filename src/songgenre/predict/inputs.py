@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from songgenre.audio import SUFFIXES
 from songgenre.errors import UserError
+from songgenre.progress import echo
+from songgenre.sources.files import find_songs
 
 MEGABYTE = 1_000_000
 MAX_BYTES = 200 * MEGABYTE
@@ -49,8 +49,8 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
     Parameters
     ----------
     source : str
-        A file; a folder, whose audio files are taken at any depth, except those whose names begin with a dot; an
-        address that begins with ``http://`` or ``https://``; or ``-`` for standard input.
+        A file; a folder, whose files are taken as `songgenre.sources.files.find_songs` finds them; an address that
+        begins with ``http://`` or ``https://``; or ``-`` for standard input.
     folder : Path
         Existing folder for downloads and for standard input.
 
@@ -62,7 +62,7 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
     Raises
     ------
     UserError
-        If the file does not exist, the folder contains no audio, or the download fails.
+        If the file does not exist, the folder contains no song, or the download fails.
     """
     if source == STANDARD_INPUT:
         path = folder / "standard input"
@@ -74,7 +74,7 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
         download(source, path)
         yield AudioInput(source, path)
     elif Path(source).is_dir():
-        yield from _audio_files(Path(source))
+        yield from _files_of(Path(source))
     elif Path(source).exists():
         yield AudioInput(source, Path(source))
     else:
@@ -122,17 +122,13 @@ def download(url: str, path: Path) -> None:
         raise UserError(f"{url}: download failed ({error or type(error).__name__}). Check the address.") from None
 
 
-def _audio_files(folder: Path) -> Iterator[AudioInput]:
-    from songgenre.audio import UNSUPPORTED_SUFFIXES
-
-    paths = []
-    for where, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [Path(where, name) for name in files if not name.startswith(".")]
-    songs = sorted(path for path in paths if path.suffix.lower() in SUFFIXES | UNSUPPORTED_SUFFIXES)
-    if not songs:
-        raise UserError(f"{folder}: no audio files. Songs must have one of the endings {', '.join(sorted(SUFFIXES))}.")
-    yield from (AudioInput(str(path), path) for path in songs)
+def _files_of(folder: Path) -> Iterator[AudioInput]:
+    found = find_songs(folder)
+    if others := found.describe_others():
+        echo(f"{folder}: {others}")
+    if not found.songs:
+        raise UserError(f"{folder}: contains no song. Name a folder of songs.")
+    yield from (AudioInput(str(path), path) for path in found.songs)
 
 
 def _until(deadline: float, chunks: Iterator[bytes], url: str) -> Iterator[bytes]:

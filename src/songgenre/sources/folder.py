@@ -1,26 +1,30 @@
 """Folder source: the user's own music.
 
-The folder contains either one sub-folder per genre (``rock/song.mp3``), or a ``tracks.csv`` and audio files at any
-depth. The table has the columns ``file``, ``genre`` and, if known, ``artist``, ``title``, ``primary_genre``,
-``collection``, ``license`` and ``url``.
+The folder contains either one sub-folder per genre (``rock/song.mp3``, ``rock/album/song.mp3``), or a ``tracks.csv``
+and audio files at any depth. The table has the columns ``file``, ``genre`` and, if known, ``artist``, ``title``,
+``primary_genre``, ``collection``, ``license`` and ``url``; see `songgenre.sources.listing`.
 Several genres of a song are separated by ``|``. A folder of GTZAN is recognised; see `songgenre.sources.gtzan`.
 """
 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pandas as pd
-
-from songgenre.audio import SUFFIXES, UNSUPPORTED_SUFFIXES, open_bytes
+from songgenre.audio import open_bytes
 from songgenre.errors import UserError
-from songgenre.progress import progress_bar
+from songgenre.progress import echo, progress_bar
 from songgenre.sources import gtzan
 from songgenre.sources.base import Source, SourceInfo, Track, sanitize_text, track_id
+from songgenre.sources.files import find_songs
+from songgenre.sources.listing import Row, find_listing, read_listing
 
 INFO = SourceInfo(
     name="folder",
@@ -52,8 +56,8 @@ class Folder(Source):
     def collect(self, audio: Path) -> list[Track]:
         """Copy the songs.
 
-        A song whose file is missing, not a regular file, not readable or outside the folder is ``unreadable``; a song
-        in a format that cannot be decoded is ``not_audio``.
+        Every file that may be a song is copied, whatever its ending. A song whose file is missing, not a regular file,
+        not readable or outside the folder is ``unreadable``; a song beside the genre folders is ``missing_genre``.
 
         Parameters
         ----------
@@ -71,8 +75,9 @@ class Folder(Source):
             If the folder is missing, contains no readable song, or its ``tracks.csv`` is not valid.
         """
         if not self._home.is_dir():
+            what = "a file, not a folder" if self._home.exists() else "no such folder"
             raise UserError(
-                f"{self._home.absolute()}: no such folder. Set scraping.folder in params.yaml to your folder of music."
+                f"{self._home.absolute()}: {what}. Set scraping.folder in params.yaml to your folder of music."
             )
         folder, songs = self._songs()
         collected = [_copy(song, folder, audio) for song in progress_bar(songs, "collecting", total=len(songs))]
@@ -86,84 +91,104 @@ class Folder(Source):
     def _home(self) -> Path:
         return Path(os.path.expanduser(self.path))
 
-    @property
-    def _listing(self) -> Path:
-        return self._home / "tracks.csv"
-
     def _genres_of_gtzan(self) -> Path | None:
-        return None if self._listing.is_file() else gtzan.find(self._home)
+        return None if find_listing(self._home) else gtzan.find(self._home)
 
     def _songs(self) -> tuple[Path, list[Track]]:
         """List all songs, before their files are opened, and return the folder of the files."""
-        if self._listing.is_file():
-            return self._home, _read_listing(self._listing)
+        if listing := find_listing(self._home):
+            return self._home, _from_listing(listing)
         if genres := self._genres_of_gtzan():
-            return genres, gtzan.describe(_by_genre_folder(genres), self._home)
-        return self._home, _by_genre_folder(self._home)
+            return genres, gtzan.describe(_from_genre_folders(genres), self._home)
+        return self._home, _from_genre_folders(self._home)
 
 
-def _by_genre_folder(folder: Path) -> list[Track]:
-    try:
-        paths = [path for genre in _visible(folder) if genre.is_dir() for path in _visible(genre)]
-    except OSError as error:
+def _from_genre_folders(folder: Path) -> list[Track]:
+    found = find_songs(folder)
+    if others := found.describe_others():
+        echo(f"{folder}: {others}")
+    files = [path.relative_to(folder) for path in found.songs]
+    if not any(len(file.parts) > 1 for file in files):
         raise UserError(
-            f"{error.filename}: cannot be read ({error.strerror}). Change the permissions of the folder."
-        ) from None
-    songs = [
-        _song(path.relative_to(folder).as_posix(), genres=(path.parent.name,), title=path.stem)
-        for path in paths
-        if path.suffix.lower() in SUFFIXES | UNSUPPORTED_SUFFIXES
-    ]
-    if not songs:
-        raise UserError(
-            f"{folder}: contains no audio file in a sub-folder and no tracks.csv. Put the songs into one sub-folder "
-            f"per genre; supported suffixes: {', '.join(sorted(SUFFIXES))}."
+            f"{folder}: contains no song in a sub-folder and no tracks.csv. Put the songs into one sub-folder per "
+            "genre, or list them in a tracks.csv."
         )
-    return songs
+    return [_song_below(file) for file in files]
 
 
-def _visible(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+def _song_below(file: Path) -> Track:
+    if len(file.parts) == 1:
+        detail = "beside the genre folders; move the file into one of them"
+        return Track("folder", file.name, None, (), title=file.stem, reason="missing_genre", detail=detail)
+    return _song(file.as_posix(), genres=(unicodedata.normalize("NFC", file.parts[0]),), title=file.stem)
 
 
-def _read_listing(listing: Path) -> list[Track]:
-    try:
-        table = pd.read_csv(listing, dtype="str", keep_default_na=False, index_col=False)
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise UserError(
-            f"{listing}: not readable as comma-separated values in UTF-8 ({error}). Save it again as such."
-        ) from None
-    missing = {"file", "genre"} - set(table.columns)
-    if missing:
-        raise UserError(
-            f"{listing}: the column {' and '.join(sorted(missing))} is missing; the table has "
-            f"{', '.join(table.columns)}. Add it or rename a column."
-        )
-    if table.empty:
-        raise UserError(f"{listing}: has no rows. Add one row per song.")
-    repeated = table["file"][table["file"].duplicated()]
-    if len(repeated):
-        raise UserError(f"{listing}: {repeated.iloc[0]!r} has several rows. Keep one of them.")
-    return [_song_of_row(row, number) for number, row in enumerate(table.to_dict("records"), start=1)]
+def _from_listing(listing: Path) -> list[Track]:
+    rows = read_listing(listing)
+    files = _locate(listing.parent, [row.values["file"] for row in rows])
+    first: dict[str, int] = {}
+    for row, file in zip(rows, files, strict=True):
+        if file and first.setdefault(file, row.number) != row.number:
+            raise UserError(f"{listing}: rows {first[file]} and {row.number} both name {file!r}. Keep one of them.")
+    return [_song_of_row(row, file) for row, file in zip(rows, files, strict=True)]
 
 
-def _song_of_row(row: dict[str, str], number: int) -> Track:
-    genres = tuple(dict.fromkeys(genre.strip() for genre in row["genre"].split("|") if genre.strip()))
+def _song_of_row(row: Row, file: str) -> Track:
+    named = [genre.strip() for genre in unicodedata.normalize("NFC", row.values["genre"]).split("|")]
+    genres = tuple(dict.fromkeys(filter(None, named)))
     optional = ("artist", "title", "primary_genre", "collection", "license", "url")
-    metadata = {column: row.get(column) or None for column in optional}
-    if sanitize_text(row["file"]) is None:
-        detail = f"row {number} of tracks.csv has no file; fill the column file"
-        return Track("folder", f"row {number}", None, genres, **metadata, reason="unreadable", detail=detail)
-    return _song(row["file"], genres, **metadata)
+    metadata = {column: row.values.get(column) or None for column in optional}
+    if sanitize_text(file) is None:
+        detail = f"row {row.number} of tracks.csv has no file; fill the column file"
+        return Track("folder", f"row {row.number}", None, genres, **metadata, reason="unreadable", detail=detail)
+    return _song(file, genres, **metadata)
 
 
 def _song(file: str, genres: tuple[str, ...], **metadata: str | None) -> Track:
     suffix = Path(file).suffix.lower()
-    if suffix in UNSUPPORTED_SUFFIXES:
-        detail = f"{suffix[1:].upper()} files cannot be decoded; convert the file to FLAC or MP3"
-        return Track("folder", file, None, genres, **metadata, reason="not_audio", detail=detail)
     ending = suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
     return Track("folder", file, track_id("folder", file) + ending, genres, **metadata)
+
+
+def _locate(folder: Path, files: Sequence[str]) -> list[str]:
+    """Find listed files below a folder, also under another Unicode form or case; a file that is missing stays as it is.
+
+    Two names of the same file, such as ``a.wav`` and ``./a.wav``, become one.
+    """
+    plain = [_relative(folder, file) for file in files]
+    if all(_exists(folder / file) for file in plain):
+        return plain
+    similar: dict[str, list[str]] = defaultdict(list)
+    for path in find_songs(folder).songs:
+        file = path.relative_to(folder).as_posix()
+        similar[_spelling(file)].append(file)
+    return [file if _exists(folder / file) else _nearest(file, similar) for file in plain]
+
+
+def _relative(folder: Path, file: str) -> str:
+    """Name a file relative to the folder, without detours; empty if there is no name."""
+    file = posixpath.normpath(file) if file else ""
+    return Path(file).relative_to(folder).as_posix() if Path(file).is_relative_to(folder) else file
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:  # a null byte
+        return False
+
+
+def _spelling(file: str) -> str:
+    """Reduce a path to what all its Unicode forms, cases and separators have in common."""
+    parts = posixpath.normpath(file.replace("\\", "/")).split("/")
+    return "/".join(unicodedata.normalize("NFC", part).casefold().strip() for part in parts)
+
+
+def _nearest(file: str, similar: Mapping[str, list[str]]) -> str:
+    candidates = similar.get(_spelling(file), [])
+    forms = {unicodedata.normalize("NFC", candidate): candidate for candidate in candidates}
+    same_case = forms.get(unicodedata.normalize("NFC", posixpath.normpath(file.replace("\\", "/"))))
+    return same_case or (candidates[0] if len(candidates) == 1 else file)
 
 
 def _copy(song: Track, folder: Path, audio: Path) -> Track:
@@ -181,7 +206,9 @@ def _copy(song: Track, folder: Path, audio: Path) -> Track:
 
 
 def _inside(folder: Path, file: str) -> Path:
+    """Find the file of a song, which must be in the folder, or in a folder that a link in it leads to."""
     path = (folder / file).resolve()
-    if not path.is_relative_to(folder.resolve()):
+    places = (folder.resolve(), (folder / file).parent.resolve())
+    if Path(file).is_absolute() or ".." in Path(file).parts or not any(map(path.is_relative_to, places)):
         raise ValueError("the path leads outside the folder; put the file into the folder")
     return path

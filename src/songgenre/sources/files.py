@@ -1,0 +1,111 @@
+"""Songs in a folder and below it, as the source ``folder`` and ``songgenre predict`` find them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from pathlib import Path
+from typing import NamedTuple
+
+from songgenre.errors import UserError
+
+LITTER = frozenset(
+    {
+        "$recycle.bin", "#recycle", "@eadir", "__macosx", "desktop.ini", "ehthumbs.db", "icon\r", "lost+found",
+        "system volume information", "thumbs.db",
+    }
+)  # fmt: skip
+"""Files and folders that systems leave behind, in lower case; so are all whose names begin with a dot."""
+
+NOT_AUDIO = frozenset(
+    {
+        ".bmp", ".gif", ".heic", ".ico", ".jpeg", ".jpg", ".png", ".svg", ".tif", ".tiff", ".webp",
+        ".asx", ".cue", ".m3u", ".m3u8", ".pls", ".wpl", ".xspf",
+        ".css", ".csv", ".doc", ".docx", ".htm", ".html", ".json", ".lrc", ".md", ".nfo", ".pdf", ".rtf", ".tsv",
+        ".txt", ".xml", ".yaml", ".yml",
+        ".accurip", ".db", ".ffp", ".ini", ".lnk", ".log", ".md5", ".sfv", ".sha1", ".sha256", ".url",
+    }
+)  # fmt: skip
+"""Endings of the pictures, playlists and texts that lie beside songs."""
+
+
+class FoundFiles(NamedTuple):
+    """Files of a folder.
+
+    Parameters
+    ----------
+    songs : list of Path
+        Files that may be songs, whatever their endings, in the order of their paths.
+    others : Counter
+        Number of files with each ending of `NOT_AUDIO`.
+    """
+
+    songs: list[Path]
+    others: Counter[str]
+
+    def describe_others(self) -> str:
+        """Count the files that are left out because of their endings.
+
+        Returns
+        -------
+        str
+            Such as ``pictures, playlists and texts are left out: 3 (.jpg 2, .txt 1)``; empty if there is none.
+        """
+        if not self.others:
+            return ""
+        counts = ", ".join(f"{ending} {number}" for ending, number in sorted(self.others.items()))
+        return f"pictures, playlists and texts are left out: {self.others.total()} ({counts})"
+
+
+def find_songs(folder: Path) -> FoundFiles:
+    """Find the songs in a folder, at any depth.
+
+    Links to folders are followed, but each folder is read only once, under its own path if it has one in `folder`, and
+    a link to a folder that contains `folder` is not followed. Hidden files and those in `LITTER` are left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Existing folder.
+
+    Returns
+    -------
+    FoundFiles
+        Songs and the number of other files.
+
+    Raises
+    ------
+    UserError
+        If a folder cannot be read.
+    """
+    home = folder.resolve()
+    files: list[Path] = []
+    read: set[tuple[int, int]] = set()
+    folders, links = deque([folder]), deque[Path]()
+    while folders or links:
+        where = (folders or links).popleft()
+        if where != folder and home.is_relative_to(where.resolve()):
+            continue
+        identity = where.stat()
+        if (identity.st_dev, identity.st_ino) in read:
+            continue
+        read.add((identity.st_dev, identity.st_ino))
+        for path in _visible(where):
+            if not path.is_dir():
+                files.append(path)
+            elif path.is_symlink():
+                links.append(path)
+            else:
+                folders.append(path)
+    return FoundFiles(
+        sorted(path for path in files if path.suffix.lower() not in NOT_AUDIO),
+        Counter(suffix for path in files if (suffix := path.suffix.lower()) in NOT_AUDIO),
+    )
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror}). Change the permissions of the folder.") from None
+    return [folder / name for name in names if not name.startswith(".") and name.lower() not in LITTER]
