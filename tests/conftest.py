@@ -13,6 +13,7 @@ from operator import getitem
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,6 +136,40 @@ def write_audio() -> Callable[..., Path]:
         if path.suffix == ".aif":
             options |= {"format": "AIFF"}
         soundfile.write(path, y, sample_rate, **options)
+        return path
+
+    return write
+
+
+CODECS = {
+    "caf": "pcm_s16be",
+    "flac": "flac",
+    "m4a": "aac",
+    "mka": "pcm_s16le",
+    "mp3": "libmp3lame",
+    "opus": "libopus",
+    "wma": "wmav2",
+    "wv": "wavpack",
+}
+"""An encoder for each format."""
+
+
+@pytest.fixture(scope="session")
+def write_tagged() -> Callable[..., Path]:
+    """Write two seconds of silence with tags, in the format that the ending names."""
+
+    def write(path: Path, **tags: str) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(path, "w") as container:
+            container.metadata.update(tags)
+            stream = container.add_stream(CODECS[path.suffix[1:]], rate=48_000, layout="mono")
+            stream.codec_context.bit_rate = 96_000
+            size = stream.codec_context.frame_size or 1024
+            for _ in range(96_000 // size):
+                frame = av.AudioFrame.from_ndarray(np.zeros((1, size), np.int16), "s16", "mono")
+                frame.sample_rate = 48_000
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
         return path
 
     return write

@@ -138,12 +138,18 @@ class Scraping(Section):
         Kind of source.
     folder : str
         Folder of the user's audio or of downloaded FMA archives; empty for none.
+    genre_from : {"folder", "tags"}
+        Where source ``folder`` finds the genre of a song that no table names.
+    genre_names : dict of str to str
+        For spellings of genres, the name to use, see `songgenre.sources.genres.merge_spellings`.
     demo, fma, site, crawl : Section
         Parameters of the kinds of source.
     """
 
     source: Literal["demo", "folder", "fma", "site"]
     folder: str
+    genre_from: Literal["folder", "tags"]
+    genre_names: dict[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)]]
     demo: Demo
     fma: Fma
     site: Site

@@ -13,6 +13,7 @@ from songgenre.plots.style import genre_colors
 from songgenre.predict import command, formatting
 from songgenre.predict.inference import SongPrediction
 from songgenre.predict.inputs import AudioInput
+from songgenre.tags import Tags
 
 
 @pytest.fixture
@@ -21,6 +22,11 @@ def prediction() -> SongPrediction:
         {"classical": [0.1, 0.1, 0.0], "country": [0.5, 0.7, 0.4], "rock": [0.4, 0.2, 0.6]}, index=[16.0, 46.0, 76.0]
     )
     return SongPrediction(AudioInput("a, b.mp3", Path("a, b.mp3")), "svm", windows, 30.0)
+
+
+def tagged(prediction: SongPrediction) -> SongPrediction:
+    tags = Tags("Anna", None, "Song\x1b[31m", "jazz", "1999")
+    return prediction._replace(song=prediction.song._replace(tags=tags))
 
 
 def printed(prediction: SongPrediction, threshold: float, **options: object) -> str:
@@ -35,6 +41,11 @@ def test_strip_can_be_read_without_colours(prediction: SongPrediction) -> None:
     assert "unsure" not in title
     assert strip == "  0:16  O  O  R  1:46"
     assert legend.split() == ["O", "country", "0.53", "R", "rock", "0.40", "C", "classical", "0.07"]
+
+
+def test_artist_and_title_are_beside_the_file(prediction: SongPrediction) -> None:
+    first, *_ = printed(tagged(prediction), 0.5).splitlines()
+    assert first.startswith("a, b.mp3 (Anna, Song\ufffd[31m): country")
 
 
 def test_unsure_songs_and_windows_are_marked(prediction: SongPrediction) -> None:
@@ -66,7 +77,7 @@ def test_every_genre_has_a_letter_of_its_own() -> None:
 
 
 def test_json_is_one_object_a_line(prediction: SongPrediction) -> None:
-    line = formatting.as_json(prediction, 0.6)
+    line = formatting.as_json(tagged(prediction), 0.6)
     assert "\n" not in line
     assert json.loads(line) == {
         "file": "a, b.mp3",
@@ -74,6 +85,7 @@ def test_json_is_one_object_a_line(prediction: SongPrediction) -> None:
         "probabilities": pytest.approx({"country": 1.6 / 3, "rock": 0.4, "classical": 0.2 / 3}),
         "unsure": True,
         "model": "svm",
+        "tags": {"artist": "Anna", "album_artist": None, "title": "Song\x1b[31m", "genre": "jazz", "year": "1999"},
     }
 
 
@@ -88,7 +100,8 @@ def test_each_song_is_printed_on_a_line_of_its_own(
 
 
 def test_csv_has_a_line_per_song(prediction: SongPrediction) -> None:
-    [row] = csv.DictReader(formatting.as_csv([prediction], 0.5))
+    [row] = csv.DictReader(formatting.as_csv([tagged(prediction)], 0.5))
+    assert (row["artist"], row["title"]) == ("Anna", "Song\x1b[31m")
     assert row["file"] == "a, b.mp3"
     assert row["genre"] == "country"
     assert row["unsure"] == "false"

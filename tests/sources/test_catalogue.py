@@ -4,7 +4,7 @@ from pathlib import Path
 import pandas as pd
 
 from songgenre.sources.base import Track
-from songgenre.sources.catalogue import find_changed_files, summarize, tabulate
+from songgenre.sources.catalogue import describe_catalogue, find_changed_files, summarize, tabulate
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import read_table, write_table
 
@@ -73,3 +73,15 @@ def test_summary_counts(tmp_path: Path) -> None:
         Track("folder", "d", None, ("pop",), reason="empty", detail="nothing in it"),
     ]
     assert summarize(tabulate(songs, tmp_path)).tolist() == [4, 1, 3, 3, 1, 2, 1, 1]
+
+
+def test_what_needs_a_look_is_described(tmp_path: Path) -> None:
+    songs = [
+        Track("folder", "a", None, ("clasical",), artist="Anna", reason="empty", detail="empty"),
+        Track("folder", "b", None, ("classical",), reason="empty", detail="empty"),
+    ]
+    counts, merges, near, artists = describe_catalogue(tabulate(songs, tmp_path), {"rock": ["Rock"]})
+    assert "clasical 1, classical 1" in counts
+    assert "'Rock' count as 'rock'" in merges
+    assert all(name in near for name in ("'clasical'", "'classical'", "scraping.genre_names"))
+    assert "1 of 2" in artists

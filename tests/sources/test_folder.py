@@ -358,3 +358,37 @@ def test_name_as_it_is_written_comes_first(music: Path, audio: Path) -> None:
     names = ["a.mp3", "A.mp3", "b\\c.mp3", "b/c.mp3"]
     songs = listed(music, audio, "file,genre\n" + "".join(f"{name},rock\n" for name in names), *names)
     assert [song.source_id for song in songs] == names
+
+
+@pytest.fixture
+def tagged(music: Path, write_tagged: Callable[..., Path]) -> Path:
+    """Two songs with tags, and one without a genre in them."""
+    write_tagged(music / "rock" / "a.flac", artist="Anna", title="Hello", genre="Jazz", date="1999")
+    write_tagged(music / "rock" / "b.flac", artist="VA", album_artist="Ben", genre="Soul; Funk")
+    write_tagged(music / "loose.flac", title="Loose")
+    return music
+
+
+def test_tags_tell_artist_title_and_year(tagged: Path, audio: Path) -> None:
+    _, a, b = collect(tagged, audio)
+    assert (a.genres, a.artist, a.title, a.year) == (("rock",), "Anna", "Hello", "1999")
+    assert (b.genres, b.artist, b.title, b.year) == (("rock",), "Ben", "b", None)
+
+
+def test_tags_may_tell_the_genre(tagged: Path, audio: Path) -> None:
+    loose, a, b = Folder(tagged, "tags").collect(audio)
+    assert (a.genres, b.genres) == (("Jazz",), ("Soul", "Funk"))
+    assert (loose.file, loose.reason, loose.title) == (None, "missing_genre", "Loose")
+    assert len(list(audio.iterdir())) == 2
+
+
+def test_what_the_table_says_comes_before_the_tags(tagged: Path, audio: Path) -> None:
+    (tagged / "tracks.csv").write_text("file,genre,artist\nrock/a.flac,rock,Cleo\nrock/b.flac,,\n")
+    a, b = Folder(tagged, "tags").collect(audio)
+    assert (a.genres, a.artist, a.title) == (("rock",), "Cleo", "Hello")
+    assert (b.genres, b.artist) == (("Soul", "Funk"), "Ben")
+
+
+def test_table_needs_no_genres_if_the_tags_have_them(tagged: Path, audio: Path) -> None:
+    (tagged / "tracks.csv").write_text("file\nrock/a.flac\n")
+    assert [song.genres for song in Folder(tagged, "tags").collect(audio)] == [("Jazz",)]

@@ -96,6 +96,7 @@ def _predictions(
     """Yield the predictions, and append each to `predicted`."""
     for answer in predict_songs(audio_inputs, name):
         if isinstance(answer, SongPrediction):
+            answer = answer._replace(song=answer.song.with_tags())
             predicted.append(answer)
             yield answer
         else:

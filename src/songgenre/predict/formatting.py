@@ -119,7 +119,7 @@ def render_song(prediction: SongPrediction, threshold: float) -> RenderableType:
         legend.append(f" {letter[genre]} ", style=f"black on {color[genre]}")
         legend.append(f" {genre} {share:.2f}  ")
     legend.rstrip()
-    return Group(Text(f"{prediction.song.title}: {summary(prediction, threshold)}", style="bold"), strip, legend)
+    return Group(Text(f"{prediction.song.label}: {summary(prediction, threshold)}", style="bold"), strip, legend)
 
 
 def as_json(prediction: SongPrediction, threshold: float) -> str:
@@ -135,7 +135,7 @@ def as_json(prediction: SongPrediction, threshold: float) -> str:
     Returns
     -------
     str
-        JSON object with ``file``, ``genre``, ``probabilities``, ``unsure`` and ``model``.
+        JSON object with ``file``, ``genre``, ``probabilities``, ``unsure``, ``model`` and ``tags``.
     """
     return json.dumps(
         {
@@ -144,6 +144,7 @@ def as_json(prediction: SongPrediction, threshold: float) -> str:
             "probabilities": prediction.probabilities.to_dict(),
             "unsure": prediction.is_unsure(threshold),
             "model": prediction.model,
+            "tags": prediction.song.tags._asdict(),
         }
     )
 
@@ -167,10 +168,13 @@ def as_csv(predictions: Iterable[SongPrediction], threshold: float) -> Iterator[
     for prediction in predictions:
         if not genres:
             genres = sorted(prediction.windows.columns)
-            yield _line(["file", "genre", "unsure", "model", *(f"p_{genre}" for genre in genres)])
+            yield _line(["file", "genre", "unsure", "model", "artist", "title", *(f"p_{genre}" for genre in genres)])
         unsure = str(prediction.is_unsure(threshold)).lower()
         shares = prediction.probabilities[list(genres)]
-        yield _line([prediction.song.title, prediction.genre, unsure, prediction.model, *(f"{p:.6g}" for p in shares)])
+        tags = prediction.song.tags
+        known = [tags.performer or "", tags.title or ""]
+        song = [prediction.song.title, prediction.genre, unsure, prediction.model, *known]
+        yield _line([*song, *(f"{share:.6g}" for share in shares)])
 
 
 def _line(values: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 from songgenre.errors import UserError
 from songgenre.progress import echo
 from songgenre.sources.files import find_songs
+from songgenre.tags import Tags, read_tags
 
 MEGABYTE = 1_000_000
 MAX_BYTES = 200 * MEGABYTE
@@ -32,15 +33,34 @@ class AudioInput(NamedTuple):
         Path, web address or ``-``, as the user gave it.
     path : Path
         The local file.
+    tags : Tags
+        Tags in the file; none until `with_tags` reads them.
     """
 
     name: str
     path: Path
+    tags: Tags = Tags()
 
     @property
     def title(self) -> str:
         """The name, with a replacement character for each unprintable one."""
-        return "".join(letter if letter.isprintable() else "\ufffd" for letter in self.name)
+        return _printable(self.name)
+
+    @property
+    def label(self) -> str:
+        """The title, and the artist and title of the song in parentheses, if its tags name them."""
+        known = ", ".join(filter(None, [self.tags.performer, self.tags.title]))
+        return f"{self.title} ({_printable(known)})" if known else self.title
+
+    def with_tags(self) -> AudioInput:
+        """Read the tags.
+
+        Returns
+        -------
+        AudioInput
+            The same song with its tags.
+        """
+        return self._replace(tags=read_tags(self.path))
 
 
 def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
@@ -120,6 +140,10 @@ def download(url: str, path: Path) -> None:
         raise UserError(f"{url}: the server sent nothing for {READ_TIMEOUT_S:g} s. Try again.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UserError(f"{url}: download failed ({error or type(error).__name__}). Check the address.") from None
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _files_of(folder: Path) -> Iterator[AudioInput]:

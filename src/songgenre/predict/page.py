@@ -51,7 +51,7 @@ def write(predictions: Sequence[SongPrediction], threshold: float, path: Path) -
 def _describe(prediction: SongPrediction, threshold: float) -> dict[str, Any]:
     text, color = summary(prediction, threshold), genre_hex_colors(prediction.windows.columns)
     return {
-        "name": prediction.song.title,
+        "name": prediction.song.label,
         "model": prediction.model.replace("_", " "),
         "verdict": text,
         "probabilities": [(genre, share, color[genre]) for genre, share in prediction.probabilities.items()],
@@ -89,7 +89,7 @@ def _alt(prediction: SongPrediction) -> str:
 
 def _player(prediction: SongPrediction) -> dict[str, str | None]:
     """Choose the source of the player and the link to the song; None for what is unavailable."""
-    name, path = prediction.song
+    name, path = prediction.song.name, prediction.song.path
     address = path.resolve().as_uri() if name == str(path) else None
     link = address or (None if name == STANDARD_INPUT else name)
     if path.stat().st_size > MAX_EMBEDDED_BYTES:

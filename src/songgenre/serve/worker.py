@@ -152,7 +152,7 @@ def _predict(path: Path, name: loading.Name, max_duration_s: float) -> WorkerRes
         raise UserError(
             f"The song lasts {duration_s / 60:.1f} minutes; at most {max_duration_s / 60:g} are allowed. Cut it."
         )
-    prediction = predict_song(AudioInput(STANDARD_INPUT, path), name)
+    prediction = predict_song(AudioInput(STANDARD_INPUT, path).with_tags(), name)
     if isinstance(prediction, SkippedSong):
         raise UserError(prediction.reason)
     return WorkerResult(prediction, duration_s)

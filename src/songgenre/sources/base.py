@@ -70,7 +70,7 @@ class Track:
         Name of its audio in the folder of collected audio; None if it could not be collected.
     genres : tuple of str
         All genres under which the source lists the song; may be empty.
-    title, artist, url, license : str, optional
+    title, artist, year, url, license : str, optional
         Metadata; None if unknown.
     collection : str, optional
         Part of the source to which the song belongs; the source itself by default.
@@ -97,6 +97,7 @@ class Track:
     split: str | None = None
     reason: str | None = None
     detail: str | None = None
+    year: str | None = None
 
     @property
     def track_id(self) -> str:

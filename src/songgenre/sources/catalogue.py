@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from songgenre.sources.base import Track, sanitize_text
+from songgenre.sources.genres import describe_merges, near_names
 from songgenre.tables.catalogue import CATALOGUE
 
 
@@ -35,6 +36,7 @@ def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
             "source_id": sanitize_text(song.source_id),
             "title": sanitize_text(song.title),
             "artist": sanitize_text(song.artist),
+            "year": sanitize_text(song.year),
             "genres": list(filter(None, map(sanitize_text, song.genres))),
             "primary_genre": sanitize_text(song.primary_genre),
             "split": song.split,
@@ -77,6 +79,35 @@ def summarize(catalogue: pd.DataFrame) -> pd.Series:
         "songs with the same bytes as another": catalogue["sha256"].dropna().duplicated().sum(),
     }
     return pd.Series(counts, name="number", dtype=int)
+
+
+def describe_catalogue(catalogue: pd.DataFrame, merged: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say which genres a catalogue has, and what about them and the artists may need a look.
+
+    Parameters
+    ----------
+    catalogue : pd.DataFrame
+        `songgenre.tables.catalogue.CATALOGUE`.
+    merged : mapping of str to sequence of str
+        Spellings that were merged, see `songgenre.sources.genres.merge_spellings`.
+
+    Returns
+    -------
+    list of str
+        Lines of text.
+    """
+    counts = catalogue["genres"].explode().value_counts().sort_index()
+    lines = [f"songs per genre: {', '.join(f'{genre} {number}' for genre, number in counts.items()) or 'none'}"]
+    if merged:
+        lines.append(f"{describe_merges(merged)} (see scraping.genre_names)")
+    for one, other in near_names(counts.index):
+        lines.append(f"nearly the same name: {one!r} and {other!r}; scraping.genre_names can make them one genre")
+    if anonymous := catalogue["artist"].isna().sum():
+        lines.append(
+            f"{anonymous} of {len(catalogue)} songs have no artist: songs by one of their artists may be in both "
+            "training and test, and the accuracy may be too high"
+        )
+    return lines
 
 
 def find_changed_files(catalogue: pd.DataFrame, audio: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 The folder contains either one sub-folder per genre (``rock/song.mp3``, ``rock/album/song.mp3``), or a ``tracks.csv``
 and audio files at any depth. The table has the columns ``file``, ``genre`` and, if known, ``artist``, ``title``,
-``primary_genre``, ``collection``, ``license`` and ``url``; see `songgenre.sources.listing`.
+``primary_genre``, ``collection``, ``license``, ``url`` and ``year``; see `songgenre.sources.listing`.
 Several genres of a song are separated by ``|``. A folder of GTZAN is recognised; see `songgenre.sources.gtzan`.
 """
 
@@ -25,6 +25,7 @@ from songgenre.sources import gtzan
 from songgenre.sources.base import Source, SourceInfo, Track, sanitize_text, track_id
 from songgenre.sources.files import find_songs
 from songgenre.sources.listing import Row, find_listing, read_listing
+from songgenre.tags import Tags, read_tags
 
 INFO = SourceInfo(
     name="folder",
@@ -44,9 +45,13 @@ class Folder(Source):
     ----------
     path : Path
         The folder; ``~`` stands for the home folder.
+    genre_from : {"folder", "tags"}
+        Whether the genre of a song is the name of its folder, or in the tags of its file. The genres of a
+        ``tracks.csv`` come first; with ``"tags"``, the table need not have any.
     """
 
     path: Path
+    genre_from: str = "folder"
 
     @property
     def about(self) -> SourceInfo:
@@ -56,8 +61,9 @@ class Folder(Source):
     def collect(self, audio: Path) -> list[Track]:
         """Copy the songs.
 
-        Every file that may be a song is copied, whatever its ending. A song whose file is missing, not a regular file,
-        not readable or outside the folder is ``unreadable``; a song beside the genre folders is ``missing_genre``.
+        Every file that may be a song is copied, whatever its ending. Artist, title and year come from ``tracks.csv``,
+        or else from the tags of the file. A song whose file is missing, not a regular file, not readable or outside the
+        folder is ``unreadable``; a song beside the genre folders, or without a genre in its tags, is ``missing_genre``.
 
         Parameters
         ----------
@@ -80,7 +86,10 @@ class Folder(Source):
                 f"{self._home.absolute()}: {what}. Set scraping.folder in params.yaml to your folder of music."
             )
         folder, songs = self._songs()
-        collected = [_copy(song, folder, audio) for song in progress_bar(songs, "collecting", total=len(songs))]
+        collected = [
+            _collect(song, folder, audio, self.genre_from)
+            for song in progress_bar(songs, "collecting", total=len(songs))
+        ]
         if not any(song.file for song in collected):
             raise UserError(
                 f"{folder}: no song can be read. The first one, {collected[0].source_id!r}: {collected[0].detail}."
@@ -97,34 +106,38 @@ class Folder(Source):
     def _songs(self) -> tuple[Path, list[Track]]:
         """List all songs, before their files are opened, and return the folder of the files."""
         if listing := find_listing(self._home):
-            return self._home, _from_listing(listing)
+            return self._home, _from_listing(listing, self.genre_from)
         if genres := self._genres_of_gtzan():
-            return genres, gtzan.describe(_from_genre_folders(genres), self._home)
-        return self._home, _from_genre_folders(self._home)
+            return genres, gtzan.describe(_from_folders(genres, "folder"), self._home)
+        return self._home, _from_folders(self._home, self.genre_from)
 
 
-def _from_genre_folders(folder: Path) -> list[Track]:
+def _from_folders(folder: Path, genre_from: str) -> list[Track]:
     found = find_songs(folder)
     if others := found.describe_others():
         echo(f"{folder}: {others}")
     files = [path.relative_to(folder) for path in found.songs]
-    if not any(len(file.parts) > 1 for file in files):
+    if not files:
+        raise UserError(f"{folder}: contains no song. Put the songs into one sub-folder per genre.")
+    if genre_from == "tags":
+        return [_song(file.as_posix(), (), title=file.stem) for file in files]
+    if all(len(file.parts) == 1 for file in files):
         raise UserError(
-            f"{folder}: contains no song in a sub-folder and no tracks.csv. Put the songs into one sub-folder per "
-            "genre, or list them in a tracks.csv."
+            f"{folder}: contains songs, but none in a sub-folder, and no tracks.csv. Put the songs into one sub-folder "
+            "per genre, list them in a tracks.csv, or set scraping.genre_from in params.yaml to tags."
         )
     return [_song_below(file) for file in files]
 
 
 def _song_below(file: Path) -> Track:
     if len(file.parts) == 1:
-        detail = "beside the genre folders; move the file into one of them"
+        detail = "beside the genre folders; move the file into one of them, or set scraping.genre_from to tags"
         return Track("folder", file.name, None, (), title=file.stem, reason="missing_genre", detail=detail)
-    return _song(file.as_posix(), genres=(unicodedata.normalize("NFC", file.parts[0]),), title=file.stem)
+    return _song(file.as_posix(), (unicodedata.normalize("NFC", file.parts[0]),), title=file.stem)
 
 
-def _from_listing(listing: Path) -> list[Track]:
-    rows = read_listing(listing)
+def _from_listing(listing: Path, genre_from: str) -> list[Track]:
+    rows = read_listing(listing, ("file", "genre") if genre_from == "folder" else ("file",))
     files = _locate(listing.parent, [row.values["file"] for row in rows])
     first: dict[str, int] = {}
     for row, file in zip(rows, files, strict=True):
@@ -134,9 +147,9 @@ def _from_listing(listing: Path) -> list[Track]:
 
 
 def _song_of_row(row: Row, file: str) -> Track:
-    named = [genre.strip() for genre in unicodedata.normalize("NFC", row.values["genre"]).split("|")]
+    named = [genre.strip() for genre in unicodedata.normalize("NFC", row.values.get("genre", "")).split("|")]
     genres = tuple(dict.fromkeys(filter(None, named)))
-    optional = ("artist", "title", "primary_genre", "collection", "license", "url")
+    optional = ("artist", "title", "primary_genre", "collection", "license", "url", "year")
     metadata = {column: row.values.get(column) or None for column in optional}
     if sanitize_text(file) is None:
         detail = f"row {row.number} of tracks.csv has no file; fill the column file"
@@ -191,18 +204,36 @@ def _nearest(file: str, similar: Mapping[str, list[str]]) -> str:
     return same_case or (candidates[0] if len(candidates) == 1 else file)
 
 
-def _copy(song: Track, folder: Path, audio: Path) -> Track:
-    """Copy the file of a song, if it has one; add the reason if it cannot be opened."""
+def _collect(song: Track, folder: Path, audio: Path, genre_from: str) -> Track:
+    """Add the tags of a song and copy its file, if it has one; add the reason if it cannot be used."""
     if song.file is None:
         return song
     try:
-        content = open_bytes(_inside(folder, song.source_id))
+        path = _inside(folder, song.source_id)
+        content = open_bytes(path)
     except (OSError, ValueError, RuntimeError) as error:
         why = getattr(error, "strerror", None) or error
         return replace(song, file=None, reason="unreadable", detail=f"cannot be read: {why}")
-    with content, (audio / song.file).open("wb") as copy:
-        shutil.copyfileobj(content, copy)
-    return song
+    with content:
+        tagged = _with_tags(song, read_tags(path), genre_from)
+        if genre_from == "tags" and not tagged.genres:
+            detail = "its tags name no genre; add it to the tags or to a tracks.csv"
+            return replace(tagged, file=None, reason="missing_genre", detail=detail)
+        with (audio / song.file).open("wb") as copy:
+            shutil.copyfileobj(content, copy)
+    return tagged
+
+
+def _with_tags(song: Track, tags: Tags, genre_from: str) -> Track:
+    """Complete the metadata of a song; what the table says comes first, and the name of the file last."""
+    title = None if song.title == Path(song.source_id).stem else song.title
+    return replace(
+        song,
+        genres=song.genres or (tags.genres if genre_from == "tags" else ()),
+        artist=song.artist or tags.performer,
+        title=title or tags.title or song.title,
+        year=song.year or tags.year,
+    )
 
 
 def _inside(folder: Path, file: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,6 @@ from songgenre.errors import UserError
 NAME = "tracks.csv"
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-REQUIRED = ("file", "genre")
 
 
 class Row(NamedTuple):
@@ -53,7 +52,7 @@ def find_listing(folder: Path) -> Path | None:
         return None
 
 
-def read_listing(listing: Path) -> list[Row]:
+def read_listing(listing: Path, required: Sequence[str] = ("file", "genre")) -> list[Row]:
     """Read the rows of a ``tracks.csv``.
 
     Commas, semicolons or tabs separate the values; the text is UTF-8, UTF-16 with a byte order mark, or Windows-1252.
@@ -63,6 +62,8 @@ def read_listing(listing: Path) -> list[Row]:
     ----------
     listing : Path
         The file.
+    required : sequence of str
+        Columns that must be there.
 
     Returns
     -------
@@ -78,7 +79,7 @@ def read_listing(listing: Path) -> list[Row]:
     rows = _rows(listing, _text(listing))
     _, header = next(rows, (1, []))
     columns = [name.strip().lower() for name in header]
-    _check_columns(listing, header, columns)
+    _check_columns(listing, header, columns, required)
     songs = []
     for number, values in rows:
         if any(values[len(columns) :]):
@@ -125,8 +126,8 @@ def _rows(listing: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _check_columns(listing: Path, header: list[str], columns: list[str]) -> None:
-    missing = [name for name in REQUIRED if name not in columns]
+def _check_columns(listing: Path, header: list[str], columns: list[str], required: Sequence[str]) -> None:
+    missing = [name for name in required if name not in columns]
     if missing:
         raise UserError(
             f"{listing}: row 1: the column {' and '.join(missing)} is missing; the table has "

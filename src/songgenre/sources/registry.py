@@ -21,6 +21,7 @@ def make_source(
     project: Project,
     source: str,
     folder: str,
+    genre_from: str,
     demo: Mapping[str, Any],
     fma: Mapping[str, Any],
     site: Mapping[str, Any],
@@ -37,6 +38,8 @@ def make_source(
         ``scraping.source`` in ``params.yaml``.
     folder : str
         ``scraping.folder``; ``~`` stands for the home folder.
+    genre_from : {"folder", "tags"}
+        ``scraping.genre_from``.
     demo, fma, site, crawl : mapping
         Sections of ``scraping``.
     compute : Compute
@@ -74,4 +77,4 @@ def make_source(
                 folder=str(project.downloads / site["name"]),
             )
             return Website(task)
-    return Folder(project.root / Path(folder).expanduser())
+    return Folder(project.root / Path(folder).expanduser(), genre_from)

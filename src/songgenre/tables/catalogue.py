@@ -32,6 +32,7 @@ CATALOGUE = pa.DataFrameSchema(
         "source_id": text(),
         "title": text(nullable=True),
         "artist": text(nullable=True),
+        "year": text(nullable=True),
         "genres": pa.Column(object, pa.Check(_is_list_of_names, element_wise=True)),
         "primary_genre": text(nullable=True),
         "split": text(nullable=True, checks=pa.Check.isin(SPLITS)),

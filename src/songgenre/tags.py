@@ -1,0 +1,79 @@
+"""Tags inside audio files: who plays what."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from songgenre.audio import open_bytes
+from songgenre.sources.base import sanitize_text
+
+CONTAINERS = (
+    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,eac3,flac,m4a,matroska,mov,mp3,mpc,mpc8,ogg,oma,tak,tta,w64,wav,webm,wv"
+)
+"""Formats that are opened; not playlists, since FFmpeg would open the files and addresses that they name."""
+
+PLACEHOLDERS = frozenset({"unknown", "unknown artist", "va", "various", "various artists"})
+"""Names, in lower case, that tell nothing about the artist."""
+
+
+class Tags(NamedTuple):
+    """Tags of a song; None for each that is missing.
+
+    Parameters
+    ----------
+    artist, album_artist, title, genre, year : str, optional
+        As in the file; of a date, only the year.
+    """
+
+    artist: str | None = None
+    album_artist: str | None = None
+    title: str | None = None
+    genre: str | None = None
+    year: str | None = None
+
+    @property
+    def performer(self) -> str | None:
+        """The artist, or else the artist of the album; None if both are missing or mean various artists."""
+        names = (name for name in (self.artist, self.album_artist) if name and name.lower() not in PLACEHOLDERS)
+        return next(names, None)
+
+    @property
+    def genres(self) -> tuple[str, ...]:
+        """The genres that the tag lists, separated by semicolons or vertical bars."""
+        return tuple(dict.fromkeys(name.strip() for name in re.split("[;|]", self.genre or "") if name.strip()))
+
+
+def read_tags(path: Path) -> Tags:
+    """Read the tags of an audio file.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    Tags
+        The tags; all None if there are none, or if the file cannot be read or is not audio.
+    """
+    import av
+
+    found: dict[str, str] = {}
+    try:
+        with (
+            open_bytes(path) as file,
+            av.open(file, metadata_errors="replace", options={"format_whitelist": CONTAINERS}) as container,
+        ):
+            for metadata in (*(stream.metadata for stream in container.streams.audio), container.metadata):
+                found |= {
+                    re.sub(r"[\s_]", "", name).lower(): sanitize_text(text) or "" for name, text in metadata.items()
+                }
+    except (av.FFmpegError, OSError, ValueError, MemoryError):
+        return Tags()
+    year = re.search(r"\b\d{4}\b", found.get("date") or found.get("year") or "")
+    artist, album_artist, title, genre = (
+        found.get(name) or None for name in ("artist", "albumartist", "title", "genre")
+    )
+    return Tags(artist, album_artist, title, genre, year and year[0])
