@@ -179,7 +179,7 @@ def grid_search(
     if fewest.min() < folds:
         raise UserError(
             f"Genre {fewest.idxmin()!r} has only {fewest.min()} artists; tuning in {folds} folds needs {folds}. "
-            "Lower sklearn.folds or add music."
+            "Lower sklearn.folds (in 07_transfer: transfer.folds) or add music."
         )
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     _check_songs([y.iloc[learn] for learn, _ in cv.split(X, y, artist_groups)])
@@ -207,7 +207,7 @@ def _check_songs(learned_from: Sequence[pd.Series]) -> None:
         if songs.min() < CALIBRATION_FOLDS:
             raise UserError(
                 f"Genre {songs.idxmin()!r} has only {songs.min()} training songs in one fold; calibration needs "
-                f"{CALIBRATION_FOLDS}. Lower sklearn.folds or add music."
+                f"{CALIBRATION_FOLDS}. Lower sklearn.folds (in 07_transfer: transfer.folds) or add music."
             )
 
 

@@ -1,0 +1,118 @@
+"""Check that a corpus has enough genres, songs and artists for the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from songgenre.errors import UserError
+from songgenre.params import Cnn, Sklearn, Transfer
+
+MIN_SONGS = 3
+"""Fewest songs of a genre in a training set, since probabilities are calibrated in three folds."""
+
+
+def describe_genres(tracks: pd.DataFrame) -> str:
+    """Count the songs and artists of each genre.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    str
+        Such as ``jazz 12 songs by 4 artists, rock 20 by 9``.
+    """
+    return ", ".join(
+        f"{genre} {len(songs)} by {songs['artist_group'].nunique()}" for genre, songs in tracks.groupby("genre")
+    )
+
+
+def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn: Cnn) -> None:
+    """Check that the models can be trained and tested on a corpus.
+
+    The folds are made as in 05_sklearn, 06_cnn and 07_transfer, so what passes here does not fail there.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+    sklearn, transfer, cnn : Section
+        Sections of ``params.yaml``.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than two genres or artists, or a genre has too few songs or artists for the folds. The
+        message names the genre, the parameter and a number of folds that works.
+    """
+    where = f"data/clean/tracks.parquet (songs and artists of each genre: {describe_genres(tracks)})"
+    if tracks["genre"].nunique() < 2:
+        raise UserError(f"{where}: only one genre. Add songs of at least one other genre.")
+    if tracks["artist_group"].nunique() < 2:
+        raise UserError(
+            f"{where}: all songs are by one artist, {tracks['artist_group'].iloc[0]!r}, but the test needs other "
+            "artists than the training. Name the artist of each song; leave the artist empty where it is unknown."
+        )
+    problems = [
+        *_too_many_folds(tracks, "sklearn", sklearn.folds, sklearn.repeats, sklearn.seed),
+        *_too_many_folds(tracks, "transfer", transfer.folds, transfer.repeats, transfer.seed),
+    ]
+    fewest = _artists(tracks).min()
+    if fewest < cnn.folds:
+        problems.append(f"cnn.folds: {cnn.folds} is too many; set it to {fewest if fewest > 1 else 0}")
+    if problems:
+        raise UserError(
+            f"{where}: " + ". ".join(problems) + ". Or add songs by other artists to the genres that lack them."
+        )
+
+
+def _too_many_folds(tracks: pd.DataFrame, section: str, folds: int, repeats: int, seed: int) -> Iterator[str]:
+    """Yield what is wrong, if a genre has too few songs or artists for the folds of a section."""
+    lacking = _lacking_genre(tracks, folds, repeats, seed)
+    if lacking is None:
+        return
+    others = [number for number in range(2, _artists(tracks).min() + 1) if number != folds]
+    nearest = sorted(others, key=lambda number: (number > folds, abs(number - folds)))
+    works = next((number for number in nearest if _lacking_genre(tracks, number, repeats, seed) is None), None)
+    songs = tracks[tracks["genre"] == lacking]
+    counts = f"{lacking!r} has only {len(songs)} songs by {songs['artist_group'].nunique()} artists"
+    if works:
+        yield f"{counts}, too few for {section}.folds: {folds}; {section}.folds: {works} works"
+    else:
+        yield f"{counts}, too few for any {section}.folds; about 10 songs by 6 artists are needed"
+
+
+def _lacking_genre(tracks: pd.DataFrame, folds: int, repeats: int, seed: int) -> str | None:
+    """Find a genre that a training set of the nested cross-validation has too little of."""
+    genres = tracks["genre"].unique()
+    for songs in _tuning_sets(tracks, folds, repeats, seed):
+        artists = _artists(songs).reindex(genres, fill_value=0)
+        if artists.min() < folds:
+            return str(artists.idxmin())
+        for learn, _ in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
+            songs, songs["genre"], songs["artist_group"]
+        ):
+            counts = songs["genre"].iloc[learn].value_counts().reindex(genres, fill_value=0)
+            if counts.min() < MIN_SONGS:
+                return str(counts.idxmin())
+    return None
+
+
+def _tuning_sets(tracks: pd.DataFrame, folds: int, repeats: int, seed: int) -> Iterator[pd.DataFrame]:
+    """Yield the songs on which models are tuned: all but those of the test, then all but those of each outer fold."""
+    yield tracks[tracks["split"] != "test"]
+    if _artists(tracks).min() < folds:
+        return
+    for repeat in range(repeats):
+        outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
+        for learn, _ in outer.split(tracks, tracks["genre"], tracks["artist_group"]):
+            yield tracks.iloc[learn]
+
+
+def _artists(tracks: pd.DataFrame) -> pd.Series:
+    return tracks.groupby("genre")["artist_group"].nunique()

@@ -1,0 +1,94 @@
+import re
+
+import pandas as pd
+import pytest
+
+from songgenre.errors import UserError
+from songgenre.models.classical import grid_search, nested_cross_validate
+from songgenre.params import Params, load_params
+from songgenre.paths import Project
+from songgenre.wrangling.requirements import check_corpus, describe_genres
+from songgenre.wrangling.split import split_by_artist
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    """Those of the project, with folds of 07_transfer like those of 05_sklearn."""
+    params = load_params(Project.find().params)
+    transfer = params.transfer.model_copy(update={"repeats": params.sklearn.repeats, "seed": params.sklearn.seed})
+    return params.model_copy(update={"transfer": transfer})
+
+
+def corpus(**artists_and_songs: tuple[int, int]) -> pd.DataFrame:
+    """Each genre with so many artists, of so many songs each."""
+    rows = [
+        (f"{genre}-{artist}-{song}", genre, f"{genre} {artist}")
+        for genre, (artists, songs) in artists_and_songs.items()
+        for artist in range(artists)
+        for song in range(songs)
+    ]
+    tracks = pd.DataFrame(rows, columns=["track_id", "genre", "artist_group"])
+    return tracks.assign(split=split_by_artist(tracks, 0.15, 0.2, 0))
+
+
+def check(tracks: pd.DataFrame, params: Params, **folds: int) -> None:
+    sections = {
+        name: getattr(params, name).model_copy(update={"folds": folds[name]} if name in folds else {})
+        for name in ("sklearn", "transfer", "cnn")
+    }
+    check_corpus(tracks, **sections)
+
+
+def working_folds(tracks: pd.DataFrame, params: Params) -> int | None:
+    """Which number of folds is said to work; None if none is."""
+    try:
+        check(tracks, params, transfer=params.sklearn.folds)
+    except UserError as error:
+        works = re.search(r"sklearn\.folds: (\d+) works", str(error))
+        return int(works[1]) if works else None
+    return params.sklearn.folds
+
+
+def test_enough_passes(params: Params) -> None:
+    check(corpus(rock=(12, 4), jazz=(12, 4)), params)
+
+
+@pytest.mark.parametrize(
+    ("tracks", "named"),
+    [
+        (corpus(rock=(12, 4)), "rock 48 by 12.*one genre"),
+        (corpus(rock=(12, 4), jazz=(12, 4)).assign(artist_group="various artists", split="train"), "various artists"),
+        (corpus(rock=(12, 4), jazz=(1, 9)), r"jazz.*9 songs by 1 artist.*sklearn\.folds.*transfer\.folds"),
+    ],
+)
+def test_too_little_is_named(params: Params, tracks: pd.DataFrame, named: str) -> None:
+    with pytest.raises(UserError, match=named):
+        check(tracks, params)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("artists", "songs"), [(4, 3), (6, 1), (6, 2), (8, 3)])
+def test_number_of_folds_that_works_is_named_and_works(params: Params, artists: int, songs: int) -> None:
+    tracks = corpus(rock=(20, 3), jazz=(artists, songs))
+    named = working_folds(tracks, params)
+    if named is None:
+        return
+    check(tracks, params, sklearn=named, transfer=named)
+    X = pd.DataFrame({"a": range(len(tracks)), "b": tracks["genre"].eq("jazz").astype(float)}, tracks.index)
+    learn = tracks["split"] != "test"
+    grids = {"k_nearest_neighbours": {"n_neighbors": [1]}}
+    list(
+        grid_search(grids, X[learn], tracks["genre"][learn], tracks["artist_group"][learn], named, params.sklearn.seed)
+    )
+    nested = nested_cross_validate(grids, [], X, tracks, named, params.sklearn.repeats, params.sklearn.seed)
+    assert len(nested) == params.sklearn.repeats * len(tracks)
+
+
+def test_folds_of_the_cnn_are_checked_too(params: Params) -> None:
+    assert working_folds(corpus(rock=(20, 3), jazz=(6, 3)), params) in (2, 3, 4)
+    with pytest.raises(UserError, match=r"cnn\.folds.*set it to 12"):
+        check(corpus(rock=(12, 4), jazz=(12, 4)), params, cnn=20)
+
+
+def test_genres_are_counted() -> None:
+    assert describe_genres(corpus(rock=(2, 3), jazz=(4, 1))) == "jazz 4 by 4, rock 6 by 2"
