@@ -13,7 +13,7 @@ help: ## List the targets
 
 repro: setup ## Rebuild what is not up to date: data, models and reports (the default)
 	@python -c 'from songgenre.instruction_level import explain_limits as limits; limits() and print(limits())'
-	dvc repro
+	songgenre run
 	@echo "The reports are in $(CURDIR)/reports/html/index.html"
 
 setup: $(READY) ## Make .venv with everything that requirements.lock names

@@ -64,6 +64,9 @@ def test_whole_number_is_fine_where_a_fraction_may_stand(tmp_path: Path) -> None
         ("scraping.demo", "seed", -1),
         ("scraping.demo", "songs_per_genre", "48"),
         ("scraping", "source", "internet"),
+        ("scraping", "genre_from", "title"),
+        ("scraping", "genre_names", {"Rap": ""}),
+        ("scraping", "genre_names", None),
         ("scraping.fma", "size", "full"),
         ("scraping.fma", "url", "os.unil.cloud.switch.ch/fma"),
         ("scraping.site", "name", "../shop"),
@@ -115,6 +118,16 @@ def test_wrong_value_is_named(content: dict[str, Any], tmp_path: Path, section: 
         load_params(write(content, tmp_path))
     assert f"{section}.{name}" in str(error.value)
     assert str(tmp_path / "params.yaml") in str(error.value)
+
+
+def test_nearest_name_is_suggested(content: dict[str, Any], tmp_path: Path) -> None:
+    content["sklearn"]["soft_voting_members"] = ["logistic_regresion"]
+    with pytest.raises(UserError, match=r"Did you mean 'logistic_regression'"):
+        load_params(write(content, tmp_path))
+    content["sklearn"]["soft_voting_members"] = ["svm"]
+    content["evaluation"]["ensemble"] = ["soft-voting"]
+    with pytest.raises(UserError, match=r"Did you mean 'soft_voting'"):
+        load_params(write(content, tmp_path))
 
 
 def test_only_commands_read_the_parameters() -> None:

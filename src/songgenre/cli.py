@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal, NoReturn, get_args
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from songgenre.errors import ERRNO_HINTS, UserError
+from songgenre.errors import ERRNO_HINTS, UserError, did_you_mean
 from songgenre.paths import Project
 from songgenre.redaction import redact
 
@@ -26,6 +28,18 @@ pretrained = typer.Typer(no_args_is_help=True, help="Get the weights of the pret
 app.add_typer(pretrained, name="pretrained")
 dev = typer.Typer(no_args_is_help=True, help="Commands for maintainers.")
 app.add_typer(dev, name="dev")
+
+
+Model = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
+MODELS = get_args(Model)
+
+
+def _parse_model(name: str) -> str:
+    if name not in MODELS:
+        raise typer.BadParameter(
+            f"no model is called {name!r}.{did_you_mean(name, MODELS)} Choose from {', '.join(MODELS)}."
+        )
+    return name
 
 
 def _show_version(requested: bool) -> None:
@@ -75,9 +89,12 @@ def predict(
         typer.Argument(metavar="FILE|DIR|URL|-", help="Songs, folders of songs, web addresses, - for audio on stdin."),
     ],
     model: Annotated[
-        Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"],
+        Model,
         typer.Option(
-            help="The bundled model, trained on real music, or a model that `dvc repro` trained in this project."
+            parser=_parse_model,
+            autocompletion=lambda: MODELS,
+            metavar="|".join(MODELS),
+            help="The bundled model, trained on real music, or a model that `dvc repro` trained in this project.",
         ),
     ] = "pretrained",
     threshold: Annotated[
@@ -109,6 +126,37 @@ def predict(
         raise typer.Exit(1)
 
 
+RUN_EXAMPLES = """[bold]Examples[/]
+
+songgenre run
+
+songgenre run --folder ~/Music"""
+
+
+@app.command(epilog=RUN_EXAMPLES)
+def run(
+    folder: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Your folder of music, which becomes the source in params.yaml."),
+    ] = None,
+) -> None:
+    """Rebuild what is not up to date, also after songs were added to your folder of music.
+
+    This is `dvc repro` after a look at the names, sizes and times of the files in the folder.
+    """
+    from songgenre.params import load_params
+    from songgenre.sources import own_music
+
+    project = Project.find()
+    if folder is not None:
+        own_music.set_folder(project, folder)
+    own_music.update_fingerprint(project, load_params(project.params).scraping)
+    os.chdir(project.root)
+    programs = Path(sys.executable).parent
+    path = f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    os.execve(sys.executable, [sys.executable, "-m", "dvc", "repro"], os.environ | {"PATH": path})
+
+
 @app.command(epilog=SIMILAR_EXAMPLES)
 def similar(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file, in the corpus or not.")],
@@ -137,7 +185,13 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8000,
     model: Annotated[
-        Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"], typer.Option(help="See `songgenre predict`.")
+        Model,
+        typer.Option(
+            parser=_parse_model,
+            autocompletion=lambda: MODELS,
+            metavar="|".join(MODELS),
+            help="See `songgenre predict`.",
+        ),
     ] = "pretrained",
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")

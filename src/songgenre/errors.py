@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 HINT_RERUN = "Run the same command again to continue: completed work is kept, and partial files were removed."
 
@@ -27,3 +29,28 @@ ERRNO_HINTS = {
 
 class UserError(Exception):
     """An error that the user can mend; its message names the object, the fact and a hint."""
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """Suggest the nearest of some names.
+
+    Parameters
+    ----------
+    name : str
+        A name that does not exist.
+    choices : iterable of str
+        Names that exist.
+
+    Returns
+    -------
+    str
+        A question with a space before it; empty if no name is near.
+
+    Examples
+    --------
+    >>> did_you_mean("clasical", ["classical", "rock"])
+    " Did you mean 'classical'?"
+    """
+    by_folded = {choice.casefold(): choice for choice in choices}
+    nearest = get_close_matches(name.casefold(), by_folded, n=1)
+    return f" Did you mean {by_folded[nearest[0]]!r}?" if nearest else ""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from songgenre.errors import UserError
+from songgenre.errors import UserError, did_you_mean
 from songgenre.redaction import redact
 
 if TYPE_CHECKING:
@@ -296,7 +296,9 @@ class Sklearn(Section):
         _refuse_repeats("soft_voting_members", self.soft_voting_members)
         unknown = sorted(set(self.soft_voting_members) - set(self.grids))
         if unknown:
-            raise ValueError(f"soft_voting_members: {', '.join(unknown)} not in grids")
+            raise ValueError(
+                f"soft_voting_members: {', '.join(unknown)} not in grids.{did_you_mean(unknown[0], self.grids)}"
+            )
         return self
 
 
@@ -523,7 +525,8 @@ class Params(Section):
         unknown = sorted(set(self.evaluation.ensemble) - trained)
         if unknown:
             raise ValueError(
-                f"evaluation.ensemble: {', '.join(unknown)} not among the trained models ({', '.join(sorted(trained))})"
+                f"evaluation.ensemble: {', '.join(unknown)} not among the trained models "
+                f"({', '.join(sorted(trained))}).{did_you_mean(unknown[0], trained)}"
             )
         return self
 
@@ -560,8 +563,11 @@ class Params(Section):
             If there is no such section.
         """
         if name not in type(self).model_fields:
-            sections = ", ".join(type(self).model_fields)
-            raise UserError(f"params.yaml: no section {name!r}. The sections are {sections}.")
+            sections = list(type(self).model_fields)
+            raise UserError(
+                f"params.yaml: no section {name!r}.{did_you_mean(name, sections)} "
+                f"The sections are {', '.join(sections)}."
+            )
         section: Section = getattr(self, name)
         return section.model_dump()
 

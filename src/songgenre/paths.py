@@ -83,6 +83,11 @@ class Project:
         return self.raw / "catalogue.parquet"
 
     @property
+    def fingerprint(self) -> Path:
+        """Fingerprint of the user's folder of music, see `songgenre.sources.own_music.update_fingerprint`."""
+        return self.raw / "folder.json"
+
+    @property
     def tracks(self) -> Path:
         """Table `songgenre.tables.tracks.TRACKS`."""
         return self.root / "data" / "clean" / "tracks.parquet"

@@ -141,7 +141,7 @@ def test_stage_reads_what_earlier_stages_wrote(name: str) -> None:
     earlier = list(STAGES)[: list(STAGES).index(name)]
     written = {path for stage in earlier for path in outputs(stage)}
     read = {dep for dep in STAGES[name]["deps"] if dep.startswith(("data/", "models/", "reports/"))}
-    assert read <= written
+    assert read - {"data/raw/folder.json"} <= written  # which `songgenre run` writes
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
-from songgenre.errors import UserError
+from songgenre.errors import UserError, did_you_mean
 from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.params import LOCAL, Compute
 from songgenre.progress import progress_bar
@@ -122,8 +122,8 @@ def check_grids(grids: Mapping[str, Grid]) -> None:
     unknown = set(grids) - set(PIPELINES)
     if unknown:
         raise UserError(
-            f"params.yaml: sklearn.grids: no model is called {', '.join(sorted(unknown))}. "
-            f"Choose from {', '.join(PIPELINES)}."
+            f"params.yaml: sklearn.grids: no model is called {', '.join(sorted(unknown))}."
+            f"{did_you_mean(min(unknown), PIPELINES)} Choose from {', '.join(PIPELINES)}."
         )
     for name, grid in grids.items():
         pipeline = PIPELINES[name](0)
@@ -240,8 +240,8 @@ def refit_best(
     strangers = sorted(set(soft_voting_members) - set(searches))
     if strangers:
         raise UserError(
-            f"params.yaml: sklearn.soft_voting_members: {', '.join(strangers)} not tuned. "
-            f"Choose from the models of sklearn.grids: {', '.join(searches)}."
+            f"params.yaml: sklearn.soft_voting_members: {', '.join(strangers)} not tuned."
+            f"{did_you_mean(strangers[0], searches)} Choose from the models of sklearn.grids: {', '.join(searches)}."
         )
     models = {name: search.best_estimator_ for name, search in searches.items()}
     if soft_voting_members:

@@ -26,7 +26,7 @@ from traitlets.config import Config
 
 from songgenre import params, progress
 from songgenre.atomic import replacing
-from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError
+from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError, did_you_mean
 from songgenre.models.classical import check_grids
 from songgenre.notebook.normalise import normalize
 from songgenre.notebook.provenance import inputs_and_versions, publish, run_environment
@@ -147,8 +147,8 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
 def _source(project: Project, name: str) -> Path:
     source = project.notebooks / f"{name}.ipynb"
     if not source.is_file():
-        names = ", ".join(path.stem for path in sorted(project.notebooks.glob("*.ipynb")))
-        raise UserError(f"{name!r}: no such notebook. Name one of {names}.")
+        names = [path.stem for path in sorted(project.notebooks.glob("*.ipynb"))]
+        raise UserError(f"{name!r}: no such notebook.{did_you_mean(name, names)} Name one of {', '.join(names)}.")
     return source
 
 

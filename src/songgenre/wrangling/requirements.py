@@ -50,7 +50,7 @@ def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn
         If there are fewer than two genres or artists, or a genre has too few songs or artists for the folds. The
         message names the genre, the parameter and a number of folds that works.
     """
-    where = f"data/clean/tracks.parquet (songs and artists of each genre: {describe_genres(tracks)})"
+    where = f"corpus (songs and artists of each genre: {describe_genres(tracks)})"
     if tracks["genre"].nunique() < 2:
         raise UserError(f"{where}: only one genre. Add songs of at least one other genre.")
     if tracks["artist_group"].nunique() < 2:

@@ -1,0 +1,129 @@
+"""The user's folder of music as an input of the pipeline: named in ``params.yaml``, watched by a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
+
+from songgenre.atomic import replacing
+from songgenre.errors import UserError
+from songgenre.params import Scraping
+from songgenre.paths import Project
+from songgenre.sources.files import find_songs
+
+
+class _Representer(RoundTripRepresenter):
+    """Write nothing as ``null``, as ``params.yaml`` does."""
+
+    def represent_none(self, data: None) -> ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Representer.add_representer(type(None), _Representer.represent_none)
+
+
+def set_folder(project: Project, folder: Path) -> None:
+    """Make a folder of music the source of the pipeline, in ``params.yaml``; comments stay.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+    folder : Path
+        Folder of music.
+
+    Raises
+    ------
+    UserError
+        If it is not a folder, is in the project, where stages would remove it, or has a name that is not Unicode.
+    """
+    folder = folder.expanduser().resolve()
+    if not folder.is_dir():
+        what = "a file, not a folder" if folder.exists() else "no such folder"
+        raise UserError(f"{folder}: {what}. Name your folder of music.")
+    check_place(project, folder)
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{str(folder)!r}: the name is not Unicode, as params.yaml is. Rename the folder.") from None
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.preserve_quotes, yaml.width = True, 1_000_000
+    content = yaml.load(project.params)
+    content["scraping"] |= {"source": "folder", "folder": str(folder)}
+    with replacing(project.params) as partial:
+        yaml.dump(content, partial)
+
+
+def check_place(project: Project, folder: Path) -> None:
+    """Refuse a folder that stages would empty.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+    folder : Path
+        Folder of music.
+
+    Raises
+    ------
+    UserError
+        If the folder is in ``data``, ``models`` or ``reports`` of the project, or contains the project.
+    """
+    folder = folder.resolve()
+    written = (project.raw.parent, project.root / "models", project.reports)
+    if project.root.is_relative_to(folder) or any(folder.is_relative_to(place.resolve()) for place in written):
+        raise UserError(
+            f"{folder}: in or above the folders of this project, whose files the stages replace. Move your music to "
+            "another place."
+        )
+
+
+def update_fingerprint(project: Project, scraping: Scraping) -> None:
+    """Write the fingerprint of the user's folder, on which the stage ``scraping`` depends, if the folder has changed.
+
+    Only names, sizes and times are read, so that this takes seconds also for many songs.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+    scraping : Scraping
+        Section of ``params.yaml``; a source other than ``folder`` has an empty fingerprint.
+
+    Raises
+    ------
+    UserError
+        If the folder is one that stages would empty, or cannot be read.
+    """
+    content = {}
+    if scraping.source == "folder":
+        folder = project.root / Path(scraping.folder).expanduser()
+        check_place(project, folder)
+        content = _fingerprint(folder) if folder.is_dir() else {}
+    text = json.dumps(content) + "\n"
+    if not project.fingerprint.is_file() or project.fingerprint.read_text() != text:
+        with replacing(project.fingerprint) as partial:
+            partial.write_text(text)
+
+
+def _fingerprint(folder: Path) -> dict[str, int | str]:
+    files = list(_watched(folder))
+    sha256 = hashlib.sha256()
+    for path in files:
+        state = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
+        line = f"{path.relative_to(folder)}\0{state.st_size}\0{state.st_mtime_ns}\n"
+        sha256.update(line.encode(errors="surrogateescape"))
+    return {"files": len(files), "sha256": sha256.hexdigest()}
+
+
+def _watched(folder: Path) -> Iterator[Path]:
+    """Yield the songs, and the tables and lists beside the genre folders."""
+    yield from find_songs(folder).songs
+    yield from sorted(path for path in folder.iterdir() if path.is_file() and path.suffix.lower() in (".csv", ".txt"))
