@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,18 @@ def test_tags_are_the_same_in_every_format(write_tagged: Callable[..., Path], tm
     assert tags == Tags("Björk", "Anna", "Jóga", "Rap/Hip Hop", "1997")
 
 
-def test_what_has_no_tags_has_none(write_tagged: Callable[..., Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["http:a.flac", "concat:b.flac", "%d é ?#.flac", os.fsdecode(b"caf\xe9.flac")])
+def test_any_name_will_do(
+    write_tagged: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_tagged(tmp_path / "a.flac", title="Jóga").rename(name)
+    assert read_tags(Path(name)).title == read_tags(tmp_path / name).title == "Jóga"
+
+
+def test_what_has_no_tags_has_none(
+    write_tagged: Callable[..., Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "text").write_text("a text")
     (tmp_path / "empty.mp3").touch()
     for path in (
@@ -25,6 +37,7 @@ def test_what_has_no_tags_has_none(write_tagged: Callable[..., Path], tmp_path: 
         tmp_path / "no",
     ):
         assert read_tags(path) == Tags()
+    assert capfd.readouterr().err == ""
 
 
 def test_text_is_cleaned(write_tagged: Callable[..., Path], tmp_path: Path) -> None:

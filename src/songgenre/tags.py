@@ -62,10 +62,8 @@ def read_tags(path: Path) -> Tags:
 
     found: dict[str, str] = {}
     try:
-        with (
-            open_bytes(path) as file,
-            av.open(file, metadata_errors="replace", options={"format_whitelist": CONTAINERS}) as container,
-        ):
+        open_bytes(path).close()
+        with av.open(f"file:{path}", metadata_errors="replace", options={"format_whitelist": CONTAINERS}) as container:
             for metadata in (*(stream.metadata for stream in container.streams.audio), container.metadata):
                 found |= {
                     re.sub(r"[\s_]", "", name).lower(): sanitize_text(text) or "" for name, text in metadata.items()
