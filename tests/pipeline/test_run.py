@@ -36,7 +36,7 @@ def run(project: Path, *arguments: str) -> int:
 
 @pytest.mark.integration
 def test_new_songs_are_noticed(project: Path, tmp_path: Path) -> None:
-    music = tmp_path / "my (own) music, ~1"
+    music = tmp_path / "my (own) music, ~1 ${x}"
     (music / "rock").mkdir(parents=True)
     assert run(project) == 1
     assert run(project, "--folder", str(music)) == 2
