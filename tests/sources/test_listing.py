@@ -18,9 +18,12 @@ def values(folder: Path, text: str, encoding: str = "utf-8") -> list[dict[str, s
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", ", "])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_tables_are_read_as_programs_save_them(tmp_path: Path, encoding: str, separator: str, end: str) -> None:
+def test_tables_are_read_as_programs_save_them(
+    tmp_path: Path, encoding: str, separator: str, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [("file", "genre"), ("é.mp3", "rock"), ("b.mp3", "jazz")]
     assert values(tmp_path, end.join(map(separator.join, rows)), encoding) == TWO
+    assert ("Windows-1252" in capsys.readouterr().err) == (encoding == "cp1252")
 
 
 @pytest.mark.parametrize(

@@ -84,28 +84,33 @@ def find_songs(folder: Path) -> FoundFiles:
     folders, links = deque([folder]), deque[Path]()
     while folders or links:
         where = (folders or links).popleft()
-        if where != folder and home.is_relative_to(where.resolve()):
+        if where.is_symlink() and where != folder and home.is_relative_to(where.resolve()):
             continue
         identity = where.stat()
         if (identity.st_dev, identity.st_ino) in read:
             continue
         read.add((identity.st_dev, identity.st_ino))
-        for path in _visible(where):
-            if not path.is_dir():
-                files.append(path)
-            elif path.is_symlink():
+        for entry in _visible(where):
+            path = where / entry.name
+            if entry.is_symlink() and path.is_dir():
                 links.append(path)
-            else:
+            elif entry.is_dir(follow_symlinks=False):
                 folders.append(path)
+            else:
+                files.append(path)
     return FoundFiles(
         sorted(path for path in files if path.suffix.lower() not in NOT_AUDIO),
         Counter(suffix for path in files if (suffix := path.suffix.lower()) in NOT_AUDIO),
     )
 
 
-def _visible(folder: Path) -> list[Path]:
+def _visible(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        names = sorted(os.listdir(folder))
+        with os.scandir(folder) as entries:
+            return sorted(filter(_is_visible, entries), key=lambda entry: entry.name)
     except OSError as error:
         raise UserError(f"{folder}: cannot be read ({error.strerror}). Change the permissions of the folder.") from None
-    return [folder / name for name in names if not name.startswith(".") and name.lower() not in LITTER]
+
+
+def _is_visible(entry: os.DirEntry[str]) -> bool:
+    return not entry.name.startswith(".") and entry.name.lower() not in LITTER

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from songgenre.errors import UserError
+from songgenre.progress import echo
 
 NAME = "tracks.csv"
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -103,7 +104,9 @@ def _text(listing: Path) -> str:
         try:
             return content.decode("utf-8")
         except UnicodeDecodeError:
-            return content.decode("cp1252")
+            text = content.decode("cp1252")
+            echo(f"{listing}: not UTF-8, so it is read as Windows-1252; save it as UTF-8 if names look wrong")
+            return text
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{listing}: cannot be read ({error}). Save it again, in UTF-8.") from None
 

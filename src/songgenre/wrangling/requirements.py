@@ -84,7 +84,7 @@ def _too_many_folds(tracks: pd.DataFrame, section: str, folds: int, repeats: int
     if works:
         yield f"{counts}, too few for {section}.folds: {folds}; {section}.folds: {works} works"
     else:
-        yield f"{counts}, too few for any {section}.folds; about 10 songs by 6 artists are needed"
+        yield f"{counts}, too few for any {section}.folds; 12 songs by 4 artists, or 6 by 6, are the least"
 
 
 def _lacking_genre(tracks: pd.DataFrame, folds: int, repeats: int, seed: int) -> str | None:
