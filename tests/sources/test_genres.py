@@ -16,6 +16,10 @@ def test_spellings_of_a_genre_become_the_most_common_one() -> None:
     assert merged == {"Hip-Hop": ["HIPHOP", "hip hop"]}
 
 
+def test_capitals_give_way_if_no_spelling_is_most_common() -> None:
+    assert genres({}, "ROCK", "Rock", "rock")[0] == ["Rock"] * 3
+
+
 def test_table_decides_whatever_is_common() -> None:
     found, merged = genres({"Rap / hip hop": "hip-hop"}, "Rap/Hip Hop", "Hip-Hop", "Hip-Hop", "rap")
     assert found == ["hip-hop", "hip-hop", "hip-hop", "rap"]

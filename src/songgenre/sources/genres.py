@@ -51,7 +51,8 @@ def merge_spellings(songs: Sequence[Track], names: Mapping[str, str]) -> tuple[l
     Returns
     -------
     songs : list of Track
-        The songs with one spelling of each genre: that of `names`, or else the most common one.
+        The songs with one spelling of each genre: that of `names`, or else the most common one, if
+        possible not in capitals.
     merged : dict of str to list of str
         For each name in the result, the other spellings that became it.
     """
@@ -59,7 +60,7 @@ def merge_spellings(songs: Sequence[Track], names: Mapping[str, str]) -> tuple[l
     counts = Counter(genre for song in songs for genre in _all_genres(song))
     groups: dict[str, list[str]] = defaultdict(list)
     chosen: dict[str, str] = {}
-    for spelling in sorted(counts, key=lambda spelling: (-counts[spelling], spelling)):
+    for spelling in sorted(counts, key=lambda spelling: (-counts[spelling], spelling.isupper(), spelling)):
         name = table.get(genre_key(spelling))
         key = genre_key(name or spelling)
         groups[key].append(spelling)
