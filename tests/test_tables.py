@@ -21,6 +21,7 @@ VALID_CATALOGUE = pd.DataFrame(
         "collection": "folder",
         "source_id": ["a.mp3", "b.mp3"],
         "title": ["A", None],
+        "year": None,
         "artist": pd.Series([None, None], dtype="str"),
         "genres": [["rock", "jazz"], []],
         "primary_genre": ["jazz", None],

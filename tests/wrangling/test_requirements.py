@@ -84,6 +84,15 @@ def test_number_of_folds_that_works_is_named_and_works(params: Params, artists: 
     assert len(nested) == params.sklearn.repeats * len(tracks)
 
 
+def test_more_neighbours_than_songs_are_refused(params: Params) -> None:
+    tiny = corpus(rock=(6, 1), jazz=(6, 1))
+    with pytest.raises(UserError, match=r"n_neighbors.*values up to 6 work"):
+        check(tiny, params, sklearn=4, transfer=4)
+    grids = {"baseline": {}, "k_nearest_neighbours": {"n_neighbors": [3, 6]}}
+    fewer = params.model_copy(update={"sklearn": params.sklearn.model_copy(update={"grids": grids})})
+    check(tiny, fewer, sklearn=4, transfer=4)
+
+
 def test_folds_of_the_cnn_are_checked_too(params: Params) -> None:
     assert working_folds(corpus(rock=(20, 3), jazz=(6, 3)), params) in (2, 3, 4)
     with pytest.raises(UserError, match=r"cnn\.folds.*set it to 12"):

@@ -12,6 +12,8 @@ from songgenre.params import Cnn, Sklearn, Transfer
 
 MIN_SONGS = 3
 """Fewest songs of a genre in a training set, since probabilities are calibrated in three folds."""
+MANY = 10
+"""Songs, as a multiple of the neighbours that vote, from which every training set has enough."""
 
 
 def describe_genres(tracks: pd.DataFrame) -> str:
@@ -61,7 +63,7 @@ def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn
     problems = [
         *_too_many_folds(tracks, "sklearn", sklearn.folds, sklearn.repeats, sklearn.seed),
         *_too_many_folds(tracks, "transfer", transfer.folds, transfer.repeats, transfer.seed),
-    ]
+    ] or list(_too_many_neighbours(tracks, sklearn))
     fewest = _artists(tracks).min()
     if fewest < cnn.folds:
         problems.append(f"cnn.folds: {cnn.folds} is too many; set it to {fewest if fewest > 1 else 0}")
@@ -87,20 +89,43 @@ def _too_many_folds(tracks: pd.DataFrame, section: str, folds: int, repeats: int
         yield f"{counts}, too few for any {section}.folds; 12 songs by 4 artists, or 6 by 6, are the least"
 
 
+def _too_many_neighbours(tracks: pd.DataFrame, config: Sklearn) -> Iterator[str]:
+    """Yield what is wrong, if a training set has fewer songs than neighbours that are to vote."""
+    neighbours = config.grids.get("k_nearest_neighbours", {}).get("n_neighbors", [])
+    most = max((number for number in neighbours if isinstance(number, int)), default=0)
+    if len(tracks) > MANY * most:
+        return
+    sets = _training_sets(tracks, config.folds, config.repeats, config.seed)
+    fewest = min(len(learn) for _, learns in sets for learn in learns)
+    if fewest < most:
+        yield (
+            f"a training set has {fewest} songs, too few for sklearn.grids.k_nearest_neighbours.n_neighbors: {most}; "
+            f"values up to {fewest} work"
+        )
+
+
 def _lacking_genre(tracks: pd.DataFrame, folds: int, repeats: int, seed: int) -> str | None:
     """Find a genre that a training set of the nested cross-validation has too little of."""
     genres = tracks["genre"].unique()
-    for songs in _tuning_sets(tracks, folds, repeats, seed):
+    for songs, learns in _training_sets(tracks, folds, repeats, seed):
         artists = _artists(songs).reindex(genres, fill_value=0)
         if artists.min() < folds:
             return str(artists.idxmin())
-        for learn, _ in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(
-            songs, songs["genre"], songs["artist_group"]
-        ):
-            counts = songs["genre"].iloc[learn].value_counts().reindex(genres, fill_value=0)
+        for learn in learns:
+            counts = learn["genre"].value_counts().reindex(genres, fill_value=0)
             if counts.min() < MIN_SONGS:
                 return str(counts.idxmin())
     return None
+
+
+def _training_sets(
+    tracks: pd.DataFrame, folds: int, repeats: int, seed: int
+) -> Iterator[tuple[pd.DataFrame, Iterator[pd.DataFrame]]]:
+    """Yield each set of songs on which models are tuned, and the training sets of its folds."""
+    for songs in _tuning_sets(tracks, folds, repeats, seed):
+        cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        splits = cv.split(songs, songs["genre"], songs["artist_group"])
+        yield songs, (songs.iloc[learn] for learn, _ in splits)
 
 
 def _tuning_sets(tracks: pd.DataFrame, folds: int, repeats: int, seed: int) -> Iterator[pd.DataFrame]:
