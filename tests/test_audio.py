@@ -6,19 +6,19 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 
-from songgenre.audio import BLOCK, SUFFIXES, Clip, blocks, clips, level_db, load_clip, open_audio
+from songgenre.audio import BLOCK, Clip, clips, level_db, load_clip, open_audio
 from songgenre.errors import UserError
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]
 
 SR = 24_000
+LIBSNDFILE = [".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav"]
 LOSSLESS = {".wav", ".au", ".aif", ".aiff", ".flac"}
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", LIBSNDFILE)
 def test_every_format_is_decoded_to_the_signal_that_was_written(
     tmp_path: Path, tone: Maker, write_audio: Writer, suffix: str
 ) -> None:
@@ -29,7 +29,7 @@ def test_every_format_is_decoded_to_the_signal_that_was_written(
     np.testing.assert_allclose(loaded[2000:-2000], y[2000:-2000], atol=1e-4 if suffix in LOSSLESS else 0.06)
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", LIBSNDFILE)
 def test_clip_from_within_is_that_part_of_the_song(
     tmp_path: Path, melody: Maker, write_audio: Writer, suffix: str
 ) -> None:
@@ -132,15 +132,14 @@ def test_blocks_hold_no_more_samples_the_more_channels_there_are(
 ) -> None:
     y = np.random.default_rng(0).uniform(-0.5, 0.5, (2 * BLOCK // channels + 3, channels)).astype(np.float32)
     with open_audio(write_audio(tmp_path / "song.wav", y, subtype="FLOAT")) as file:
-        read = list(blocks(file))
-    assert max(block.size for block in read) <= BLOCK
-    np.testing.assert_array_equal(np.concatenate(read), y)
+        read = list(file.mono())
+    assert max(block.size for block in read) * channels <= BLOCK
+    np.testing.assert_array_equal(np.concatenate(read), y.mean(axis=1))
 
 
 def test_blocks_end_where_asked_to(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
     with open_audio(write_audio(tmp_path / "song.wav", tone())) as file:
-        assert sum(map(len, blocks(file, 1000))) == 1000
-        assert file.tell() == 1000
+        assert sum(map(len, file.mono(20, 1000))) == 1000
 
 
 def test_decoder_prints_nothing(
@@ -167,7 +166,7 @@ def test_clips_may_lie_at_a_url(folder: str) -> None:
     assert clips(tracks, folder) == [Clip("s3://bucket/audio/a.mp3", 0, 30)]
 
 
-@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+@pytest.mark.parametrize("suffix", LIBSNDFILE)
 def test_clip_at_a_url_is_that_of_the_file(tmp_path: Path, melody: Maker, write_audio: Writer, suffix: str) -> None:
     path = write_audio(tmp_path / f"song{suffix}", melody(seed=1, seconds=4, sample_rate=SR), SR)
     clip = Clip(path, 1.5, 2)
@@ -188,8 +187,3 @@ def test_what_is_no_audio_at_a_url_is_named(url: str, why: str) -> None:
 def test_level_of_a_sine_is_3_db_below_its_peak(tmp_path: Path, tone: Maker, write_audio: Writer, level: float) -> None:
     path = write_audio(tmp_path / "song.wav", tone(level=level), 44_100, subtype="FLOAT")
     assert level_db(Clip(path, 0, 0.5)) == pytest.approx(20 * np.log10(level) - 3.01, abs=0.02)
-
-
-def test_libsndfile_knows_every_ending() -> None:
-    known = {f".{name.lower()}" for name in soundfile.available_formats()}
-    assert SUFFIXES - known <= {".aif", ".opus"}

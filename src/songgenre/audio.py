@@ -1,4 +1,4 @@
-"""Decoding (soundfile) and resampling (soxr) of audio files."""
+"""Decoding (libsndfile, else FFmpeg) and resampling (soxr) of audio files."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import io
 import math
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 import soundfile
@@ -22,21 +22,117 @@ from songgenre.native_stderr import suppress_native_stderr
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = frozenset({".wav", ".au", ".aif", ".aiff", ".flac", ".ogg", ".opus", ".mp3"})
-UNSUPPORTED_SUFFIXES = frozenset({".m4a", ".mp4", ".aac", ".wma", ".ape", ".wv", ".mpc", ".webm"})
-"""Endings of audio files that libsndfile cannot decode."""
+SUFFIXES = frozenset(
+    {".aif", ".aifc", ".aiff", ".au", ".caf", ".dff", ".dsf", ".w64", ".wav", ".wave"}
+    | {".ape", ".flac", ".tta", ".wv"}
+    | {".aac", ".ac3", ".amr", ".dts", ".eac3", ".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".wma"}
+    | {".3gp", ".asf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".webm"}
+)
+UNSUPPORTED_SUFFIXES = frozenset({".aax", ".aaxc", ".m4p"})
+"""Endings of encrypted files."""
 
-FORMATS = "wav, aiff, au, flac, ogg, opus or mp3"
+FORMATS = "wav, aiff, au, flac, ogg, opus, mp3, m4a, mp4, webm, mkv, wma, ape, wavpack or another format of FFmpeg"
 
 BLOCK = 1 << 18
 """Samples, over all channels, that are decoded at once: 1 MiB, independent of the number of channels."""
 
+SNDFILE_FORMATS = {"MPEG": "mp3", "WAVEX": "wav", "RF64": "w64"}
+"""Formats that libsndfile names in another way than FFmpeg."""
+
+UNKNOWN_FRAMES = 1 << 62
+"""Smallest number of frames in a header that means "unknown"."""
+
+END_S = 0.1
+"""Longest part, in seconds, that decoders leave out at the ends of a complete file."""
+DAMAGE_S = 0.1
+DAMAGE_SHARE = 0.01
+"""Damaged part that a song may have, in seconds or as a share of its length, whichever is longer."""
+
+SILENCE_FLOOR_DB = -200.0
+"""Level of digital silence."""
+
 DECODING_ERRORS = (RuntimeError, ValueError, MemoryError)
-"""Errors that soundfile raises if a file is damaged, is not audio or has an impossible header."""
+"""Errors of a file that is damaged, is not audio or has an impossible header."""
+
+
+class AudioFile(Protocol):
+    """An open audio file.
+
+    Parameters
+    ----------
+    format : str
+        Container, for example ``"wav"``, in lower case.
+    sample_rate : int
+        Sample rate in Hz.
+    channels : int
+        Number of channels.
+    frames : int or None
+        Number of frames that the decoder announces; None if it is unknown. `songgenre.wrangling.validation` compares it
+        with the frames that are decoded.
+    damaged_s : float
+        Length of the parts that were left out because they are damaged, so far, in seconds.
+    """
+
+    format: str
+    sample_rate: int
+    channels: int
+    frames: int | None
+    damaged_s: float
+
+    def mono(self, start: int = 0, frames: int | None = None) -> Iterator[np.ndarray]:
+        """Decode a part of the file, as the mean of the channels, block by block."""
+
+
+Opener = Callable[["Path | str"], AbstractContextManager[AudioFile]]
+
+
+class SndfileFile:
+    """An audio file that libsndfile decodes.
+
+    Parameters
+    ----------
+    file : soundfile.SoundFile
+        The open file.
+    """
+
+    def __init__(self, file: soundfile.SoundFile) -> None:
+        self.file = file
+        self.format = SNDFILE_FORMATS.get(file.format, file.format.lower())
+        self.sample_rate: int = file.samplerate
+        self.channels: int = file.channels
+        self.frames: int | None = file.frames if file.frames < UNKNOWN_FRAMES else None
+        self.damaged_s = 0.0
+
+    def mono(self, start: int = 0, frames: int | None = None) -> Iterator[np.ndarray]:
+        """Decode a part of the file.
+
+        Parameters
+        ----------
+        start : int
+            First frame.
+        frames : int, optional
+            Largest number of frames; all remaining frames by default.
+
+        Yields
+        ------
+        np.ndarray [shape=(n,), dtype=float32]
+            Mean of the channels, from at most `BLOCK` samples.
+
+        Raises
+        ------
+        RuntimeError
+            If the file is damaged.
+        """
+        if start:
+            self.file.seek(min(start, self.file.frames))
+        left = self.file.frames if frames is None else frames
+        while len(y := self.file.read(min(left, BLOCK // self.channels), dtype="float32", always_2d=True)):
+            left -= len(y)
+            yield y.mean(axis=1)
 
 
 class Clip(NamedTuple):
-    """Part of an audio file (wav, au, aiff, flac, ogg, opus or mp3).
+    """Part of an audio file.
 
     Parameters
     ----------
@@ -126,8 +222,8 @@ def open_bytes(path: Path) -> BinaryIO:
 
 
 @contextmanager
-def open_audio(path: Path | str) -> Iterator[soundfile.SoundFile]:
-    """Open an audio file for decoding and suppress the messages of the decoders.
+def open_audio(path: Path | str) -> Iterator[AudioFile]:
+    """Open an audio file with the first decoder that recognises its content, whatever its name; libsndfile is faster.
 
     Parameters
     ----------
@@ -136,7 +232,7 @@ def open_audio(path: Path | str) -> Iterator[soundfile.SoundFile]:
 
     Yields
     ------
-    soundfile.SoundFile
+    AudioFile
         The open file.
 
     Raises
@@ -148,12 +244,71 @@ def open_audio(path: Path | str) -> Iterator[soundfile.SoundFile]:
     RuntimeError, ValueError, MemoryError
         If the file cannot be decoded.
     """
+    with ExitStack() as stack:
+        try:
+            file: AudioFile = stack.enter_context(open_with_libsndfile(path))
+        except DECODING_ERRORS:
+            file = stack.enter_context(open_with_ffmpeg(path))
+        yield file
+
+
+@contextmanager
+def open_with_libsndfile(path: Path | str) -> Iterator[AudioFile]:
+    """Open an audio file with libsndfile and suppress the messages of its decoders.
+
+    Parameters
+    ----------
+    path : Path or str
+        As for `open_audio`.
+
+    Yields
+    ------
+    AudioFile
+        The open file.
+
+    Raises
+    ------
+    UserError, OSError, RuntimeError, ValueError, MemoryError
+        As `open_audio`.
+    """
     if isinstance(path, str):
         source: io.BytesIO | bytes = io.BytesIO(_fetch(path))
     else:
         open_bytes(path).close()
         source = os.fsencode(path)
-    with suppress_native_stderr(), soundfile.SoundFile(source) as file:
+    with suppress_native_stderr(), soundfile.SoundFile(source) as sndfile:
+        file = SndfileFile(sndfile)
+        if file.format == "ogg" and file.frames is None:
+            raise RuntimeError("several streams in a row, of which libsndfile decodes the first")
+        yield file
+
+
+@contextmanager
+def open_with_ffmpeg(path: Path | str) -> Iterator[AudioFile]:
+    """Open an audio file with FFmpeg, which reads more formats and passes over damaged parts.
+
+    Parameters
+    ----------
+    path : Path or str
+        As for `open_audio`.
+
+    Yields
+    ------
+    AudioFile
+        The open file; it can be decoded once.
+
+    Raises
+    ------
+    UserError, OSError, RuntimeError, ValueError, MemoryError
+        As `open_audio`.
+    """
+    from songgenre.ffmpeg import FFmpegFile
+
+    with (
+        io.BytesIO(_fetch(path)) if isinstance(path, str) else open_bytes(path) as source,
+        suppress_native_stderr(),
+        closing(FFmpegFile(source)) as file,
+    ):
         yield file
 
 
@@ -165,27 +320,6 @@ def _fetch(url: str) -> bytes:
         return file_system.cat_file(path)
     except Exception as error:  # each file system raises its own errors
         raise UserError(f"{url}: cannot be read ({error}). Check the address and your access to it.") from None
-
-
-def blocks(file: soundfile.SoundFile, frames: int | None = None) -> Iterator[np.ndarray]:
-    """Decode a file block by block, from its current position.
-
-    Parameters
-    ----------
-    file : soundfile.SoundFile
-        Open file.
-    frames : int, optional
-        Largest number of frames to decode; all remaining frames by default.
-
-    Yields
-    ------
-    np.ndarray [shape=(n, n_channels), dtype=float32]
-        At most `BLOCK` samples.
-    """
-    left = file.frames if frames is None else frames
-    while len(y := file.read(min(left, BLOCK // file.channels), dtype="float32", always_2d=True)):
-        left -= len(y)
-        yield y
 
 
 def load_clip(clip: Clip, sample_rate: int) -> np.ndarray:
@@ -246,7 +380,7 @@ def level_db(clip: Clip) -> float:
     Returns
     -------
     float
-        Level in dB; minus infinity for digital silence.
+        Level in dB, `SILENCE_FLOOR_DB` or more.
 
     Raises
     ------
@@ -254,11 +388,12 @@ def level_db(clip: Clip) -> float:
         If the file cannot be decoded.
     """
     y, _ = _load_native(clip)
-    return float(10 * np.log10(np.mean(np.square(y, dtype=np.float64))))
+    power = np.mean(np.square(y, dtype=np.float64)) if len(y) else 0.0
+    return float(10 * np.log10(max(power, 10 ** (SILENCE_FLOOR_DB / 10))))
 
 
 def duration_s(path: Path | str) -> float:
-    """Read the length of a file from its header.
+    """Read the length of a file from its header, or decode the file if its header does not give it.
 
     Parameters
     ----------
@@ -275,24 +410,62 @@ def duration_s(path: Path | str) -> float:
     UserError
         If the file cannot be decoded.
     """
-    with _decoding(path) as file:
-        return file.frames / file.samplerate
+    with _decoding(path), open_audio(path) as file:
+        frames = sum(map(len, file.mono())) if file.frames is None else file.frames
+        return frames / file.sample_rate
 
 
 def _load_native(clip: Clip) -> tuple[np.ndarray, int]:
-    """Read the available part of a clip as mono, and its sample rate."""
-    with _decoding(clip.path) as file:
-        file.seek(min(round(clip.start_s * file.samplerate), file.frames))
-        frames = round(clip.duration_s * file.samplerate)
-        mono = [np.empty(0, np.float32), *(y.mean(axis=1) for y in blocks(file, frames))]
-        return np.concatenate(mono), file.samplerate
+    """Read the available part of a clip as mono, and its sample rate.
+
+    FFmpeg gets the files that libsndfile recognises but does not decode as far as the end of the clip.
+    """
+    with _decoding(clip.path):
+        try:
+            y, sample_rate = _read(open_with_libsndfile, clip)
+        except DECODING_ERRORS:
+            return _read(open_with_ffmpeg, clip)
+        if len(y) >= round(clip.duration_s * sample_rate) - 1:
+            return y, sample_rate
+        with suppress(*DECODING_ERRORS):
+            longer, sample_rate = _read(open_with_ffmpeg, clip)
+            if len(longer) > len(y) + END_S * sample_rate:
+                return longer, sample_rate
+        return y, sample_rate
+
+
+def _read(opener: Opener, clip: Clip) -> tuple[np.ndarray, int]:
+    """Read the available part of a clip with one library."""
+    with opener(clip.path) as file:
+        start, frames = round(clip.start_s * file.sample_rate), round(clip.duration_s * file.sample_rate)
+        y = np.concatenate([np.empty(0, np.float32), *file.mono(start, frames)])
+        if is_damaged(file, clip.start_s + clip.duration_s):
+            raise ValueError("damaged")
+        return y, file.sample_rate
+
+
+def is_damaged(file: AudioFile, duration_s: float) -> bool:
+    """Tell whether too much of a file was left out because it is damaged.
+
+    Parameters
+    ----------
+    file : AudioFile
+        File that has been decoded.
+    duration_s : float
+        Length of the decoded part in seconds.
+
+    Returns
+    -------
+    bool
+        True if it is more than `DAMAGE_S` and than `DAMAGE_SHARE` of the length.
+    """
+    return file.damaged_s > max(DAMAGE_S, DAMAGE_SHARE * duration_s)
 
 
 @contextmanager
-def _decoding(path: Path | str) -> Iterator[soundfile.SoundFile]:
+def _decoding(path: Path | str) -> Iterator[None]:
     try:
-        with open_audio(path) as file:
-            yield file
+        yield
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from None
     except DECODING_ERRORS:

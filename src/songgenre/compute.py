@@ -40,7 +40,7 @@ TASKS_PER_THREAD = 4
 """Tasks that a cluster receives in advance for each thread; limits the number of results that wait."""
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-LIBRARIES = ("joblib", "librosa", "numba", "numpy", "pandas", "scikit-learn", "scipy", "soundfile", "soxr")
+LIBRARIES = ("av", "joblib", "librosa", "numba", "numpy", "pandas", "scikit-learn", "scipy", "soundfile", "soxr")
 
 
 def parallel_map(

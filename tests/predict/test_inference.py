@@ -8,6 +8,7 @@ import pytest
 from songgenre.audio import center_clip
 from songgenre.predict import inference
 from songgenre.predict.inputs import AudioInput
+from songgenre.predict.loading import Classifier
 
 
 @pytest.mark.parametrize("duration_s", [12.0, 30.0, 33.43, 59.99])
@@ -50,7 +51,7 @@ def test_what_is_no_song_is_told(
     y: np.ndarray | bytes | None,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(inference, "load_classifier", lambda name: None)
+    monkeypatch.setattr(inference, "load_classifier", lambda name: Classifier(name, 30.0, ()))
     path = tmp_path / name
     if isinstance(y, np.ndarray):
         write_audio(path, y)

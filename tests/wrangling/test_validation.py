@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from songgenre.audio import center_clip
 from songgenre.tables.columns import REASONS
 from songgenre.wrangling.validation import FIRST_BYTES, AudioReport, validate_audio
 
@@ -21,7 +22,7 @@ SR = 22_050
 
 
 def judge(path: Path) -> AudioReport:
-    return validate_audio(path, min_duration_s=3, silence_threshold_db=-60)
+    return validate_audio(path, 3, -60, lambda duration_s: [center_clip(duration_s, 30)])
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def wav_header(channels: int, sample_rate: int, frames: int) -> bytes:
 
 @pytest.mark.parametrize("suffix", [".wav", ".au", ".aiff", ".flac", ".ogg", ".mp3"])
 def test_whole_song_can_be_used(tmp_path: Path, song: np.ndarray, write_audio: Writer, suffix: str) -> None:
-    assert judge(write_audio(tmp_path / f"song{suffix}", song)) == AudioReport("", "", 6, SR, 1)
+    assert judge(write_audio(tmp_path / f"song{suffix}", song)) == AudioReport("", "", 6, SR, 1, ((0, 6),))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,9 @@ def test_any_rate_and_number_of_channels_will_do(
     tmp_path: Path, tone: Maker, write_audio: Writer, sample_rate: int, channels: int
 ) -> None:
     y = np.stack([tone(4, sample_rate)] * channels, axis=1)
-    assert judge(write_audio(tmp_path / "song.wav", y, sample_rate)) == AudioReport("", "", 4, sample_rate, channels)
+    assert judge(write_audio(tmp_path / "song.wav", y, sample_rate)) == AudioReport(
+        "", "", 4, sample_rate, channels, ((0, 4),)
+    )
 
 
 def test_song_longer_than_a_block_is_decoded_whole(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
@@ -106,7 +109,6 @@ def test_file_of_no_bytes_is_empty(tmp_path: Path) -> None:
         "not a song, \u00fb\u00ff\n".encode("utf-16") * 500,
         "\ufeffnot a song\n".encode("utf-16-be") * 500,
         bytes(5000),
-        b"\x00\x00\x00\x20ftypM4A " + bytes(5000),
     ],
 )
 def test_what_is_something_else_is_not_audio(tmp_path: Path, name: str, content: bytes) -> None:
@@ -133,6 +135,7 @@ def test_little_that_libsndfile_takes_for_audio_is_not_audio(tmp_path: Path, ton
         b"RIFF",
         b"fLaC" + bytes(500),
         b"OggS" + bytes(500),
+        b"\x00\x00\x00\x20ftypM4A " + bytes(5000),
     ],
 )
 def test_what_only_begins_like_audio_is_unreadable(tmp_path: Path, content: bytes) -> None:
@@ -140,11 +143,7 @@ def test_what_only_begins_like_audio_is_unreadable(tmp_path: Path, content: byte
     path.write_bytes(content)
     decoded = judge(path)
     assert decoded.reason == "unreadable"
-    assert re.search("mp3|wav|flac|ogg", decoded.detail)
-
-
-def test_cut_flac_is_unreadable(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
-    assert judge(cut(write_audio(tmp_path / "song.flac", song))).reason == "unreadable"
+    assert re.search("mp3|wav|flac|ogg|mp4", decoded.detail)
 
 
 def test_flac_that_is_damaged_in_the_middle_is_unreadable(
@@ -156,8 +155,8 @@ def test_flac_that_is_damaged_in_the_middle_is_unreadable(
     content[middle : middle + 3000] = np.random.default_rng(0).bytes(3000)
     path.write_bytes(content)
     decoded = judge(path)
-    assert decoded == AudioReport("unreadable", decoded.detail)
-    assert "flac" in decoded.detail
+    assert decoded.reason == "unreadable"
+    assert "damaged" in decoded.detail
 
 
 @pytest.mark.parametrize("suffix", [".ogg", ".opus"])
@@ -181,7 +180,7 @@ def test_au_written_into_a_pipe_is_whole(tmp_path: Path, song: np.ndarray, write
     assert judge(path).reason == ("" if size else "too_short")
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".au", ".aiff", ".mp3"])
+@pytest.mark.parametrize("suffix", [".wav", ".au", ".aiff", ".flac", ".mp3"])
 def test_cut_file_that_announces_its_length_is_truncated(
     tmp_path: Path, song: np.ndarray, write_audio: Writer, suffix: str
 ) -> None:
@@ -194,7 +193,7 @@ def test_cut_file_that_announces_its_length_is_truncated(
 
 def test_tag_before_an_mp3_does_not_hide_its_length(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
     path = with_id3(write_audio(tmp_path / "song.mp3", song))
-    assert judge(path) == AudioReport("", "", 6, SR, 1)
+    assert judge(path) == AudioReport("", "", 6, SR, 1, ((0, 6),))
     assert judge(cut(path)).reason == "truncated"
 
 
@@ -219,7 +218,7 @@ def test_wav_written_into_a_pipe_is_whole(tmp_path: Path, song: np.ndarray, writ
     if size == 0:
         content[40:44] = (len(content) - 44).to_bytes(4, "little")
     path.write_bytes(content)
-    assert judge(path) == AudioReport("", "", 6, SR, 1)
+    assert judge(path) == AudioReport("", "", 6, SR, 1, ((0, 6),))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -298,7 +297,7 @@ def test_name_that_is_too_long_is_unreadable(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x" * 251 + ".wav", "日本語.WAV", os.fsdecode(b"caf\xe9.wav"), "song", "song.xyz"])
 def test_any_name_will_do(tmp_path: Path, song: np.ndarray, write_audio: Writer, name: str) -> None:
     path = write_audio(tmp_path / "song.wav", song).rename(tmp_path / name)
-    assert judge(path) == AudioReport("", "", 6, SR, 1)
+    assert judge(path) == AudioReport("", "", 6, SR, 1, ((0, 6),))
 
 
 @pytest.mark.parametrize("channels", [0, 1025, 32767])
@@ -308,7 +307,7 @@ def test_wav_with_an_absurd_number_of_channels_is_unreadable(tmp_path: Path, cha
     assert judge(path).reason == "unreadable"
 
 
-@pytest.mark.parametrize(("sample_rate", "reason"), [(0, "unreadable"), (2**31 - 1, "too_short"), (1, "silent")])
+@pytest.mark.parametrize(("sample_rate", "reason"), [(0, "unreadable"), (2**31 - 1, "too_short"), (1, "unreadable")])
 def test_wav_with_an_absurd_sample_rate_has_a_reason(tmp_path: Path, sample_rate: int, reason: str) -> None:
     path = tmp_path / "song.wav"
     path.write_bytes(wav_header(1, sample_rate, 1000) + bytes(2000))
@@ -322,7 +321,7 @@ def test_wav_of_1024_channels_takes_little_memory(tmp_path: Path) -> None:
         file.truncate(44 + 2 * 1024 * 4 * SR)
     before = peak_mb()
     decoded = judge(path)
-    assert decoded == AudioReport("silent", decoded.detail, 4, SR, 1024)
+    assert (decoded.reason, decoded.duration_s, decoded.channels) == ("silent", 4, 1024)
     assert "-200 dB" in decoded.detail
     assert "-60 dB" in decoded.detail
     assert peak_mb() - before < 50

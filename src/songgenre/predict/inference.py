@@ -133,11 +133,12 @@ def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | Skipp
         If the model is unavailable.
     """
     classifier = load_classifier(name)
-    decoded = validate_audio(song.path, MIN_DURATION_S, SILENCE_DB)
+    place_clips = partial(windows, clip_duration_s=classifier.clip_duration_s)
+    decoded = validate_audio(song.path, MIN_DURATION_S, SILENCE_DB, place_clips)
     if decoded.reason:
         return SkippedSong(song, decoded.detail)
+    places = decoded.clips
     try:
-        places = windows(decoded.duration_s, classifier.clip_duration_s)
         probabilities = [classifier.probabilities(audio.Clip(song.path, *place)) for place in places]
     except UserError as error:
         return SkippedSong(song, str(error))

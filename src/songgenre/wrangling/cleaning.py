@@ -19,6 +19,9 @@ from songgenre.wrangling import duplicates
 from songgenre.wrangling.split import artist_group, hash_to_unit_interval
 from songgenre.wrangling.validation import AudioReport, validate_audio
 
+PARAMETERS = {"too_short": "wrangling.min_duration_s", "silent": "wrangling.silence_threshold_db"}
+"""Parameters on which a reason depends."""
+
 
 class CheckedAudio(NamedTuple):
     """A decoded file and the fingerprint of its clip.
@@ -111,21 +114,28 @@ def clean_catalogue(
             f"data/raw/catalogue.parquet: all songs are excluded, most of them as `{excluded['reason'].mode()[0]}`. "
             "Change the source, or the section wrangling of params.yaml, for example wrangling.min_duration_s."
         )
-    return _tabulate_tracks(used, clip_duration_s), _tabulate_excluded(excluded)
+    return _tabulate_tracks(used), _tabulate_excluded(excluded)
 
 
 def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_threshold_db: float) -> CheckedAudio:
-    decoded = validate_audio(path, min_duration_s, silence_threshold_db)
-    nothing = np.empty(0, dtype=np.uint32)
+    decoded = validate_audio(
+        path, min_duration_s, silence_threshold_db, lambda duration_s: [audio.center_clip(duration_s, clip_duration_s)]
+    )
+    if decoded.reason in PARAMETERS:
+        decoded = replace(decoded, detail=f"{decoded.detail}; see {PARAMETERS[decoded.reason]}")
     if decoded.reason:
-        return CheckedAudio(decoded, nothing)
+        return _without_fingerprint(decoded)
     sample_rate = duplicates.SAMPLE_RATE
     try:
-        y = audio.load_clip(audio.Clip(path, *audio.center_clip(decoded.duration_s, clip_duration_s)), sample_rate)
+        y = audio.load_clip(audio.Clip(path, *decoded.clips[0]), sample_rate)
     except UserError:
         detail = "damaged: decodes from its beginning, but not from its middle; re-encode it, for example to FLAC"
-        return CheckedAudio(replace(decoded, reason="unreadable", detail=detail), nothing)
+        return _without_fingerprint(replace(decoded, reason="unreadable", detail=detail))
     return CheckedAudio(decoded, duplicates.fingerprint(y, sample_rate))
+
+
+def _without_fingerprint(decoded: AudioReport) -> CheckedAudio:
+    return CheckedAudio(decoded, np.empty(0, dtype=np.uint32))
 
 
 def _exclude(songs: pd.DataFrame, index: int, reason: str, detail: str) -> None:
@@ -192,8 +202,7 @@ def _exclude_over_limit(songs: pd.DataFrame, seed: int) -> None:
         )
 
 
-def _tabulate_tracks(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFrame:
-    clips = [audio.center_clip(duration_s, clip_duration_s) for duration_s in songs["duration_s"]]
+def _tabulate_tracks(songs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "track_id": songs["track_id"],
@@ -210,8 +219,8 @@ def _tabulate_tracks(songs: pd.DataFrame, clip_duration_s: float) -> pd.DataFram
             "duration_s": songs["duration_s"],
             "sample_rate": songs["sample_rate"],
             "channels": songs["channels"],
-            "clip_start_s": [start_s for start_s, _ in clips],
-            "clip_duration_s": [length_s for _, length_s in clips],
+            "clip_start_s": [clips[0][0] for clips in songs["clips"]],
+            "clip_duration_s": [clips[0][1] for clips in songs["clips"]],
         }
     ).reset_index(drop=True)
 
