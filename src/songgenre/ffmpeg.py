@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -97,20 +97,28 @@ class FFmpegFile:
         self._container.close()
 
     def _blocks(self) -> Iterator[np.ndarray]:
-        waiting: list[np.ndarray] = []
-        frames = 0
+        """Collect the short frames of FFmpeg; a stream may change the number of its channels."""
+        for _, frames in groupby(self._checked(), key=lambda frame: frame.layout.nb_channels):
+            waiting, n = [], 0
+            for frame in frames:
+                waiting.append(_channels(frame))
+                n += waiting[-1].size
+                if n >= BLOCK:
+                    yield _mono(np.concatenate(waiting, axis=1))
+                    waiting, n = [], 0
+            if waiting:
+                yield _mono(np.concatenate(waiting, axis=1))
+
+    def _checked(self) -> Iterator[av.AudioFrame]:
+        """Check the sample rate of the frames; the time stamps of flac tell how much is missing before a frame."""
+        n = 0
         for frame in self._decoded:
-            if self.format == "flac" and frame.pts is not None:
-                self.damaged_s = max(self.damaged_s, (frame.pts - frames) / self.sample_rate)
-            frames += frame.samples
             if frame.sample_rate != self.sample_rate:
                 raise ValueError(f"the sample rate changes from {self.sample_rate} to {frame.sample_rate} Hz")
-            waiting.append(_mono(frame))
-            if sum(map(len, waiting)) * self.channels >= BLOCK:
-                yield np.concatenate(waiting)
-                waiting = []
-        if waiting:
-            yield np.concatenate(waiting)
+            if self.format == "flac" and frame.pts is not None:
+                self.damaged_s = max(self.damaged_s, (frame.pts - n) / self.sample_rate)
+            n += frame.samples
+            yield frame
 
     def _decode(self, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
         """Decode packet by packet; a damaged packet is left out, and its length counted."""
@@ -138,16 +146,20 @@ class FFmpegFile:
         return round(self._container.duration / 1_000_000 * self.sample_rate)
 
 
-def _mono(frame: av.AudioFrame) -> np.ndarray:
-    """Convert a frame to the mean of its channels, with a full scale of 1."""
+def _channels(frame: av.AudioFrame) -> np.ndarray:
+    """Return the samples of a frame, a row for each channel."""
     y: np.ndarray = frame.to_ndarray()
-    if not frame.format.is_planar:
-        y = y.reshape(-1, frame.layout.nb_channels).T
+    return y if frame.format.is_planar else y.reshape(-1, frame.layout.nb_channels).T
+
+
+def _mono(y: np.ndarray) -> np.ndarray:
+    """Convert samples to the mean of their channels, with a full scale of 1."""
     if y.dtype == np.uint8:
         y = (y.astype(np.float32) - 128) / 128
     elif np.issubdtype(y.dtype, np.integer):
         y = y / float(2 ** (8 * y.dtype.itemsize - 1))
-    return y.astype(np.float32, copy=False).mean(axis=0)
+    y = y.astype(np.float32, copy=False)
+    return y[0] if len(y) == 1 else y.mean(axis=0)
 
 
 @contextmanager
