@@ -55,6 +55,32 @@ DECODING_ERRORS = (RuntimeError, ValueError, MemoryError)
 """Errors of a file that is damaged, is not audio or has an impossible header."""
 
 
+FIRST_BYTES = {
+    b"RIFF": "wav",
+    b"RF64": "wav",
+    b"riff": "w64",
+    b"FORM": "aiff",
+    b"caff": "caf",
+    b".snd": "au",
+    b"fLaC": "flac",
+    b"OggS": "ogg",
+    b"ID3": "mp3",
+    b"\x1aE\xdf\xa3": "matroska or webm",
+    b"0&\xb2u\x8ef\xcf\x11": "wma",
+    b"MAC ": "ape",
+    b"wvpk": "wavpack",
+    b"TTA1": "tta",
+    b"DSD ": "dsf",
+    b"FRM8": "dff",
+    b"#!AMR": "amr",
+    b"\x0bw": "ac3",
+    b"MPCK": "mpc",
+    b"MP+": "mpc",
+    b"G@": "mpegts",
+    b"FLV\x01": "flv",
+}
+
+
 class AudioFile(Protocol):
     """An open audio file.
 
@@ -221,6 +247,40 @@ def open_bytes(path: Path) -> BinaryIO:
     return path.open("rb")
 
 
+def kind(start: bytes) -> str | None:
+    """Recognise a format by its first bytes.
+
+    Parameters
+    ----------
+    start : bytes
+        The first 12 bytes of a file.
+
+    Returns
+    -------
+    str or None
+        Name of the format; None if they match no format.
+    """
+    if _is_mpeg_frame(start):
+        return "mp3"
+    if start[4:8] == b"ftyp":
+        return "mp4"
+    if len(start) > 1 and start[0] == 0xFF and start[1] & 0xF6 == 0xF0:
+        return "aac"
+    return next((name for first, name in FIRST_BYTES.items() if start.startswith(first)), None)
+
+
+def _is_mpeg_frame(start: bytes) -> bool:
+    """Whether a frame of an mp3 or mp2 begins here: sync word, version, layer, bit rate and sample rate.
+
+    The byte order mark of a text in UTF-16, ``FF FE``, matches a sync word, but its layer is invalid.
+    """
+    if len(start) < 4 or start[0] != 0xFF or start[1] < 0xE0:
+        return False
+    version, layer = start[1] >> 3 & 3, start[1] >> 1 & 3
+    bit_rate, sample_rate = start[2] >> 4, start[2] >> 2 & 3
+    return version != 1 and layer in (1, 2) and bit_rate not in (0, 15) and sample_rate != 3
+
+
 @contextmanager
 def open_audio(path: Path | str) -> Iterator[AudioFile]:
     """Open an audio file with the first decoder that recognises its content, whatever its name; libsndfile is faster.
@@ -256,6 +316,9 @@ def open_audio(path: Path | str) -> Iterator[AudioFile]:
 def open_with_libsndfile(path: Path | str) -> Iterator[AudioFile]:
     """Open an audio file with libsndfile and suppress the messages of its decoders.
 
+    libsndfile looks for mp3 frames in every file whose name ends so, and decodes only the first of several ogg streams;
+    both are an error here.
+
     Parameters
     ----------
     path : Path or str
@@ -271,16 +334,17 @@ def open_with_libsndfile(path: Path | str) -> Iterator[AudioFile]:
     UserError, OSError, RuntimeError, ValueError, MemoryError
         As `open_audio`.
     """
-    if isinstance(path, str):
-        source: io.BytesIO | bytes = io.BytesIO(_fetch(path))
-    else:
-        open_bytes(path).close()
-        source = os.fsencode(path)
-    with suppress_native_stderr(), soundfile.SoundFile(source) as sndfile:
-        file = SndfileFile(sndfile)
-        if file.format == "ogg" and file.frames is None:
-            raise RuntimeError("several streams in a row, of which libsndfile decodes the first")
-        yield file
+    with _open(path) as content:
+        start = content.read(12)
+        content.seek(0)
+        source = content if isinstance(path, str) else os.fsencode(path)
+        with suppress_native_stderr(), soundfile.SoundFile(source) as sndfile:
+            file = SndfileFile(sndfile)
+            if file.format == "mp3" and kind(start) not in ("mp3", None):
+                raise RuntimeError("another format that contains something like mp3")
+            if file.format == "ogg" and file.frames is None:
+                raise RuntimeError("several streams in a row")
+            yield file
 
 
 @contextmanager
@@ -305,11 +369,15 @@ def open_with_ffmpeg(path: Path | str) -> Iterator[AudioFile]:
     from songgenre.ffmpeg import FFmpegFile
 
     with (
-        io.BytesIO(_fetch(path)) if isinstance(path, str) else open_bytes(path) as source,
+        _open(path) as source,
         suppress_native_stderr(),
         closing(FFmpegFile(source)) as file,
     ):
         yield file
+
+
+def _open(path: Path | str) -> BinaryIO:
+    return io.BytesIO(_fetch(path)) if isinstance(path, str) else open_bytes(path)
 
 
 def _fetch(url: str) -> bytes:

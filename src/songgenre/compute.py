@@ -9,7 +9,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Executor
+from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager
 from functools import cache, partial
 from importlib.metadata import version
@@ -33,6 +34,8 @@ Result = TypeVar("Result")
 
 IDLE_S = 10
 """Seconds without a task after which a worker process ends."""
+LIMIT_S = 900.0
+"""Longest time in seconds for a file in `isolated_map`."""
 TIMEOUT_S = 10
 """Longest time in seconds for a cluster to answer."""
 
@@ -49,6 +52,7 @@ def parallel_map(
     description: str,
     compute: Compute = LOCAL,
     remote_ok: bool = False,
+    on_crash: Callable[[Item, str], Result] | None = None,
 ) -> Generator[Result, None, None]:
     """Apply a function to each item in parallel, in one worker process per core or on a cluster.
 
@@ -65,6 +69,9 @@ def parallel_map(
     remote_ok : bool
         Whether the items refer to files by URL, so that a machine without this folder can read them. Other items are
         processed on a cluster only if its machines share this folder.
+    on_crash : callable, optional
+        Result for an item that crashes its process on this machine, as for `isolated_map`; by default, a crash ends the
+        computation.
 
     Yields
     ------
@@ -81,6 +88,8 @@ def parallel_map(
             if not compute.audio_url:
                 _check_that_folder_is_shared(client)
             yield from progress_bar(_map_on_cluster(client, function, items), description, total=len(items))
+    elif on_crash:
+        yield from isolated_map(function, items, description, on_crash)
     else:
         with _local_backend():
             results = joblib.Parallel(n_jobs=-1, return_as="generator")(
@@ -125,14 +134,91 @@ def workers() -> Executor:
     concurrent.futures.Executor
         The same object at each call. A worker that is idle for `IDLE_S` ends.
     """
-    executor: Executor = ProcessPoolExecutor(
-        max_workers=joblib.cpu_count(),
-        timeout=IDLE_S,
-        env=ONE_THREAD,
-        initializer=_exit_with_parent,
-        initargs=(os.getpid(),),
+    return _processes(joblib.cpu_count())
+
+
+def _processes(n: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        max_workers=n, timeout=IDLE_S, env=ONE_THREAD, initializer=_exit_with_parent, initargs=(os.getpid(),)
     )
-    return executor
+
+
+def isolated_map(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    description: str,
+    on_crash: Callable[[Item, str], Result],
+    limit_s: float = LIMIT_S,
+) -> Generator[Result, None, None]:
+    """Apply a function to each item in parallel; an item that crashes or blocks its process does not affect the others.
+
+    Parameters
+    ----------
+    function : callable
+        Picklable function. BLAS and FFT use one thread in each worker.
+    items : sequence
+        Arguments of `function`.
+    description : str
+        Text for the progress bar.
+    on_crash : callable
+        Function from an item, and from what happened to its process, to the result for the item.
+    limit_s : float
+        Longest time for an item in seconds.
+
+    Yields
+    ------
+    object
+        Result for each item, in the order of `items`, as soon as it is ready.
+
+    Raises
+    ------
+    BrokenProcessPool
+        If the system kills a process, most often because memory ran out.
+    """
+    lanes = _Lanes()
+    n = min(joblib.cpu_count(), max(1, len(items)))
+    with closing(lanes), ThreadPoolExecutor(n) as threads:
+        results = threads.map(lambda item: lanes.run(function, item, on_crash, limit_s), items)
+        try:
+            yield from progress_bar(results, description, total=len(items))
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+            lanes.close()
+
+
+class _Lanes:
+    """One process for each thread, which is replaced if an item crashes or blocks it."""
+
+    def __init__(self) -> None:
+        self._of_thread = threading.local()
+        self._all: list[ProcessPoolExecutor] = []
+
+    def run(
+        self,
+        function: Callable[[Item], Result],
+        item: Item,
+        on_crash: Callable[[Item, str], Result],
+        limit_s: float,
+    ) -> Result:
+        process = getattr(self._of_thread, "process", None)
+        if process is None:
+            process = self._of_thread.process = _processes(1)
+            self._all.append(process)
+        try:
+            result: Result = process.submit(function, item).result(limit_s)
+            return result
+        except (BrokenProcessPool, TimeoutError) as error:
+            if "SIGKILL" in str(error):
+                raise
+            process.shutdown(kill_workers=True)
+            self._of_thread.process = None
+            what = f"took more than {limit_s:g} s" if isinstance(error, TimeoutError) else "crashed"
+            return on_crash(item, what)
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._all:
+            process.shutdown(wait=False, kill_workers=True)
 
 
 def _local_backend() -> joblib.parallel_config:

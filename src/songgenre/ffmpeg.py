@@ -54,6 +54,7 @@ class FFmpegFile:
             raise ValueError("no audio stream, or one that is encrypted")
         stream.codec_context.options = {"err_detect": "crccheck"}
         self.damaged_s = 0.0
+        self.frames: int | None = None
         decoded = self._decode(stream)
         first = next(decoded, None)
         if first is None:
@@ -124,16 +125,21 @@ class FFmpegFile:
         """Decode packet by packet; a damaged packet is left out, and its length counted."""
         import av
 
-        packets = self._container.demux(stream)
-        while True:
-            with _as_runtime_error():
-                packet = next(packets, None)
-            if packet is None:
-                return
+        for packet in self._packets(stream):
             try:
                 yield from packet.decode()
             except av.FFmpegError:
                 self.damaged_s += float((packet.duration or 0) * (packet.time_base or 0))
+
+    def _packets(self, stream: av.AudioStream) -> Iterator[av.Packet[av.AudioStream]]:
+        """Read packets up to the end, or up to a fault if the length is known, which shows that the rest is missing."""
+        packets = self._container.demux(stream)
+        try:
+            with _as_runtime_error():
+                yield from packets
+        except RuntimeError:
+            if self.frames is None:
+                raise
 
     def _announced_frames(self, stream: av.AudioStream) -> int | None:
         """Read the length from the header; None if it is missing, estimated or that of a video."""

@@ -114,7 +114,7 @@ def collected(folder: Path) -> pd.DataFrame:
 @pytest.fixture(scope="module", autouse=True)
 def one_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cleaning, "parallel_map", lambda function, items, description, compute: map(function, items))
+        patch.setattr(cleaning, "parallel_map", lambda function, items, *_, **__: map(function, items))
         yield
 
 

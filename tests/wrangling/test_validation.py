@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from songgenre.audio import center_clip
+from songgenre.audio import FIRST_BYTES, center_clip
 from songgenre.tables.columns import REASONS
-from songgenre.wrangling.validation import FIRST_BYTES, AudioReport, validate_audio
+from songgenre.wrangling.validation import AudioReport, validate_audio
 
 Maker = Callable[..., np.ndarray]
 Writer = Callable[..., Path]

@@ -13,7 +13,6 @@ from songgenre.audio import center_clip
 from songgenre.errors import UserError
 from songgenre.predict import loading
 from songgenre.predict.inputs import AudioInput
-from songgenre.progress import progress_bar
 from songgenre.wrangling.validation import validate_audio
 
 MIN_DURATION_S = 1.0
@@ -170,9 +169,13 @@ def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[S
     if len(songs) <= 1:
         yield from (predict_song(song, name) for song in songs)
         return
-    from songgenre.compute import workers
+    from songgenre.compute import isolated_map
 
-    yield from progress_bar(workers().map(partial(predict_song, name=name), songs), "predicting", total=len(songs))
+    yield from isolated_map(partial(predict_song, name=name), songs, "predicting", _crashed)
+
+
+def _crashed(song: AudioInput, what: str) -> SkippedSong:
+    return SkippedSong(song, f"the process that decoded it {what}; convert it, for example to FLAC")
 
 
 @cache

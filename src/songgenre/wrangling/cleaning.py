@@ -94,7 +94,8 @@ def clean_catalogue(
         min_duration_s=min_duration_s,
         silence_threshold_db=silence_threshold_db,
     )
-    checked = list(parallel_map(check, [folder / name for name in offered["audio_path"]], "decoding", compute))
+    paths = [folder / name for name in offered["audio_path"]]
+    checked = list(parallel_map(check, paths, "decoding", compute, on_crash=_crashed))
     properties = pd.DataFrame(
         [asdict(song.decoded) for song in checked], columns=[field.name for field in fields(AudioReport)]
     )
@@ -132,6 +133,10 @@ def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_th
         detail = "damaged: decodes from its beginning, but not from its middle; re-encode it, for example to FLAC"
         return _without_fingerprint(replace(decoded, reason="unreadable", detail=detail))
     return CheckedAudio(decoded, duplicates.fingerprint(y, sample_rate))
+
+
+def _crashed(path: Path, what: str) -> CheckedAudio:
+    return _without_fingerprint(AudioReport("unreadable", f"its decoder {what}; convert it, for example to FLAC"))
 
 
 def _without_fingerprint(decoded: AudioReport) -> CheckedAudio:

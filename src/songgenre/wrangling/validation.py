@@ -32,29 +32,6 @@ MIN_SAMPLE_RATE = 1000
 MAX_PEAK = 64.0
 """Largest sample, where full scale is 1. Mixes in floating point exceed full scale, but not by 36 dB."""
 
-FIRST_BYTES = {
-    b"RIFF": "wav",
-    b"RF64": "wav",
-    b"riff": "w64",
-    b"FORM": "aiff",
-    b"caff": "caf",
-    b".snd": "au",
-    b"fLaC": "flac",
-    b"OggS": "ogg",
-    b"ID3": "mp3",
-    b"\x1aE\xdf\xa3": "matroska or webm",
-    b"0&\xb2u\x8ef\xcf\x11": "wma",
-    b"MAC ": "ape",
-    b"wvpk": "wavpack",
-    b"TTA1": "tta",
-    b"DSD ": "dsf",
-    b"FRM8": "dff",
-    b"#!AMR": "amr",
-    b"\x0bw": "ac3",
-    b"MPCK": "mpc",
-    b"MP+": "mpc",
-}
-
 PlaceClips = Callable[[float], Sequence[tuple[float, float]]]
 """Function from the length of a song to start and length of its clips, all in s."""
 
@@ -134,7 +111,7 @@ def _validate(path: Path, start: bytes, rules: _Rules) -> AudioReport:
         other = _try(audio.open_with_ffmpeg, path, rules)
         if other and (report is None or not other.reason or other.duration_s > report.duration_s + audio.END_S):
             report = other
-    kind = _kind(start)
+    kind = audio.kind(start)
     if kind is None and (report is None or report.reason == "too_short"):
         return _not_audio(start)
     return report or AudioReport(
@@ -149,27 +126,6 @@ def _try(opener: audio.Opener, path: Path, rules: _Rules) -> AudioReport | None:
             return _report(file, path, rules)
     except audio.DECODING_ERRORS:
         return None
-
-
-def _kind(start: bytes) -> str | None:
-    """Recognise a format by its first bytes; None if they match no format."""
-    if _is_mpeg_frame(start):
-        return "mp3"
-    if start[4:8] == b"ftyp":
-        return "mp4"
-    return next((kind for first, kind in FIRST_BYTES.items() if start.startswith(first)), None)
-
-
-def _is_mpeg_frame(start: bytes) -> bool:
-    """Whether a frame of an mp3 or mp2 begins here: sync word, version, layer, bit rate and sample rate.
-
-    The byte order mark of a text in UTF-16, ``FF FE``, matches a sync word, but its layer is invalid.
-    """
-    if len(start) < 4 or start[0] != 0xFF or start[1] < 0xE0:
-        return False
-    version, layer = start[1] >> 3 & 3, start[1] >> 1 & 3
-    bit_rate, sample_rate = start[2] >> 4, start[2] >> 2 & 3
-    return version != 1 and layer in (1, 2) and bit_rate not in (0, 15) and sample_rate != 3
 
 
 def _not_audio(start: bytes) -> AudioReport:
