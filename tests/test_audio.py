@@ -187,3 +187,8 @@ def test_what_is_no_audio_at_a_url_is_named(url: str, why: str) -> None:
 def test_level_of_a_sine_is_3_db_below_its_peak(tmp_path: Path, tone: Maker, write_audio: Writer, level: float) -> None:
     path = write_audio(tmp_path / "song.wav", tone(level=level), 44_100, subtype="FLOAT")
     assert level_db(Clip(path, 0, 0.5)) == pytest.approx(20 * np.log10(level) - 3.01, abs=0.02)
+
+
+def test_level_of_silence_is_finite(tmp_path: Path, write_audio: Writer) -> None:
+    path = write_audio(tmp_path / "song.wav", np.zeros(SR), SR)
+    assert [level_db(Clip(path, start_s, 0.5)) for start_s in (0, 2)] == [-200, -200]

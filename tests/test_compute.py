@@ -45,6 +45,10 @@ def test_single_tasks_are_done_in_other_processes_with_one_thread_each() -> None
     assert pid != os.getpid()
 
 
+def crashed(item: int, what: str) -> str:
+    return f"{item} {what}"
+
+
 def test_crash_or_hang_of_one_item_leaves_the_results_of_the_others() -> None:
     def work(item: int) -> str:
         if item == 3:
@@ -52,16 +56,16 @@ def test_crash_or_hang_of_one_item_leaves_the_results_of_the_others() -> None:
         time.sleep(600 if item == 6 else 0)
         return str(item)
 
-    results = list(isolated_map(work, range(9), "working", lambda item, what: f"{item} {what}", limit_s=15))
+    results = list(isolated_map(work, range(9), "working", crashed, limit_s=15))
     assert results == ["0", "1", "2", "3 crashed", "4", "5", "6 took more than 15 s", "7", "8"]
 
 
 def test_isolated_work_is_done_in_other_processes_with_one_thread_each() -> None:
-    results = list(isolated_map(lambda _: (os.getpid(), os.getenv("OMP_NUM_THREADS")), range(3), "looking", max))
+    results = list(isolated_map(lambda _: (os.getpid(), os.getenv("OMP_NUM_THREADS")), range(3), "looking", crashed))
     assert os.getpid() not in {pid for pid, _ in results}
     assert {threads for _, threads in results} == {"1"}
 
 
 def test_error_of_isolated_work_arrives() -> None:
     with pytest.raises(ValueError, match=r"math domain error|nonnegative"):
-        list(isolated_map(math.sqrt, [1, -1], "roots", max))
+        list(isolated_map(math.sqrt, [1, -1], "roots", crashed))

@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from songgenre.audio import Clip, duration_s, load_clip
+from songgenre.compute import isolated_map
+from songgenre.errors import UserError
+from songgenre.tables.columns import REASONS
 from songgenre.wrangling.validation import AudioReport, validate_audio
 
 Maker = Callable[..., np.ndarray]
@@ -240,3 +243,53 @@ def test_titles_in_another_encoding_do_not_matter(tmp_path: Path, melody: Maker)
     path = tmp_path / "song.mka"
     path.write_bytes(content.getvalue().replace(b"Cafe, Cafe", b"Caf\xe9, Caf\xe9"))
     assert judge(path).reason == ""
+
+
+MUTANTS = 200
+MUTATED = [kind for kind in KINDS if kind.codec != "vorbis"][::3]
+
+
+def mutate(content: bytes, other: bytes, rng: np.random.Generator) -> bytes:
+    """Flip bits, cut, insert junk, put zeros, swap two spans, or go on with another file."""
+    y = bytearray(content)
+    beginning = min(400, len(y)) if rng.random() < 0.4 else len(y)
+    at, size, then = (int(rng.integers(n)) for n in (beginning, 5000, len(y)))
+    here, there = bytes(y[at : at + size]), bytes(y[then : then + size])
+    match rng.integers(6):
+        case 0:
+            for position in rng.integers(at, min(at + 500, len(y)), size=rng.integers(1, 20)):
+                y[position] ^= 1 << int(rng.integers(8))
+        case 1:
+            del y[at:]
+        case 2:
+            y[at:at] = rng.bytes(size)
+        case 3:
+            y[at : at + size] = bytes(len(here))
+        case 4:
+            y[at : at + size] = there
+            y[then : then + size] = here
+        case _:
+            y[at:] = other[at:]
+    return bytes(y)
+
+
+@pytest.mark.slow
+def test_damaged_files_have_a_reason_or_can_be_loaded(tmp_path: Path, melody: Maker) -> None:
+    def use(path: Path) -> tuple[str, bool]:
+        decoded = validate_audio(path, 1, -60, lambda duration_s: [(0.0, min(duration_s, 2.0))])
+        try:
+            y = load_clip(Clip(path, *(decoded.clips or [(0, 1)])[0]), 22_050)
+            return decoded.reason, bool(np.isfinite(y).all())
+        except UserError:
+            return decoded.reason, False
+
+    rng = np.random.default_rng(0)
+    songs = [encode(melody(1, 3, kind.sample_rate), kind) for kind in MUTATED]
+    paths = [tmp_path / f"{number}.mp3" for number in range(MUTANTS)]
+    for path in paths:
+        song, other = rng.integers(len(songs), size=2)
+        path.write_bytes(mutate(songs[song], songs[other], rng))
+    results = list(isolated_map(use, paths, "decoding", lambda path, what: (f"{path}: {what}", False), limit_s=60))
+    assert {reason for reason, _ in results} <= {"", *REASONS}
+    assert len({reason for reason, _ in results}) > 2
+    assert all(is_loaded for reason, is_loaded in results if not reason)

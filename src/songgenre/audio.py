@@ -28,8 +28,6 @@ SUFFIXES = frozenset(
     | {".aac", ".ac3", ".amr", ".dts", ".eac3", ".mp2", ".mp3", ".mpc", ".oga", ".ogg", ".opus", ".wma"}
     | {".3gp", ".asf", ".m4a", ".m4b", ".mka", ".mkv", ".mov", ".mp4", ".webm"}
 )
-UNSUPPORTED_SUFFIXES = frozenset({".aax", ".aaxc", ".m4p"})
-"""Endings of encrypted files."""
 
 FORMATS = "wav, aiff, au, flac, ogg, opus, mp3, m4a, mp4, webm, mkv, wma, ape, wavpack or another format of FFmpeg"
 
@@ -79,6 +77,10 @@ FIRST_BYTES = {
     b"G@": "mpegts",
     b"FLV\x01": "flv",
 }
+
+
+SAMPLE_DUMP = b"\xf0\x7e"
+"""First bytes of a MIDI sample dump, about which libsndfile writes to standard output."""
 
 
 class AudioFile(Protocol):
@@ -337,14 +339,30 @@ def open_with_libsndfile(path: Path | str) -> Iterator[AudioFile]:
     with _open(path) as content:
         start = content.read(12)
         content.seek(0)
+        is_chained = _is_chained(content)
+        content.seek(0)
         source = content if isinstance(path, str) else os.fsencode(path)
+        if start.startswith(SAMPLE_DUMP):
+            raise RuntimeError("a MIDI sample dump")
         with suppress_native_stderr(), soundfile.SoundFile(source) as sndfile:
             file = SndfileFile(sndfile)
             if file.format == "mp3" and kind(start) not in ("mp3", None):
                 raise RuntimeError("another format that contains something like mp3")
-            if file.format == "ogg" and file.frames is None:
+            if is_chained:
                 raise RuntimeError("several streams in a row")
             yield file
+
+
+def _is_chained(content: BinaryIO) -> bool:
+    """Tell whether another stream begins in an ogg file after the first data (RFC 3533, sections 4 and 6)."""
+    has_data = False
+    while (page := content.read(27)).startswith(b"OggS") and len(page) == 27:
+        is_first = bool(page[5] & 2)
+        if is_first and has_data:
+            return True
+        has_data |= not is_first
+        content.seek(sum(content.read(page[26])), os.SEEK_CUR)
+    return False
 
 
 @contextmanager
@@ -461,7 +479,7 @@ def level_db(clip: Clip) -> float:
 
 
 def duration_s(path: Path | str) -> float:
-    """Read the length of a file from its header, or decode the file if its header does not give it.
+    """Read the length of a file from its header, or decode the file if that gives no length or, as in mp3, an estimate.
 
     Parameters
     ----------
@@ -479,7 +497,7 @@ def duration_s(path: Path | str) -> float:
         If the file cannot be decoded.
     """
     with _decoding(path), open_audio(path) as file:
-        frames = sum(map(len, file.mono())) if file.frames is None else file.frames
+        frames = sum(map(len, file.mono())) if file.frames is None or file.format == "mp3" else file.frames
         return frames / file.sample_rate
 
 

@@ -60,3 +60,4 @@ def test_what_is_no_song_is_told(
     failure = inference.predict_song(AudioInput(name, path), "pretrained")
     assert isinstance(failure, inference.SkippedSong)
     assert reason in failure.reason
+    assert "wrangling" not in failure.reason

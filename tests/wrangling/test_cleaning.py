@@ -161,7 +161,7 @@ BROKEN = {
     "empty.mp3": "empty",
     "text.mp3": "not_audio",
     "cut.mp3": "truncated",
-    "cut.flac": "unreadable",
+    "cut.flac": "truncated",
     "silent.wav": "silent",
     "nan.wav": "unreadable",
     "short.wav": "too_short",

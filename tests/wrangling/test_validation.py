@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from songgenre.audio import FIRST_BYTES, center_clip
+from songgenre.audio import FIRST_BYTES, Clip, center_clip, load_clip
 from songgenre.tables.columns import REASONS
 from songgenre.wrangling.validation import AudioReport, validate_audio
 
@@ -260,6 +260,102 @@ def test_nothing_is_printed_about_a_broken_file(
 ) -> None:
     judge(cut(write_audio(tmp_path / "song.mp3", song)))
     assert capfd.readouterr() == ("", "")
+
+
+def id3(size: int, counted: int) -> bytes:
+    """A tag of zeros that counts only some of them."""
+    return b"ID3\x04\x00\x00" + bytes(counted >> 7 * n & 127 for n in (3, 2, 1, 0)) + bytes(size)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [id3(8192, 0), id3(200_000, 200_000), id3(200_000, 0), id3(100, 100) + id3(200_000, 200_000), bytes(70_000)],
+)
+def test_whatever_comes_before_an_mp3_the_whole_song_is_used(
+    tmp_path: Path, song: np.ndarray, write_audio: Writer, before: bytes
+) -> None:
+    path = write_audio(tmp_path / "song.mp3", song)
+    path.write_bytes(before + path.read_bytes())
+    decoded = judge(path)
+    assert decoded.reason == ""
+    assert decoded.duration_s == pytest.approx(6, abs=0.1)
+    assert load_clip(Clip(path, *decoded.clips[0]), SR).std() == pytest.approx(song.std(), rel=0.05)
+    assert judge(cut(path, 0.4 + 0.6 * len(before) / path.stat().st_size)).reason == "truncated"
+
+
+@pytest.mark.parametrize("announced", [0.9, 1.1, 3])
+def test_wrong_size_of_a_riff_does_not_matter(
+    tmp_path: Path, song: np.ndarray, write_audio: Writer, announced: float
+) -> None:
+    path = write_audio(tmp_path / "song.wav", song)
+    content = bytearray(path.read_bytes())
+    content[4:8] = round(announced * len(content)).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert judge(path) == AudioReport("", "", 6, SR, 1, ((0, 6),))
+
+
+def test_flac_written_into_a_pipe_is_whole(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
+    path = write_audio(tmp_path / "song.flac", song)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the number of samples, of 36 bits
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    assert judge(path) == AudioReport("", "", 6, SR, 1, ((0, 6),))
+    np.testing.assert_allclose(load_clip(Clip(path, 2, 3), SR), song[2 * SR : 5 * SR], atol=1e-4)
+
+
+def test_several_ogg_streams_in_a_row_are_one_song(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
+    streams = [write_audio(tmp_path / f"{number}.ogg", y).read_bytes() for number, y in enumerate((song, 0.5 * song))]
+    path = tmp_path / "song.ogg"
+    path.write_bytes(b"".join(streams))
+    assert judge(path).reason == ""
+    assert judge(path).duration_s == pytest.approx(12, abs=0.1)
+    assert load_clip(Clip(path, 7, 4), SR).std() == pytest.approx(0.5 * song.std(), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [np.full(4 * SR, 0.5), np.outer(np.sin(np.arange(4 * SR) / 10), [0.5, -0.5])],
+    ids=["constant", "channels that cancel"],
+)
+def test_what_has_no_sound_in_mono_is_silent(tmp_path: Path, write_audio: Writer, y: np.ndarray) -> None:
+    assert judge(write_audio(tmp_path / "song.wav", y)).reason == "silent"
+
+
+def test_clip_of_a_song_with_a_hidden_track_is_where_it_sounds(
+    tmp_path: Path, tone: Maker, write_audio: Writer
+) -> None:
+    y = np.concatenate([tone(10), np.zeros(60 * SR), tone(20)])
+    decoded = judge(write_audio(tmp_path / "song.flac", y))
+    assert decoded.reason == ""
+    assert decoded.duration_s == 90
+    [clip] = decoded.clips
+    assert clip == pytest.approx((70, 20), abs=0.2)
+
+
+def test_silence_beside_the_clip_does_not_move_it(tmp_path: Path, tone: Maker, write_audio: Writer) -> None:
+    y = np.concatenate([np.zeros(30 * SR), tone(10), np.zeros(50 * SR)])
+    assert judge(write_audio(tmp_path / "song.flac", y)).clips == ((30, 30),)
+
+
+@pytest.mark.parametrize("sample", [1e29, -1e29, 3e38, 1000])
+def test_sample_far_above_full_scale_makes_a_song_unreadable(
+    tmp_path: Path, song: np.ndarray, write_audio: Writer, sample: float
+) -> None:
+    song[1000] = sample
+    decoded = judge(write_audio(tmp_path / "song.wav", song, subtype="FLOAT"))
+    assert decoded.reason == "unreadable"
+    assert "sample" in decoded.detail
+
+
+def test_floats_on_the_scale_of_integers_are_named(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
+    decoded = judge(write_audio(tmp_path / "song.wav", 32_768 * song, subtype="FLOAT"))
+    assert decoded.reason == "unreadable"
+    assert "full scale" in decoded.detail
+
+
+def test_loud_mix_in_floating_point_is_used(tmp_path: Path, song: np.ndarray, write_audio: Writer) -> None:
+    assert judge(write_audio(tmp_path / "song.wav", 10 * song, subtype="FLOAT")).reason == ""
 
 
 def make_directory(path: Path) -> None:

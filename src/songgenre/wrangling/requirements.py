@@ -37,7 +37,7 @@ def describe_genres(tracks: pd.DataFrame) -> str:
 def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn: Cnn) -> None:
     """Check that the models can be trained and tested on a corpus.
 
-    The folds are made as in 05_sklearn, 06_cnn and 07_transfer, so what passes here does not fail there.
+    The folds are made as in 05_sklearn and 07_transfer, so that what they would refuse is found before any feature.
 
     Parameters
     ----------
