@@ -108,6 +108,9 @@ def predict(
             metavar="FILE", dir_okay=False, help="Also write a page with a player and the probabilities over time."
         ),
     ] = None,
+    tags: Annotated[
+        bool, typer.Option("--tags", help="Also list the tags that the network predicts for each window.")
+    ] = False,
     skip_hash_check: Annotated[
         bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
     ] = False,
@@ -122,7 +125,7 @@ def predict(
     from songgenre.predict import command
 
     form: command.Form = "json" if as_json else "csv" if as_csv else "text"
-    if not command.run(sources, model, threshold, form, html, skip_hash_check):
+    if not command.run(sources, model, threshold, form, html, skip_hash_check, tags):
         raise typer.Exit(1)
 
 
@@ -335,15 +338,31 @@ def dev_results(name: Annotated[str, typer.Argument(help="Name of the corpus, fo
 
 
 @dev.command("train-head")
-def dev_train_head() -> None:
-    """Train the bundled model on the songs of this project; the stage transfer must have run."""
-    from songgenre.models.pretrained.train import train_head
+def dev_train_head(
+    folder: Annotated[Path, typer.Argument(help="Songs on which the model is designed, with a tracks.csv.")],
+    elsewhere: Annotated[Path, typer.Argument(help="Songs of other origin and other genres, with a tracks.csv.")],
+) -> None:
+    """Train and measure the bundled model, and write its weights and its card into the package."""
     from songgenre.params import load_params
-    from songgenre.report.bundled_card import write_bundled_card
+    from songgenre.report.bundled_card import train_and_measure
 
     project = Project.find()
-    config = load_params(project.params).transfer
-    _say_written(write_bundled_card(train_head(project, config), config))
+    seed = load_params(project.params).transfer.seed
+    _say_written(train_and_measure(folder, elsewhere, project.pretrained, seed))
+
+
+@dev.command("describe-bundled")
+def dev_describe_bundled(
+    folder: Annotated[Path, typer.Argument(help="Songs on which the model is designed, with a tracks.csv.")],
+    elsewhere: Annotated[Path, typer.Argument(help="Songs of other origin and other genres, with a tracks.csv.")],
+) -> None:
+    """Measure the robustness of the bundled model, compare embeddings, and write docs/bundled_model.md."""
+    from songgenre.params import load_params
+    from songgenre.report.bundled_card import describe_design
+
+    project = Project.find()
+    seed, page = load_params(project.params).transfer.seed, project.root / "docs" / "bundled_model.md"
+    _say_written(describe_design(folder, elsewhere, project.pretrained, seed, page))
 
 
 @app.command()

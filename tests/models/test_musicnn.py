@@ -12,8 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from songgenre import audio
 from songgenre.errors import UserError
-from songgenre.models import classical, embeddings, musicnn, musicnn_weights
-from songgenre.models.pretrained import head
+from songgenre.models import embeddings, musicnn, musicnn_weights
 
 ROOT = Path(__file__).parents[2]
 Variables = dict[str, np.ndarray]
@@ -194,20 +193,3 @@ def test_columns_name_every_number_of_an_embedding(
     assert len(names) == len(set(names)) == len(heard.embedding)
     assert names[0] == "MSD_musicnn_penultimate_0000_mean"
     assert names[-1] == "MTT_musicnn_max_0752_std"
-
-
-def test_head_gives_the_probabilities_of_the_pipeline_it_was_made_of(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    y = np.repeat(["blues", "jazz", "rock"], 20)
-    X = rng.standard_normal((60, 7)) * 5 + np.repeat(np.eye(7)[:3] * 12, 20, axis=0)
-    X = np.insert(X, 2, 0.3 + 1e-7 * rng.standard_normal(60), axis=1)
-    model = classical.PIPELINES["lda"](0).fit(X, y)
-    head.save_head(head.from_pipeline(model), tmp_path / "head.npz")
-    loaded = head.load_head(tmp_path / "head.npz")
-    expected = model.predict_proba(X)
-    assert 0.5 < expected.max(axis=1).mean() < 0.999
-    given = pd.DataFrame([loaded.probabilities(x) for x in X])
-    assert given.columns.tolist() == ["blues", "jazz", "rock"]
-    np.testing.assert_allclose(given, expected, atol=1e-5)
-    with pytest.raises(UserError, match=r"\b8\b.*\(3,\)"):
-        loaded.probabilities(X[0, :3])

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from songgenre import audio
 from songgenre.cli import app
-from songgenre.models import embeddings, musicnn_weights
-from songgenre.models.pretrained import head
+from songgenre.models import musicnn, musicnn_weights
+from songgenre.models.pretrained import embedding, head
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -73,13 +73,18 @@ def probabilities(answered: pd.DataFrame, file: str) -> dict[str, float]:
     return answered.loc[file].filter(like="p_").rename(lambda name: name.removeprefix("p_")).to_dict()
 
 
+def bundled(clip: audio.Clip, pretrained: Path) -> pd.Series:
+    network = musicnn_weights.load_weights(pretrained, embedding.NETWORK)
+    y = audio.load_clip(clip, musicnn.SAMPLE_RATE)
+    return head.load_head().predict(embedding.embed(y, network).embedding).probabilities
+
+
 @pytest.mark.integration
 def test_weights_come_from_the_wheel_by_themselves_and_give_the_same_answer(
     answered: pd.DataFrame, music: Path, user_cache: Path
 ) -> None:
     pretrained = user_cache / "songgenre" / "pretrained"
-    clip = audio.Clip(music / "a.wav", 0.0, 12.0)
-    expected = head.load_head().probabilities(embeddings.embed(clip, embeddings.load_networks(pretrained)).embedding)
+    expected = bundled(audio.Clip(music / "a.wav", 0.0, 12.0), pretrained)
     assert probabilities(answered, "a.wav") == pytest.approx(expected.to_dict(), abs=1e-6)
     assert answered.loc["a.wav", "genre"] == expected.idxmax()
     assert answered.loc["a.wav", "unsure"] == (expected.max() < 0.5)
@@ -87,9 +92,9 @@ def test_weights_come_from_the_wheel_by_themselves_and_give_the_same_answer(
 
 @pytest.mark.integration
 def test_long_song_is_the_mean_of_its_windows(answered: pd.DataFrame, music: Path, user_cache: Path) -> None:
-    networks = embeddings.load_networks(user_cache / "songgenre" / "pretrained")
+    pretrained = user_cache / "songgenre" / "pretrained"
     clips = [audio.Clip(music / "deep" / "b.flac", start_s, 30.0) for start_s in (0.5, 30.5)]
-    said = [head.load_head().probabilities(embeddings.embed(clip, networks).embedding) for clip in clips]
+    said = [bundled(clip, pretrained) for clip in clips]
     assert probabilities(answered, "b.flac") == pytest.approx(pd.DataFrame(said).mean().to_dict(), abs=1e-6)
 
 

@@ -84,9 +84,30 @@ def test_json_is_one_object_a_line(prediction: SongPrediction) -> None:
         "genre": "country",
         "probabilities": pytest.approx({"country": 1.6 / 3, "rock": 0.4, "classical": 0.2 / 3}),
         "unsure": True,
+        "outside": None,
+        "is_outside": False,
+        "tags": {},
         "model": "svm",
-        "tags": {"artist": "Anna", "album_artist": None, "title": "Song\x1b[31m", "genre": "jazz", "year": "1999"},
+        "file_tags": {"artist": "Anna", "album_artist": None, "title": "Song\x1b[31m", "genre": "jazz", "year": "1999"},
     }
+
+
+def test_song_of_another_genre_is_outside_with_its_tags(prediction: SongPrediction) -> None:
+    tags = pd.DataFrame({"rock": [0.2] * 3, "jazz": [0.6] * 3, "piano": [0.4] * 3}, index=prediction.windows.index)
+    other = prediction._replace(outside=0.9, max_outside=0.5, tags=tags)
+    answered = json.loads(formatting.as_json(other, 0.5))
+    assert (answered["outside"], answered["is_outside"], list(answered["tags"])) == (
+        0.9,
+        True,
+        ["jazz", "piano", "rock"],
+    )
+    [row] = csv.DictReader(formatting.as_csv([other], 0.5))
+    assert (row["outside"], row["is_outside"]) == ("0.9", "true")
+    assert re.search(r"a, b\.mp3: outside.*jazz.*piano.*country 0\.53", printed(other, 0.5))
+    assert "outside" not in printed(other._replace(outside=0.4), 0.5)
+    console = Console(file=io.StringIO(), width=100)
+    console.print(formatting.render_song(other, 0.5, with_tags=True))
+    assert len(re.findall(r"\d:\d\d  jazz 0\.60, piano 0\.40", console.file.getvalue())) == 3
 
 
 def test_each_song_is_printed_on_a_line_of_its_own(

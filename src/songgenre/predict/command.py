@@ -26,6 +26,7 @@ def run(
     form: Form,
     html: Path | None,
     skip_hash_check: bool = False,
+    with_tags: bool = False,
 ) -> bool:
     """Predict songs and print each result at once; print the reason of each skipped song to standard error.
 
@@ -43,6 +44,8 @@ def run(
         HTML page to write besides.
     skip_hash_check : bool
         Whether to load a model of the project even if its hash differs from ``dvc.lock``.
+    with_tags : bool
+        Whether the text lists the most probable tags of each window.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def run(
 
     with TemporaryDirectory() as temporary:
         audio_inputs = list(_resolve(sources, Path(temporary), fail))
-        lines = _lines(_predictions(audio_inputs, name, predicted, fail), threshold, form)
+        lines = _lines(_predictions(audio_inputs, name, predicted, fail), threshold, form, with_tags)
         for_reader = sys.stdout if not sys.stdout.isatty() else None
         for line in lines:
             print(line, file=for_reader, flush=True)
@@ -103,7 +106,7 @@ def _predictions(
             fail(f"{answer.song.title}: {answer.reason}")
 
 
-def _lines(predictions: Iterable[SongPrediction], threshold: float, form: Form) -> Iterator[str]:
+def _lines(predictions: Iterable[SongPrediction], threshold: float, form: Form, with_tags: bool) -> Iterator[str]:
     if form == "csv":
         yield from formatting.as_csv(predictions, threshold)
     elif form == "json":
@@ -112,5 +115,6 @@ def _lines(predictions: Iterable[SongPrediction], threshold: float, form: Form) 
         console = Console(highlight=False)
         for prediction in predictions:
             with console.capture() as captured:
-                console.print(formatting.render_song(prediction, threshold), soft_wrap=not console.is_terminal)
+                text = formatting.render_song(prediction, threshold, with_tags)
+                console.print(text, soft_wrap=not console.is_terminal)
             yield captured.get()

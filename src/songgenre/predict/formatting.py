@@ -18,6 +18,11 @@ COLORS = (
 """Seaborn's palette for color-blind readers, as in the notebooks."""
 
 
+N_TAGS = 3
+"""Number of tags in texts."""
+N_WINDOW_TAGS, N_JSON_TAGS = 5, 10
+
+
 def genre_hex_colors(genres: Iterable[str]) -> dict[str, str]:
     """Choose a color for each genre, the same as in the notebooks.
 
@@ -67,9 +72,12 @@ def summary(prediction: SongPrediction, threshold: float) -> str:
     Returns
     -------
     str
-        Genre and probability, or *unsure* and the two most probable genres.
+        Genre and probability; *unsure* and the two most probable genres; or *outside*, the most probable tags and the
+        nearest genre.
     """
     first, *rest = (f"{genre} {share:.2f}" for genre, share in prediction.probabilities.items())
+    if prediction.is_outside:
+        return f"outside: none of the genres (tags: {', '.join(prediction.top_tags(N_TAGS))}); nearest: {first}"
     return f"unsure: {' or '.join([first, *rest[:1]])}" if prediction.is_unsure(threshold) else first
 
 
@@ -89,7 +97,7 @@ def format_time(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def render_song(prediction: SongPrediction, threshold: float) -> RenderableType:
+def render_song(prediction: SongPrediction, threshold: float, with_tags: bool = False) -> RenderableType:
     """Render a song for the terminal: its summary, a strip of its windows and a legend.
 
     Each window shows the letter of its most probable genre, in lower case if that is less probable than `threshold`,
@@ -101,6 +109,8 @@ def render_song(prediction: SongPrediction, threshold: float) -> RenderableType:
         The prediction.
     threshold : float
         A song whose most probable genre is less probable than this is *unsure*.
+    with_tags : bool
+        Whether to list the most probable tags of each window.
 
     Returns
     -------
@@ -119,7 +129,12 @@ def render_song(prediction: SongPrediction, threshold: float) -> RenderableType:
         legend.append(f" {letter[genre]} ", style=f"black on {color[genre]}")
         legend.append(f" {genre} {share:.2f}  ")
     legend.rstrip()
-    return Group(Text(f"{prediction.song.label}: {summary(prediction, threshold)}", style="bold"), strip, legend)
+    lines = [Text(f"{prediction.song.label}: {summary(prediction, threshold)}", style="bold"), strip, legend]
+    if with_tags and prediction.tags is not None:
+        for start_s, tags in prediction.tags.iterrows():
+            top = ", ".join(f"{tag} {share:.2f}" for tag, share in tags.nlargest(N_WINDOW_TAGS).items())
+            lines.append(Text(f"  {format_time(start_s)}  {top}"))
+    return Group(*lines)
 
 
 def as_json(prediction: SongPrediction, threshold: float) -> str:
@@ -135,7 +150,9 @@ def as_json(prediction: SongPrediction, threshold: float) -> str:
     Returns
     -------
     str
-        JSON object with ``file``, ``genre``, ``probabilities``, ``unsure``, ``model`` and ``tags``.
+        JSON object with ``file``, ``genre``, ``probabilities``, ``unsure``, ``outside`` (probability that the song has
+        none of the genres; null if the model does not tell), ``is_outside``, ``tags`` (of the network), ``model`` and
+        ``file_tags``.
     """
     return json.dumps(
         {
@@ -143,8 +160,11 @@ def as_json(prediction: SongPrediction, threshold: float) -> str:
             "genre": prediction.genre,
             "probabilities": prediction.probabilities.to_dict(),
             "unsure": prediction.is_unsure(threshold),
+            "outside": prediction.outside,
+            "is_outside": prediction.is_outside,
+            "tags": prediction.top_tags(N_JSON_TAGS),
             "model": prediction.model,
-            "tags": prediction.song.tags._asdict(),
+            "file_tags": prediction.song.tags._asdict(),
         }
     )
 
@@ -168,13 +188,22 @@ def as_csv(predictions: Iterable[SongPrediction], threshold: float) -> Iterator[
     for prediction in predictions:
         if not genres:
             genres = sorted(prediction.windows.columns)
-            yield _line(["file", "genre", "unsure", "model", "artist", "title", *(f"p_{genre}" for genre in genres)])
-        unsure = str(prediction.is_unsure(threshold)).lower()
-        shares = prediction.probabilities[list(genres)]
+            named = ["file", "genre", "unsure", "outside", "is_outside", "model", "artist", "title"]
+            yield _line([*named, *(f"p_{genre}" for genre in genres)])
+        unsure, is_outside = (str(flag).lower() for flag in (prediction.is_unsure(threshold), prediction.is_outside))
+        outside = "" if prediction.outside is None else f"{prediction.outside:.6g}"
         tags = prediction.song.tags
-        known = [tags.performer or "", tags.title or ""]
-        song = [prediction.song.title, prediction.genre, unsure, prediction.model, *known]
-        yield _line([*song, *(f"{share:.6g}" for share in shares)])
+        answer = [
+            prediction.genre,
+            unsure,
+            outside,
+            is_outside,
+            prediction.model,
+            tags.performer or "",
+            tags.title or "",
+        ]
+        shares = (f"{share:.6g}" for share in prediction.probabilities[list(genres)])
+        yield _line([prediction.song.title, *answer, *shares])
 
 
 def _line(values: Sequence[str]) -> str:

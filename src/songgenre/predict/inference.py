@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from songgenre import audio
@@ -34,12 +35,21 @@ class SongPrediction(NamedTuple):
         Probability of each genre in each window; the index is the start of the window in seconds.
     window_s : float
         Length of a window in seconds.
+    outside : float or None
+        Probability that the song has none of the genres, the mean over its windows; None if the model does not tell.
+    max_outside : float
+        Largest `outside` of a song that counts as one of the genres.
+    tags : pd.DataFrame or None
+        Probability of each tag in each window, if the model computes them; index as in `windows`.
     """
 
     song: AudioInput
     model: str
     windows: pd.DataFrame
     window_s: float
+    outside: float | None = None
+    max_outside: float = 1.0
+    tags: pd.DataFrame | None = None
 
     @property
     def probabilities(self) -> pd.Series:
@@ -50,6 +60,27 @@ class SongPrediction(NamedTuple):
     def genre(self) -> str:
         """The most probable genre."""
         return str(self.probabilities.index[0])
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the song counts as none of the genres."""
+        return self.outside is not None and self.outside > self.max_outside
+
+    def top_tags(self, n: int) -> dict[str, float]:
+        """List the most probable tags of the song.
+
+        Parameters
+        ----------
+        n : int
+            Number of tags.
+
+        Returns
+        -------
+        dict
+            From tag to its mean probability over the windows, the most probable first; empty if the model computes no
+            tags.
+        """
+        return {} if self.tags is None else self.tags.mean().nlargest(n).to_dict()
 
     def is_unsure(self, threshold: float) -> bool:
         """Tell whether the most probable genre is less probable than a threshold.
@@ -138,11 +169,22 @@ def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | Skipp
         return SkippedSong(song, decoded.detail)
     places = decoded.clips
     try:
-        probabilities = [classifier.probabilities(audio.Clip(song.path, *place)) for place in places]
+        predictions = [classifier.predict(audio.Clip(song.path, *place)) for place in places]
     except UserError as error:
         return SkippedSong(song, str(error))
-    table = pd.DataFrame(probabilities, index=pd.Index([start_s for start_s, _ in places], name="start_s"))
-    return SongPrediction(song, classifier.name, table, places[0][1])
+    index = pd.Index([start_s for start_s, _ in places], name="start_s")
+    table = pd.DataFrame([prediction.probabilities for prediction in predictions], index=index)
+    outside = [prediction.outside for prediction in predictions if prediction.outside is not None]
+    tags = [prediction.tags for prediction in predictions if prediction.tags is not None]
+    return SongPrediction(
+        song,
+        classifier.name,
+        table,
+        places[0][1],
+        float(np.mean(outside)) if outside else None,
+        classifier.max_outside,
+        pd.DataFrame(tags, index=index) if tags else None,
+    )
 
 
 def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[SongPrediction | SkippedSong]:

@@ -18,6 +18,7 @@ from songgenre.paths import Project, cache_folder
 if TYPE_CHECKING:
     from songgenre.features.extract import ClipFeatures
     from songgenre.models.embeddings import Network
+    from songgenre.models.pretrained.embedding import Embedded
     from songgenre.params import Features
 
 Name = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
@@ -57,6 +58,15 @@ class ClipInputs:
         return embed(self.clip, self.networks).embedding
 
     @cached_property
+    def bundled(self) -> Embedded:
+        """Embedding and tags for the bundled model."""
+        from songgenre.models import musicnn
+        from songgenre.models.pretrained.embedding import embed
+
+        [network] = self.networks
+        return embed(audio.load_clip(self.clip, musicnn.SAMPLE_RATE), network)
+
+    @cached_property
     def _extracted(self) -> ClipFeatures:
         from songgenre.features.extract import extract
 
@@ -82,8 +92,26 @@ class ClipInputs:
         return np.pad(image, ((0, 0), (0, max(0, n_frames - image.shape[1]))), mode="wrap")
 
 
-Predictor = Callable[[ClipInputs], pd.Series]
-"""A model: a function from the inputs of a clip to the probability of each genre."""
+class ClipPrediction(NamedTuple):
+    """Prediction for a clip.
+
+    Parameters
+    ----------
+    probabilities : pd.Series [shape=(n_genres,)]
+        Probability of each genre, 0 to 1; they sum to 1.
+    outside : float or None
+        Probability that the clip has none of the genres; None if the model does not tell.
+    tags : pd.Series or None
+        Probability of each tag of the network, if the model computes them.
+    """
+
+    probabilities: pd.Series
+    outside: float | None = None
+    tags: pd.Series | None = None
+
+
+Predictor = Callable[[ClipInputs], ClipPrediction]
+"""A model: a function from the inputs of a clip to its prediction."""
 
 
 class Classifier(NamedTuple):
@@ -97,6 +125,8 @@ class Classifier(NamedTuple):
         Length of the clips that the model was trained on, in seconds.
     members : tuple of callable
         Models whose probabilities are averaged; usually one.
+    max_outside : float
+        Largest probability of none of the genres with which a song counts as one of the genres.
     networks : tuple of Network
         Networks of the embeddings, see `ClipInputs`.
     config : Features or None
@@ -108,9 +138,10 @@ class Classifier(NamedTuple):
     members: tuple[Predictor, ...]
     networks: tuple[Network, ...] = ()
     config: Features | None = None
+    max_outside: float = 1.0
 
-    def probabilities(self, clip: audio.Clip) -> pd.Series:
-        """Predict the probability of each genre.
+    def predict(self, clip: audio.Clip) -> ClipPrediction:
+        """Predict the genre of a clip.
 
         Parameters
         ----------
@@ -119,8 +150,8 @@ class Classifier(NamedTuple):
 
         Returns
         -------
-        pd.Series [shape=(n_genres,)]
-            Probability of each genre, 0 to 1; they sum to 1.
+        ClipPrediction
+            That of the model, or the mean probabilities of several.
 
         Raises
         ------
@@ -128,8 +159,10 @@ class Classifier(NamedTuple):
             If the clip cannot be decoded.
         """
         inputs = ClipInputs(clip, self.networks, self.config, self.clip_duration_s)
-        probabilities = [member(inputs) for member in self.members]
-        return sum(probabilities[1:], probabilities[0]) / len(probabilities)
+        first, *others = (member(inputs) for member in self.members)
+        if not others:
+            return first
+        return ClipPrediction(sum((other.probabilities for other in others), first.probabilities) / len(self.members))
 
 
 def load_model(name: Name) -> Classifier:
@@ -153,10 +186,7 @@ def load_model(name: Name) -> Classifier:
         If the model or the weights of its networks are unavailable.
     """
     if name == "pretrained":
-        from songgenre.models.pretrained import head
-
-        bundled = head.load_head()
-        return Classifier(name, BUNDLED_CLIP_S, (lambda inputs: bundled.probabilities(inputs.embedding),), _networks())
+        return _load_bundled()
     return _load_trained(name, Project.find())
 
 
@@ -196,6 +226,23 @@ def _file(model: str, project: Project) -> Path:
     return project.model("transfer" if model == "transfer" else "sklearn") / f"{model}.skops"
 
 
+def _load_bundled() -> Classifier:
+    from songgenre.models import musicnn
+    from songgenre.models.musicnn_weights import load_weights
+    from songgenre.models.pretrained.embedding import NETWORK
+    from songgenre.models.pretrained.head import load_head
+
+    head = load_head()
+
+    def predict(inputs: ClipInputs) -> ClipPrediction:
+        embedding, tags = inputs.bundled
+        probabilities, outside = head.predict(embedding)
+        return ClipPrediction(probabilities, outside, pd.Series(tags, index=musicnn.TAGS[NETWORK]))
+
+    network = load_weights(pretrained_folder(), NETWORK)
+    return Classifier("pretrained", BUNDLED_CLIP_S, (predict,), (network,), max_outside=float(head.max_outside))
+
+
 def _load_trained(name: Name, project: Project) -> Classifier:
     from songgenre import params
 
@@ -218,7 +265,7 @@ def _load_predictor(model: str, project: Project) -> Predictor:
 
     fitted = load_sklearn(_file(model, project))
 
-    def predict(inputs: ClipInputs) -> pd.Series:
+    def predict(inputs: ClipInputs) -> ClipPrediction:
         X = _embedding_row(inputs) if model == "transfer" else inputs.descriptors
         expected = fitted.feature_names_in_
         if list(X.columns) != list(expected):
@@ -226,7 +273,7 @@ def _load_predictor(model: str, project: Project) -> Predictor:
                 f"{model}: trained on {len(expected)} descriptors, but params.yaml sets {X.shape[1]} others. "
                 "Run `dvc repro`."
             )
-        return pd.Series(fitted.predict_proba(X)[0], index=fitted.classes_)
+        return ClipPrediction(pd.Series(fitted.predict_proba(X)[0], index=fitted.classes_))
 
     return predict
 
@@ -247,7 +294,7 @@ def _load_cnn(project: Project) -> Predictor:
         model = load_keras(_file("cnn", project))
     genres = list(read_metrics(project.metrics("cnn"))["cnn"].f1)
 
-    def predict(inputs: ClipInputs) -> pd.Series:
+    def predict(inputs: ClipInputs) -> ClipPrediction:
         mel = inputs.mel
         n_mels, crop_frames = model.input_shape[1:3]
         if mel.shape[0] != n_mels or mel.shape[1] < crop_frames:
@@ -256,7 +303,7 @@ def _load_cnn(project: Project) -> Predictor:
                 f"params.yaml sets {mel.shape[0]} and {mel.shape[1]}. Run `dvc repro`."
             )
         song = MelDataset(mel[np.newaxis], rows=np.array([0]), labels=np.array([0]))
-        return pd.Series(cnn.predict_probabilities(model, song)[0], index=genres)
+        return ClipPrediction(pd.Series(cnn.predict_probabilities(model, song)[0], index=genres))
 
     return predict
 

@@ -1,133 +1,277 @@
-"""Model card of the bundled model, in Markdown."""
+"""Training, measurement and model card of the bundled model."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from songgenre.evaluation.metrics import evaluate, evaluate_all, genre_names
-from songgenre.models.pretrained.head import BUNDLED
-from songgenre.models.pretrained.train import MODEL, Trained
-from songgenre.params import Transfer
+from songgenre.evaluation.metrics import Metrics
+from songgenre.models.embeddings import load_networks
+from songgenre.models.musicnn_weights import load_weights
+from songgenre.models.pretrained import measure, train
+from songgenre.models.pretrained.embedding import NETWORK
+from songgenre.models.pretrained.head import BUNDLED, OTHER, save_head
+from songgenre.models.pretrained.signals import KINDS, PER_KIND
 from songgenre.report.markdown import table
 
+MAX_NAMES = 3
+"""Largest number of collections that are named."""
 BUNDLED_CARD = BUNDLED.with_name("MODEL_CARD.md")
 
 
-def write_bundled_card(trained: Trained, config: Transfer) -> Path:
-    """Write the card of the bundled model beside its weights.
+class Measurements(NamedTuple):
+    """What the card of the bundled model reports.
 
     Parameters
     ----------
-    trained : Trained
-        Data and predictions of the training.
-    config : Transfer
-        Section ``transfer`` of ``params.yaml``.
+    songs, elsewhere : pd.DataFrame
+        Results of `songgenre.models.pretrained.train.read_songs`: the songs on which the model was designed, and songs
+        of other origin, which were added for the final training.
+    scores : mapping
+        Metrics of the genres by protocol.
+    collections : mapping
+        Accuracy of each left-out collection.
+    outside : Outside
+        How well none of the genres is recognised.
+    """
+
+    songs: pd.DataFrame
+    elsewhere: pd.DataFrame
+    scores: Mapping[str, Metrics]
+    collections: Mapping[str, Metrics]
+    outside: measure.Outside
+
+
+def train_and_measure(folder: Path, elsewhere: Path, pretrained: Path, seed: int) -> Path:
+    """Train the bundled model, measure it, and write its weights and its card into the package.
+
+    Parameters
+    ----------
+    folder, elsewhere : Path
+        Folders of the songs on which the model is designed, and of songs of other origin; see
+        `songgenre.models.pretrained.train.read_songs`.
+    pretrained : Path
+        Folder with the weights of the networks.
+    seed : int
+        Seed of folds, signals and bootstrap.
 
     Returns
     -------
     Path
-        The file, ``MODEL_CARD.md``.
+        The card.
+
+    Raises
+    ------
+    UserError
+        If a table, a song or the weights cannot be read.
     """
-    BUNDLED_CARD.write_text(bundled_card(trained, config))
+    network = load_weights(pretrained, NETWORK)
+    songs, others = train.read_songs(folder), train.read_songs(elsewhere)
+    every = pd.concat([songs, others], ignore_index=True)
+    X = train.embed_songs(every, network)
+    signals = train.embed_signals(network, seed)
+    outside = measure.score_outside(X, every, signals)
+    here = len(songs)
+    known = np.flatnonzero(every["genre"] != OTHER)
+    seen_none = train.fit(X[:here], songs).probabilities(X[here:]).set_index(pd.RangeIndex(here, len(every)))
+    left_out = train.predict_left_out(X[:here], songs, train.collection_folds(songs))
+    score = partial(measure.score_genres, songs=every, seed=seed)
+    measurements = Measurements(
+        songs,
+        others,
+        {
+            "songs by unseen artists": score(train.predict_left_out(X[:here], songs, train.artist_folds(songs, seed))),
+            "left-out collections": score(left_out),
+            "other origin": score(seen_none[seen_none.index.isin(known)]),
+        },
+        {
+            collection: score(left_out.loc[rows.index])
+            for collection, rows in songs.groupby("collection")
+            if rows.index.isin(left_out.index).all()
+        },
+        outside,
+    )
+    save_head(train.train_head(X, every, np.concatenate(list(signals.values())), outside.maximum), BUNDLED)
+    BUNDLED_CARD.write_text(bundled_card(measurements), encoding="utf-8")
     return BUNDLED_CARD
 
 
-def bundled_card(trained: Trained, config: Transfer) -> str:
+def describe_design(folder: Path, elsewhere: Path, pretrained: Path, seed: int, path: Path) -> Path:
+    """Measure the robustness of the bundled model, compare embeddings, and write a page about both.
+
+    Parameters
+    ----------
+    folder, elsewhere : Path
+        Folders of songs, see `train_and_measure`.
+    pretrained : Path
+        Folder with the weights of the networks.
+    seed : int
+        Seed of the folds.
+    path : Path
+        Markdown file to write.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    UserError
+        If a table, a song or the weights cannot be read.
+    """
+    networks = load_networks(pretrained)
+    songs = train.read_songs(folder)
+    every = pd.concat([songs, train.read_songs(elsewhere)], ignore_index=True)
+    changed = measure.measure_robustness(train.embed_songs(every, networks[0]), every, networks[0], seed)
+    path.write_text(design_page(changed, measure.compare_embeddings(songs, networks, seed)), encoding="utf-8")
+    return path
+
+
+def bundled_card(measurements: Measurements) -> str:
     """Describe the bundled model: training data, results and limitations.
 
     Parameters
     ----------
-    trained : Trained
-        Data and predictions of the training.
-    config : Transfer
-        Section ``transfer`` of ``params.yaml``.
+    measurements : Measurements
+        What was measured.
 
     Returns
     -------
     str
         Markdown.
     """
-    tracks, nested, unseen_collection = trained
-    y, genres = tracks["genre"], genre_names(nested)
-    metrics = evaluate_all(nested, tracks, {MODEL: ("", "")}, config.seed)[MODEL]
-    low, high = metrics.ci95_low, metrics.ci95_high
+    songs, elsewhere, scores, collections, outside = measurements
+    genres = list(scores["songs by unseen artists"].f1)
+    protocols = [
+        (name, metrics.n_test, _accuracy(metrics), f"{metrics.expected_calibration_error:.3f}")
+        for name, metrics in scores.items()
+    ]
     per_genre = [
-        (
-            genre,
-            (y == genre).sum(),
-            tracks["artist_group"][y == genre].nunique(),
-            *(f"{scores[genre]:.2f}" for scores in (metrics.recall, metrics.f1)),
-        )
+        (genre, (songs["genre"] == genre).sum(), *(f"{metrics.recall[genre]:.2f}" for metrics in scores.values()))
         for genre in genres
     ]
-    per_collection = [
-        (
-            collection,
-            len(songs),
-            _collection_accuracy(nested, songs, config.seed),
-            _collection_accuracy(unseen_collection, songs, config.seed),
-        )
-        for collection, songs in tracks.groupby("collection")
-    ]
+    of_collections = [(name, metrics.n_test, _accuracy(metrics)) for name, metrics in collections.items()]
     return f"""# Model card: the bundled model
 
-A linear discriminant analysis of the embeddings of the two networks of musicnn 0.1.0, which were trained on the Million
-Song Dataset and on MagnaTagATune (Pons & Serra 2019, ISC licence). It predicts the probabilities of
-{", ".join(genres)}.
-`head.npz` contains its weights, including scaling and temperature, and no data of any song. At run time the model needs
-the weights of the networks in `data/pretrained/`, which `dvc repro pretrained` extracts from the published wheel.
+A linear discriminant analysis of the penultimate layer of musicnn 0.1.0, a network that was trained to predict tags of
+the Million Song Dataset (Pons & Serra 2019, ISC licence). The level of each clip is standardised first. The model
+predicts the probabilities of {", ".join(genres)}, and the probability that a song is **outside**: of none of these
+genres, or not music. `head.npz` contains its weights, including scaling and temperature, and no data of any song. At
+run time the model needs the weights of the network in `data/pretrained/`, which `dvc repro pretrained` extracts from
+the published wheel.
 
 ## Training data
 
-{len(y)} clips of 30 s by {tracks["artist_group"].nunique()} artists, from research collections: excerpts of Magnatune
-(Emotify), GTZAN, and previews of commercial songs (TAFFC900), whose genres are those of a music guide. The recordings
-belong to their rights holders and were used for research only. This project contains no recording, and nothing from
-which one could be reconstructed.
+The model was designed on {_describe(songs)}. For the final training, {_describe(elsewhere)} were added. The shrinkage
+and the temperature were chosen by leaving out whole collections. The recordings belong to their rights holders and were
+used for research only. This project contains no recording, and nothing from which one could be reconstructed.
+{len(KINDS) * PER_KIND} generated signals (tones, noise, clicks and sweeps) stand for what is not music.
 
-## Results
+## Accuracy
 
-Accuracy **{metrics.accuracy:.3f}** (95 % interval {low:.3f} to {high:.3f}, bootstrap over artists), by nested
-cross-validation in {config.folds} artist-grouped stratified folds, repeated {config.repeats} times with other folds:
-each song was predicted by models that were tuned, fitted and calibrated without its artist.
+{table(["tested on", "predictions", "accuracy", "calibration error"], protocols)}
 
-{table(["genre", "songs", "artists", "recall", "F1"], per_genre)}
+- *Songs by unseen artists*: {train.FOLDS} artist-grouped folds, repeated {train.REPEATS} times. The tested songs come
+  from the same collections as the training songs, so this figure is too optimistic for other music.
+- *Left-out collections*: each collection is predicted by a model that saw none of it.
+- *Other origin*: the songs of other origin, predicted by a model that was trained on the first set only. **Expect this
+  accuracy on your own music.**
 
-Accuracy is **lower on other collections**. The table compares models that were trained on part of a collection with
-models that were trained on the other collections only:
+The intervals are 95 % intervals from a bootstrap over artists. The calibration error is the weighted mean distance
+between confidence and accuracy.
 
-{table(["collection", "songs", "accuracy, partly in training", "accuracy, left out"], per_collection)}
+{table(["genre", "songs", *(f"recall, {name}" for name in scores)], per_genre)}
 
-## Calibration
+{table(["left-out collection", "songs", "accuracy"], of_collections)}
 
-One temperature was fitted to predictions for songs outside the training folds. In the cross-validation the log loss is
-{metrics.log_loss:.3f} and the expected calibration error, the weighted mean distance between confidence and accuracy,
-{metrics.expected_calibration_error:.3f}.
+## None of these genres
+
+The AUROC of the probability *outside* is **{outside.auroc:.2f}** between songs of other genres and songs of these
+genres, each from a collection that the model did not see. A song counts as outside above {outside.maximum:.2f}; this
+threshold is chosen so that {measure.MAX_SHARE_OUTSIDE:.0%} of the songs of these genres count as outside. Above it are
+{outside.other_songs:.0%} of the songs of other genres and {outside.signals:.0%} of the generated signals, if the model
+did not see their kind.
+
+`songgenre dev describe-bundled` measures how many songs change their genre if the recording is equalised or compressed,
+and compares the embedding with others; it writes `docs/bundled_model.md`.
 
 ## Out-of-scope use
 
-The model must not decide what people are paid or shown. It predicts one of its genres for every song, including songs
-of other genres.
+The model must not decide what people are paid or shown.
 
 ## Limitations
 
-- Genre and collection are correlated: hip-hop and country come almost only from one collection, classical only from the
-  other two. The model partly recognises the sound of a collection, as the last table shows; and without that one
-  collection, hardly any training songs of hip-hop and country remain.
-- The model was trained on few songs, all of them Western music.
-- The two networks may have been trained on some of these recordings.
+- Genre and collection are correlated in the training songs, so the model partly recognises the sound of a collection.
+- The model was trained on few songs, most of them Western music.
+- The network may have been trained on some of these recordings.
 
 ## Training
 
-`dvc exp run -S scraping.source=folder -S scraping.folder=FOLDER transfer`, then `songgenre dev train-head`.
+`songgenre dev train-head FOLDER ELSEWHERE` trains and measures the model and writes this card.
 """
 
 
-def _collection_accuracy(predictions: pd.DataFrame, tracks: pd.DataFrame, seed: int) -> str:
-    """Format the accuracy on the songs of a collection, with its interval."""
-    rows = predictions.merge(tracks[["track_id", "artist_group"]], on="track_id")
-    if rows.empty:
-        return "not measured: the other collections lack a genre"
-    metrics = evaluate(rows, rows["artist_group"], "", "", seed)
-    return f"{metrics.accuracy:.2f} ({metrics.ci95_low:.2f} to {metrics.ci95_high:.2f})"
+def design_page(changed: pd.Series, embeddings: pd.DataFrame) -> str:
+    """Describe the choice of the embedding and its robustness.
+
+    Parameters
+    ----------
+    changed : pd.Series
+        Result of `songgenre.models.pretrained.measure.measure_robustness`.
+    embeddings : pd.DataFrame
+        Result of `songgenre.models.pretrained.measure.compare_embeddings`.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    of_transformations = [(name, f"{share:.1%}") for name, share in _summarize(changed).items()]
+    of_embeddings = [
+        (name, f"{row.iloc[0]:.0f}", *(f"{value:.3f}" for value in row.iloc[1:])) for name, row in embeddings.iterrows()
+    ]
+    return f"""# Design of the bundled model
+
+`songgenre dev describe-bundled FOLDER ELSEWHERE` measures the figures of this page and writes it. The
+[model card](../src/songgenre/models/pretrained/MODEL_CARD.md) describes the songs and the accuracy.
+
+## Choice of the embedding
+
+All rows use the songs on which the model was designed, and the same classifier.
+
+{table(["embedding", "dimensions", *embeddings.columns[1:]], of_embeddings)}
+
+## Robustness
+
+The table shows the share of songs whose predicted genre changes if the recording is transformed. Every sixth song of
+the genres was tested, with models that were trained without its artist.
+
+{table(["transformation", "songs that change genre"], of_transformations)}
+"""
+
+
+def _accuracy(metrics: Metrics) -> str:
+    return f"{metrics.accuracy:.3f} ({metrics.ci95_low:.3f} to {metrics.ci95_high:.3f})"
+
+
+def _describe(songs: pd.DataFrame) -> str:
+    n_other = int((songs["genre"] == OTHER).sum())
+    other = f", {n_other} of other genres," if n_other else ""
+    names = sorted(songs["collection"].unique())
+    collections = (
+        f"{len(names)} research collections" if len(names) > MAX_NAMES else f"the collections {', '.join(names)}"
+    )
+    return f"{len(songs)} clips by {songs['artist'].nunique()} artists{other} from {collections}"
+
+
+def _summarize(changed: pd.Series) -> pd.Series:
+    """Average over the equalizers, which differ in their random gains only."""
+    is_equalizer = changed.index.str.startswith("equalizer")
+    first = pd.Series({f"{is_equalizer.sum()} random equalizers of at most 6 dB, mean": changed[is_equalizer].mean()})
+    return pd.concat([first, changed[~is_equalizer]])

@@ -1,54 +1,81 @@
-"""The bundled model: a linear classifier of embeddings, trained on real music."""
+"""The bundled model: linear classifiers of embeddings for genres, other genres, and signals that are not music."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
 
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
 BUNDLED = Path(__file__).parent / "head.npz"
+OTHER = "other"
+"""Class of the songs that belong to none of the genres."""
+
+
+class HeadPrediction(NamedTuple):
+    """Prediction for one song.
+
+    Parameters
+    ----------
+    probabilities : pd.Series [shape=(n_genres,)]
+        Probability of each genre if the song has one of the genres; they sum to 1.
+    outside : float
+        Probability that the song has none of the genres, or is not music.
+    """
+
+    probabilities: pd.Series
+    outside: float
 
 
 @dataclass(frozen=True)
 class Head:
-    """A calibrated linear classifier of embeddings.
+    """Calibrated linear classifiers of standardized embeddings, each scaled to unit length.
 
     Parameters
     ----------
-    genres : tuple of str
-        Names of the genres.
-    weights : np.ndarray [shape=(n_dimensions, n_genres), dtype=float32]
-        Weights for an unscaled embedding, as `songgenre.models.embeddings.embed` returns it.
-    bias : np.ndarray [shape=(n_genres,), dtype=float32]
-        Bias of each genre.
+    classes : tuple of str
+        Names of the genres, and `OTHER`.
+    mean, scale : np.ndarray [shape=(n_dimensions,), dtype=float32]
+        Mean and standard deviation of each dimension over the training songs.
+    weights : np.ndarray [shape=(n_dimensions, n_classes), dtype=float32]
+        Weights of each class.
+    bias : np.ndarray [shape=(n_classes,), dtype=float32]
+        Bias of each class.
+    signal_weights : np.ndarray [shape=(n_dimensions,), dtype=float32]
+        Weights of a signal that is not music, against music.
+    signal_bias : np.ndarray [shape=(), dtype=float32]
+        Bias of the same.
+    max_outside : np.ndarray [shape=(), dtype=float32]
+        Largest `HeadPrediction.outside` of a song that counts as one of the genres.
     """
 
-    genres: tuple[str, ...]
+    classes: tuple[str, ...]
+    mean: np.ndarray
+    scale: np.ndarray
     weights: np.ndarray
     bias: np.ndarray
+    signal_weights: np.ndarray
+    signal_bias: np.ndarray
+    max_outside: np.ndarray
 
-    def probabilities(self, embedding: np.ndarray) -> pd.Series:
-        """Compute the probability of each genre for one song.
+    def predict(self, embedding: np.ndarray) -> HeadPrediction:
+        """Predict the genre of one song.
 
         Parameters
         ----------
         embedding : np.ndarray [shape=(n_dimensions,)]
-            Embedding of the song.
+            Embedding of the song, see `songgenre.models.pretrained.embedding`.
 
         Returns
         -------
-        pd.Series [shape=(n_genres,)]
-            Probabilities, indexed by genre.
+        HeadPrediction
+            Probabilities of the genres, and of none of them.
 
         Raises
         ------
@@ -57,16 +84,28 @@ class Head:
 
         Examples
         --------
-        >>> head = Head(("jazz", "rock"), weights=np.array([[2.0, 0.0], [0.0, 1.0]]), bias=np.zeros(2))
-        >>> head.probabilities(np.array([1.0, 0.0])).round(2).to_dict()
-        {'jazz': 0.88, 'rock': 0.12}
+        >>> zero, one = np.zeros(2), np.ones(2)
+        >>> weights = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+        >>> head = Head(("jazz", "rock", "other"), zero, one, weights, np.zeros(3), zero, np.array(-9.0), np.array(0.5))
+        >>> prediction = head.predict(np.array([9.0, 0.0]))
+        >>> prediction.probabilities.round(2).to_dict(), round(prediction.outside, 2)
+        ({'jazz': 0.88, 'rock': 0.12}, 0.11)
         """
         if embedding.shape != self.weights.shape[:1]:
             raise UserError(
                 f"embedding: the head needs {len(self.weights)} dimensions; the shape is {embedding.shape}. "
-                "Compute it with `songgenre.models.embeddings.embed`."
+                "Compute it with `songgenre.models.pretrained.embedding.embed`."
             )
-        return pd.Series(softmax(embedding @ self.weights.astype(float) + self.bias), index=list(self.genres))
+        standardized = (embedding.astype(float) - self.mean) / self.scale
+        direction = standardized / max(float(np.linalg.norm(standardized)), 1e-12)
+        classes = pd.Series(softmax(direction @ self.weights.astype(float) + self.bias), index=list(self.classes))
+        genres = classes.drop(OTHER)
+        is_music = 1 - expit(direction @ self.signal_weights.astype(float) + self.signal_bias)
+        return HeadPrediction(genres / genres.sum(), float(1 - (1 - classes[OTHER]) * is_music))
+
+
+ARRAYS = [field.name for field in fields(Head)][1:]
+"""The arrays of a head, in the order of its fields."""
 
 
 def load_head(path: Path = BUNDLED) -> Head:
@@ -89,7 +128,7 @@ def load_head(path: Path = BUNDLED) -> Head:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Head(tuple(file["genres"].tolist()), file["weights"], file["bias"])
+            return Head(tuple(file["classes"].tolist()), *(file[name] for name in ARRAYS))
     except (OSError, ValueError, KeyError, EOFError) as error:
         raise UserError(
             f"{path}: the weights of the classifier cannot be read: {error}. "
@@ -108,28 +147,4 @@ def save_head(head: Head, path: Path) -> None:
         File to write, in the npz format.
     """
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, genres=np.array(head.genres), weights=head.weights, bias=head.bias)
-
-
-def from_pipeline(model: Pipeline) -> Head:
-    """Merge all steps of a pipeline, including the temperature, into one linear classifier.
-
-    Parameters
-    ----------
-    model : Pipeline
-        ``lda`` of `songgenre.models.classical.PIPELINES`, fitted to at least three genres.
-
-    Returns
-    -------
-    Head
-        Classifier with the probabilities of `model`, but for rounding.
-    """
-    selected, scaler, pca = model[0], model[1], model[2]
-    [calibrated] = model[3].calibrated_classifiers_
-    linear, inverse_temperature = calibrated.estimator, calibrated.calibrators[0].beta_
-    used = pca.components_.T @ linear.coef_.T / scaler.scale_[:, np.newaxis]
-    bias = linear.intercept_ - pca.mean_ @ pca.components_.T @ linear.coef_.T - scaler.mean_ @ used
-    weights = np.zeros((selected.n_features_in_, used.shape[1]))
-    weights[selected.get_support()] = used
-    weights, bias = weights * inverse_temperature, bias * inverse_temperature
-    return Head(tuple(map(str, model.classes_)), weights.astype(np.float32), bias.astype(np.float32))
+        np.savez(file, classes=np.array(head.classes), **{name: getattr(head, name) for name in ARRAYS})

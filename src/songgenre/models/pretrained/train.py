@@ -1,97 +1,376 @@
-"""Training of the bundled model."""
+"""Training of the bundled model, whose choices are made by leaving out whole collections."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, softmax
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.metrics import log_loss, recall_score
+from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Normalizer, StandardScaler
 
-from songgenre.evaluation.metrics import tabulate_predictions
-from songgenre.models import classical
-from songgenre.models.pretrained import head
-from songgenre.params import Transfer
-from songgenre.paths import Project
-from songgenre.tables.embeddings import EMBEDDINGS
-from songgenre.tables.files import read_table
-from songgenre.tables.tracks import TRACKS
+from songgenre import audio
+from songgenre.compute import parallel_map
+from songgenre.errors import UserError
+from songgenre.models import musicnn
+from songgenre.models.embeddings import Network
+from songgenre.models.pretrained.embedding import embed
+from songgenre.models.pretrained.head import OTHER, Head
+from songgenre.models.pretrained.signals import generate_signals
 
-MODEL = "lda"
-
-
-class Trained(NamedTuple):
-    """Data and predictions that the card of the bundled model reports.
-
-    Parameters
-    ----------
-    tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`.
-    nested : pd.DataFrame
-        `songgenre.tables.predictions.NESTED`: predictions for each song by models that were tuned, fitted and
-        calibrated without its artist.
-    unseen_collection : pd.DataFrame
-        Result of `leave_one_collection_out`.
-    """
-
-    tracks: pd.DataFrame
-    nested: pd.DataFrame
-    unseen_collection: pd.DataFrame
+SHRINKAGE = (0.2, 0.5, 0.8)
+"""Candidates for the shrinkage of the covariance."""
+SIGNAL_SHRINKAGE = 0.2
+CLIP_S = 30.0
+FOLDS, REPEATS = 5, 3
+MIN_COLLECTIONS = 2
+"""Smallest number of collections to leave out; with fewer, artists are left out."""
+Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
-def train_head(project: Project, config: Transfer) -> Trained:
-    """Train the head on the songs of a project and write it into the package.
-
-    Parameters
-    ----------
-    project : Project
-        Project whose stage ``transfer`` has run.
-    config : Transfer
-        Section ``transfer`` of ``params.yaml``.
-
-    Returns
-    -------
-    Trained
-        Data and predictions for the card.
-
-    Raises
-    ------
-    UserError
-        If a table is missing, or a genre has too few artists or songs for the folds.
-    """
-    tracks = read_table(TRACKS, project.tracks)
-    X = read_table(EMBEDDINGS, project.embeddings).drop(columns="track_id")
-    grids = {MODEL: {"shrinkage": config.shrinkage}}
-    y, artists = tracks["genre"], tracks["artist_group"]
-    [(_, search)] = classical.grid_search(grids, X, y, artists, config.folds, config.seed)
-    nested = classical.nested_cross_validate(grids, [], X, tracks, config.folds, config.repeats, config.seed)
-    head.save_head(head.from_pipeline(search.best_estimator_), head.BUNDLED)
-    return Trained(tracks, nested, leave_one_collection_out(search.best_estimator_, X, tracks))
-
-
-def leave_one_collection_out(model: Pipeline, X: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
-    """Predict the songs of each collection by a model that was fitted to the other collections.
+class Fitted(NamedTuple):
+    """A fitted model and its temperature.
 
     Parameters
     ----------
     model : Pipeline
-        Tuned model; copies are fitted.
-    X : pd.DataFrame [shape=(n_tracks, n_dimensions)]
-        Embeddings.
-    tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`, rows as in `X`.
+        Result of `build_model`, fitted.
+    inverse_temperature : float
+        Factor of the scores, which calibrates the probabilities.
+    """
+
+    model: Pipeline
+    inverse_temperature: float
+
+    def probabilities(self, X: np.ndarray) -> pd.DataFrame:
+        """Compute the probability of each class.
+
+        Parameters
+        ----------
+        X : np.ndarray [shape=(n_songs, n_dimensions)]
+            Embeddings.
+
+        Returns
+        -------
+        pd.DataFrame [shape=(n_songs, n_classes)]
+            Probabilities.
+        """
+        scores = self.model.decision_function(X) * self.inverse_temperature
+        return pd.DataFrame(softmax(scores, axis=1), columns=self.model.classes_)
+
+
+def read_songs(folder: Path) -> pd.DataFrame:
+    """Read the ``tracks.csv`` of a folder of music.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with a ``tracks.csv`` that has the columns ``file``, ``genre``, ``artist`` and ``collection``. Genres
+        that begin with ``other`` become `OTHER`.
 
     Returns
     -------
     pd.DataFrame
-        `songgenre.tables.predictions.PREDICTIONS` for each collection without which all genres remain.
+        ``path``, ``genre``, ``artist`` (a song without one is its own artist) and ``collection``.
+
+    Raises
+    ------
+    UserError
+        If the table or one of its columns is missing.
     """
-    y, genres = tracks["genre"], sorted(tracks["genre"].unique())
-    predictions = []
-    for _, out in tracks.groupby("collection"):
-        others = tracks.index.difference(out.index)
-        if set(y[others]) == set(genres):
-            fitted = clone(model).fit(X.loc[others], y[others].to_numpy())
-            answers = pd.DataFrame(fitted.predict_proba(X.loc[out.index]), columns=genres)
-            predictions.append(tabulate_predictions(MODEL, out, answers))
-    return pd.concat(predictions, ignore_index=True) if predictions else pd.DataFrame(columns=["track_id"])
+    listing = folder / "tracks.csv"
+    if not listing.is_file():
+        raise UserError(f"{listing}: not found. List the songs in it, with file, genre, artist and collection.")
+    songs = pd.read_csv(listing)
+    if missing := {"file", "genre", "artist", "collection"} - set(songs.columns):
+        raise UserError(f"{listing}: the column {' and '.join(sorted(missing))} is missing. Add it.")
+    paths = [str(folder / file) for file in songs["file"]]
+    known = songs["artist"].where(songs["artist"] != "unknown")
+    return pd.DataFrame(
+        {
+            "path": paths,
+            "genre": songs["genre"].mask(songs["genre"].str.startswith(OTHER), OTHER),
+            "artist": known.fillna(pd.Series(paths)),
+            "collection": songs["collection"],
+        }
+    )
+
+
+def load_samples(path: str) -> np.ndarray:
+    """Load the central clip of a song.
+
+    Parameters
+    ----------
+    path : str
+        Audio file.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,), dtype=float32]
+        Mono signal at `songgenre.models.musicnn.SAMPLE_RATE`.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be decoded.
+    """
+    file = Path(path)
+    return audio.load_clip(audio.Clip(file, *audio.center_clip(audio.duration_s(file), CLIP_S)), musicnn.SAMPLE_RATE)
+
+
+def embed_songs(songs: pd.DataFrame, network: Network) -> np.ndarray:
+    """Compute the embeddings of songs on all cores.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        Result of `read_songs`.
+    network : mapping
+        Variables of the network.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_songs, n_dimensions), dtype=float32]
+        Embeddings.
+
+    Raises
+    ------
+    UserError
+        If a song cannot be decoded.
+    """
+    return np.stack(list(parallel_map(partial(_embed_file, network=network), list(songs["path"]), "embeddings")))
+
+
+def _embed_file(path: str, network: Network) -> np.ndarray:
+    return embed(load_samples(path), network).embedding
+
+
+def build_model(n_classes: int, shrinkage: float) -> Pipeline:
+    """Build the classifier: linear discriminant analysis of the direction of the standardized embedding.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes, which get equal prior probabilities.
+    shrinkage : float
+        Shrinkage of the covariance, 0 to 1.
+
+    Returns
+    -------
+    Pipeline
+        Classifier that is not fitted.
+    """
+    priors = np.full(n_classes, 1 / n_classes)
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage, priors=priors)
+    return make_pipeline(StandardScaler(), Normalizer(), lda)
+
+
+def fit(X: np.ndarray, songs: pd.DataFrame) -> Fitted:
+    """Tune, fit and calibrate the classifier by leaving out one collection at a time, or else groups of artists.
+
+    Parameters
+    ----------
+    X : np.ndarray [shape=(n_songs, n_dimensions)]
+        Embeddings.
+    songs : pd.DataFrame
+        Result of `read_songs`, rows as in `X`.
+
+    Returns
+    -------
+    Fitted
+        Model with the shrinkage of the highest balanced accuracy on left-out songs, fitted to all songs, and the
+        temperature with the lowest log loss on left-out songs.
+    """
+    y = songs["genre"].to_numpy()
+    folds = collection_folds(songs)
+    if len(folds) < MIN_COLLECTIONS:
+        folds = artist_folds(songs, seed=0)[:FOLDS]
+    classes = np.unique(y)
+    scored = {shrinkage: _scores(X, y, folds, shrinkage) for shrinkage in SHRINKAGE}
+    out = np.concatenate([out for _, out in folds])
+    best = max(SHRINKAGE, key=lambda shrinkage: _mean_accuracy(y, folds, classes, scored[shrinkage]))
+
+    def loss(log_factor: float) -> float:
+        probabilities = softmax(scored[best] * np.exp(log_factor), axis=1)
+        return float(log_loss(y[out], probabilities, labels=classes))
+
+    factor = np.exp(minimize_scalar(loss, bounds=(-5, 3), method="bounded").x)
+    return Fitted(build_model(len(classes), best).fit(X, y), float(factor))
+
+
+def _scores(X: np.ndarray, y: np.ndarray, folds: Folds, shrinkage: float) -> np.ndarray:
+    """Compute the scores of each class for the songs of each fold, by a model without these songs."""
+    models = [(build_model(len(np.unique(y)), shrinkage).fit(X[learn], y[learn]), out) for learn, out in folds]
+    return np.concatenate([model.decision_function(X[out]) for model, out in models])
+
+
+def _mean_accuracy(y: np.ndarray, folds: Folds, classes: np.ndarray, scores: np.ndarray) -> float:
+    """Average over collections the mean accuracy of their genres, so that each collection and genre counts."""
+    predicted = classes[scores.argmax(axis=1)]
+    ends = np.cumsum([len(out) for _, out in folds])[:-1]
+    parts = zip([out for _, out in folds], np.split(predicted, ends), strict=True)
+    recalls = [recall_score(y[out], said, labels=np.unique(y[out]), average="macro") for out, said in parts]
+    return float(np.mean(recalls))
+
+
+def predict_left_out(X: np.ndarray, songs: pd.DataFrame, folds: Folds) -> pd.DataFrame:
+    """Predict the songs of each fold by a model that was tuned, fitted and calibrated without them.
+
+    Parameters
+    ----------
+    X : np.ndarray [shape=(n_songs, n_dimensions)]
+        Embeddings.
+    songs : pd.DataFrame
+        Result of `read_songs`, rows as in `X`.
+    folds : sequence of (np.ndarray, np.ndarray)
+        Positions of the training songs and of the predicted songs.
+
+    Returns
+    -------
+    pd.DataFrame [shape=(n_predictions, n_classes)]
+        Probability of each class; the index is the position of the song.
+    """
+    predicted = [
+        fit(X[learn], songs.iloc[learn]).probabilities(X[out]).set_index(pd.Index(out)) for learn, out in folds
+    ]
+    return pd.concat(predicted)
+
+
+def artist_folds(songs: pd.DataFrame, seed: int) -> Folds:
+    """Divide songs into artist-grouped stratified folds, `REPEATS` times.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        Result of `read_songs`.
+    seed : int
+        Seed of the folds.
+
+    Returns
+    -------
+    sequence of (np.ndarray, np.ndarray)
+        Positions of the training songs and of the test songs of each fold.
+    """
+    return [
+        fold
+        for repeat in range(REPEATS)
+        for fold in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed + repeat).split(
+            songs, songs["genre"], songs["artist"]
+        )
+    ]
+
+
+def collection_folds(songs: pd.DataFrame) -> Folds:
+    """Leave out one collection at a time.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        Result of `read_songs`.
+
+    Returns
+    -------
+    sequence of (np.ndarray, np.ndarray)
+        Positions of the other songs and of those of the collection, for each collection without which every class
+        remains.
+    """
+    if songs["collection"].nunique() < MIN_COLLECTIONS:
+        return []
+    genres = songs["genre"].to_numpy()
+    folds = LeaveOneGroupOut().split(songs, genres, songs["collection"])
+    return [(learn, out) for learn, out in folds if set(genres[learn]) == set(genres)]
+
+
+def fit_signal_detector(X: np.ndarray, signals: np.ndarray) -> Pipeline:
+    """Fit a classifier that tells generated signals from music.
+
+    Parameters
+    ----------
+    X : np.ndarray [shape=(n_songs, n_dimensions)]
+        Embeddings of songs.
+    signals : np.ndarray [shape=(n_signals, n_dimensions)]
+        Embeddings of signals.
+
+    Returns
+    -------
+    Pipeline
+        `build_model` without a temperature; its scaler is that of the songs. The second class is the signals.
+    """
+    scaler = StandardScaler().fit(X)
+    is_signal = np.repeat([False, True], [len(X), len(signals)])
+    directions = Normalizer().transform(scaler.transform(np.concatenate([X, signals])))
+    lda = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=SIGNAL_SHRINKAGE, priors=[0.5, 0.5])
+    return Pipeline([("scaler", scaler), ("normalizer", Normalizer()), ("lda", lda.fit(directions, is_signal))])
+
+
+def embed_signals(network: Network, seed: int) -> dict[str, np.ndarray]:
+    """Compute the embeddings of the generated signals.
+
+    Parameters
+    ----------
+    network : mapping
+        Variables of the network.
+    seed : int
+        Seed of the signals.
+
+    Returns
+    -------
+    dict
+        From the name of a kind to embeddings [shape=(n_signals, n_dimensions)].
+    """
+    return {
+        kind: np.stack([embed(y, network).embedding for y in signals])
+        for kind, signals in generate_signals(seed).items()
+    }
+
+
+def outside(probabilities: pd.DataFrame, signal_scores: np.ndarray) -> np.ndarray:
+    """Compute the probability that songs have none of the genres.
+
+    Parameters
+    ----------
+    probabilities : pd.DataFrame [shape=(n_songs, n_classes)]
+        Probability of each class.
+    signal_scores : np.ndarray [shape=(n_songs,)]
+        Decision function of `fit_signal_detector`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_songs,)]
+        Probabilities.
+    """
+    return 1 - (1 - probabilities[OTHER].to_numpy()) * (1 - expit(signal_scores))
+
+
+def train_head(X: np.ndarray, songs: pd.DataFrame, signals: np.ndarray, max_outside: float) -> Head:
+    """Train the bundled model on all songs.
+
+    Parameters
+    ----------
+    X : np.ndarray [shape=(n_songs, n_dimensions)]
+        Embeddings.
+    songs : pd.DataFrame
+        Result of `read_songs`, rows as in `X`.
+    signals : np.ndarray [shape=(n_signals, n_dimensions)]
+        Embeddings of the generated signals.
+    max_outside : float
+        Largest probability of none of the genres with which a song counts as one of the genres.
+
+    Returns
+    -------
+    Head
+        The model.
+    """
+    (scaler, _, lda), factor = fit(X, songs)
+    detector = fit_signal_detector(X, signals)[-1]
+    arrays = [scaler.mean_, scaler.scale_, lda.coef_.T * factor, lda.intercept_ * factor]
+    arrays += [detector.coef_[0], detector.intercept_[0], max_outside]
+    return Head(tuple(map(str, lda.classes_)), *(np.asarray(array, dtype=np.float32) for array in arrays))
