@@ -138,7 +138,7 @@ def test_shell_that_asks_the_installed_command_gets_the_same() -> None:
 
 
 def test_what_a_maintainer_commits_is_in_one_group() -> None:
-    assert set(GROUPS[("dev",)].commands) == {"cards", "clean-notebooks", "results", "train-head"}
+    assert set(GROUPS[("dev",)].commands) == {"cards", "clean-notebooks", "describe-bundled", "results", "train-head"}
     assert {("notebook", "run"), ("pretrained", "download"), ("reproduce",)} < set(COMMANDS)
 
 

@@ -71,7 +71,7 @@ def progress_bar(items: Iterable[T], description: str, total: int) -> Iterator[T
 
 
 def echo(text: str) -> None:
-    """Print a message in the terminal that runs the stage.
+    """Print a message in the terminal that runs the stage, or below the cell of a notebook that is run by hand.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def echo(text: str) -> None:
     """
     runner = _runner()
     if runner is None:
-        print(text, file=sys.stderr)
+        print(text, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr)
     else:
         runner.send(text)
 
