@@ -76,6 +76,8 @@ def project(folder: Path, fresh_clone: "Callable[..., Clone]") -> Project:
         "scraping.folder": str(folder),
         "wrangling.clip_duration_s": "1.0",
         "wrangling.min_duration_s": "0.5",
+        "features.hop_length": "256",
+        "cnn.sampling.crop_frames": "64",
     }
     clone.run("dvc", "exp", "run", *(f"--set-param={name}={value}" for name, value in settings.items()), "wrangling")
     return Project(clone.root)

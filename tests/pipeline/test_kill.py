@@ -17,8 +17,14 @@ if TYPE_CHECKING:
     from conftest import Clone
 
 pytestmark = pytest.mark.slow
-SETTINGS = ["scraping.demo.songs_per_genre=2", "scraping.demo.artists_per_genre=2"]
-SONGS = 30
+SETTINGS = [
+    "scraping.demo.songs_per_genre=6",
+    "scraping.demo.artists_per_genre=6",
+    "sklearn.folds=2",
+    "sklearn.grids.k_nearest_neighbours.n_neighbors=[3]",
+    "transfer.folds=2",
+]
+SONGS = 50
 WAIT_S = 300
 
 
