@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 SETTINGS = [
     "scraping.demo.songs_per_genre=6",
     "scraping.demo.artists_per_genre=6",
-    "sklearn.folds=2",
+    "sklearn.folds=4",
     "sklearn.grids.k_nearest_neighbours.n_neighbors=[3]",
-    "transfer.folds=2",
+    "transfer.folds=4",
 ]
 SONGS = 50
 WAIT_S = 300
