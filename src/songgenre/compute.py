@@ -16,6 +16,7 @@ from functools import cache, partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 import joblib
@@ -175,9 +176,8 @@ def isolated_map(
     BrokenProcessPool
         If the system kills a process, most often because memory ran out.
     """
-    lanes = _Lanes()
     n = min(joblib.cpu_count(), max(1, len(items)))
-    with closing(lanes), ThreadPoolExecutor(n) as threads:
+    with closing(_Lanes(n)) as lanes, ThreadPoolExecutor(n) as threads:
         results = threads.map(lambda item: lanes.run(function, item, on_crash, limit_s), items)
         try:
             yield from progress_bar(results, description, total=len(items))
@@ -187,11 +187,15 @@ def isolated_map(
 
 
 class _Lanes:
-    """One process for each thread, which is replaced if an item crashes or blocks it."""
+    """Pools of one process each; a process that an item crashes or blocks is replaced."""
 
-    def __init__(self) -> None:
-        self._of_thread = threading.local()
-        self._all: list[ProcessPoolExecutor] = []
+    def __init__(self, n: int) -> None:
+        self._all = [_processes(1) for _ in range(n)]
+        self._free: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+        for started in [lane.submit(os.getpid) for lane in self._all]:
+            started.result()
+        for lane in self._all:
+            self._free.put(lane)
 
     def run(
         self,
@@ -200,25 +204,25 @@ class _Lanes:
         on_crash: Callable[[Item, str], Result],
         limit_s: float,
     ) -> Result:
-        process = getattr(self._of_thread, "process", None)
-        if process is None:
-            process = self._of_thread.process = _processes(1)
-            self._all.append(process)
+        lane = self._free.get()
         try:
-            result: Result = process.submit(function, item).result(limit_s)
+            result: Result = lane.submit(function, item).result(limit_s)
             return result
         except (BrokenProcessPool, TimeoutError) as error:
             if "SIGKILL" in str(error):
                 raise
-            process.shutdown(kill_workers=True)
-            self._of_thread.process = None
+            lane.shutdown(kill_workers=True)
+            lane = _processes(1)
+            self._all.append(lane)
             what = f"took more than {limit_s:g} s" if isinstance(error, TimeoutError) else "crashed"
             return on_crash(item, what)
+        finally:
+            self._free.put(lane)
 
     def close(self) -> None:
         """End the processes."""
-        for process in self._all:
-            process.shutdown(wait=False, kill_workers=True)
+        for lane in self._all:
+            lane.shutdown(wait=False, kill_workers=True)
 
 
 def _local_backend() -> joblib.parallel_config:

@@ -80,9 +80,14 @@ def echo(text: str) -> None:
     """
     runner = _runner()
     if runner is None:
-        print(text, file=sys.stdout if "ipykernel" in sys.modules else sys.stderr)
+        print(text, file=sys.stdout if _in_kernel() else sys.stderr)
     else:
         runner.send(text)
+
+
+def _in_kernel() -> bool:
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and bool(kernel.IPKernelApp.initialized())
 
 
 @cache
