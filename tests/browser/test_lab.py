@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Response, expect
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -73,14 +73,15 @@ def notebook(clone: Clone) -> Path:
     return clone.root / "notebooks" / f"{NAME}.ipynb"
 
 
-def save(page: Page, clone: Clone) -> None:
-    before = notebook(clone).stat().st_mtime_ns
-    page.keyboard.press("Control+s")
-    for _ in range(300):
-        if notebook(clone).stat().st_mtime_ns != before:
-            return
-        page.wait_for_timeout(100)
-    pytest.fail("The notebook was not saved")
+def save(page: Page) -> None:
+    """Save, and wait until the server has written the file."""
+
+    def saved(answer: Response) -> bool:
+        return answer.request.method == "PUT" and "/api/contents/" in answer.url
+
+    with page.expect_response(saved, timeout=PATIENCE) as answer:
+        page.keyboard.press("Control+s")
+    assert answer.value.ok
 
 
 def stale(clone: Clone) -> dict:
@@ -101,7 +102,7 @@ def test_notebook_that_is_run_by_hand_gives_what_the_pipeline_gave(opened: Page,
     assert all(figures.nth(place).evaluate("image => image.naturalWidth > 100") for place in range(figures.count()))
     assert opened.locator("[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$=stderr]").count() == 0
     assert all(path.stat().st_mtime_ns != time for path, time in zip(written, before, strict=True))
-    save(opened, clone)
+    save(opened)
     assert clone.run("git", "status", "--porcelain") == ""
     assert stale(clone) == {}
 
@@ -112,7 +113,7 @@ def test_editing_a_code_cell_makes_its_stage_stale_and_no_other(opened: Page, cl
     opened.keyboard.press("Control+End")
     opened.keyboard.press("Enter")
     opened.keyboard.type("len(tracks)")
-    save(opened, clone)
+    save(opened)
     after = nbformat.read(notebook(clone), as_version=4)
     edited = [b for a, b in zip(before.cells, after.cells, strict=True) if a != b]
     assert [cell.source.splitlines()[-1] for cell in edited] == ["len(tracks)"]
