@@ -37,7 +37,10 @@ WRITES = {
     "transfer": "data/features",
     "evaluation": "reports/notebooks",
 }
-"""Where each stage writes first; nothing there is read by it."""
+"""Where each stage writes first; nothing there is read by it, but for `READ`."""
+
+READ = "data/raw/folder.json"
+"""What the stage scraping reads in the folder that it writes."""
 
 WITHOUT_NOTEBOOK = {"pretrained": "data/pretrained", "report": "reports/html"}
 """What the stages write whose command runs no notebook."""
@@ -137,7 +140,8 @@ def at_work(run: Run) -> psutil.Process:
 
 
 def with_full_disk(start: "Callable[..., Run]", stage: str) -> None:
-    said = start(stage, f"mount -t tmpfs -o size=4k tmpfs {WRITES[stage]}").fail()
+    mount = f"mount -t tmpfs -o size=4k tmpfs {WRITES[stage]}"
+    said = start(stage, f"exec 3< {READ}; {mount}; test -e {READ} || cat <&3 > {READ}").fail()
     assert re.search("No space left on device|rror 28", said), said
     assert "free some space" in said, said
     assert "Traceback" not in said, said
