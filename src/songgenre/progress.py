@@ -80,14 +80,9 @@ def echo(text: str) -> None:
     """
     runner = _runner()
     if runner is None:
-        print(text, file=sys.stdout if _in_kernel() else sys.stderr)
+        print(text, file=sys.stdout if Console().is_jupyter else sys.stderr)
     else:
         runner.send(text)
-
-
-def _in_kernel() -> bool:
-    kernel = sys.modules.get("ipykernel.kernelapp")
-    return kernel is not None and bool(kernel.IPKernelApp.initialized())
 
 
 @cache
