@@ -2,6 +2,7 @@ import math
 import os
 import signal
 import time
+import warnings
 
 import pytest
 
@@ -58,6 +59,26 @@ def test_crash_or_hang_of_one_item_leaves_the_results_of_the_others() -> None:
 
     results = list(isolated_map(work, range(9), "working", crashed, limit_s=15))
     assert results == ["0", "1", "2", "3 crashed", "4", "5", "6 took more than 15 s", "7", "8"]
+
+
+def test_nothing_is_said_of_a_process_that_is_replaced_because_it_has_grown(capfd: pytest.CaptureFixture[str]) -> None:
+    def grow(item: int) -> int:
+        import os
+        import time
+
+        import numpy as np
+
+        time.sleep(1.2)
+        if item == 2:
+            np.kept = np.ones(60_000_000)  # type: ignore[attr-defined]
+        return os.getpid()
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        pids = list(isolated_map(grow, range(8), "growing", crashed))
+    assert len(set(pids)) > len(set(pids[:2]))
+    assert said == []
+    assert "Warning" not in capfd.readouterr().err
 
 
 def test_isolated_work_is_done_in_other_processes_with_one_thread_each() -> None:

@@ -1,7 +1,9 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import pytest
 
 from songgenre.tags import Tags, read_tags
@@ -76,3 +78,63 @@ def test_tag_may_list_genres() -> None:
     assert Tags(genre="Rock; Pop|Rock").genres == ("Rock", "Pop")
     assert Tags(genre="Rap/Hip Hop").genres == ("Rap/Hip Hop",)
     assert Tags().genres == ()
+
+
+def with_id3(song: bytes, version: int, *genres: bytes) -> bytes:
+    """Put an ID3v2 tag with a picture and a frame for each genre before a song."""
+
+    def digits(number: int, bits: int = 7) -> bytes:
+        return bytes(number >> bits * place & (1 << bits) - 1 for place in (3, 2, 1, 0))
+
+    tag = b""
+    for name, content in (("APIC", b"\0image/png\0\3\0" + bytes(300)), *(("TCON", genre) for genre in genres)):
+        if version == 2:
+            tag += name.replace("TCON", "TCO").replace("APIC", "PIC").encode() + digits(len(content), 8)[1:] + content
+        else:
+            tag += name.encode() + digits(len(content), 7 if version == 4 else 8) + b"\0\0" + content
+    tag += bytes(50)
+    return b"ID3" + bytes([version, 0, 0]) + digits(len(tag)) + tag + song
+
+
+@pytest.mark.parametrize(
+    ("version", "content", "genres"),
+    [
+        (3, [b"\x0080s"], ("80s",)),
+        (2, [b"\x002-Step"], ("2-Step",)),
+        (4, [b"\x038-bit"], ("8-bit",)),
+        (3, [b"\x00(17)"], ("Rock",)),
+        (3, [b"\x0017"], ("Rock",)),
+        (3, [b"\x00(4)Eurodisco"], ("Disco",)),
+        (4, [b"\x03Rock\0Pop"], ("Rock", "Pop")),
+        (4, [b"\x0317\0Pop"], ("Rock", "Pop")),
+        (4, [b"\x0317\x008"], ("Rock", "Jazz")),
+        (3, [b"\x01" + "Rock\0".encode("utf-16") + "Pop\0".encode("utf-16")], ("Rock", "Pop")),
+        (4, [b"\x03Rock", b"\x03Pop"], ("Rock", "Pop")),
+        (4, [b"\x03"], ()),
+    ],
+)
+def test_genres_of_an_mp3_are_those_that_are_written(
+    write_tagged: Callable[..., Path], tmp_path: Path, version: int, content: list[bytes], genres: tuple[str, ...]
+) -> None:
+    path = write_tagged(tmp_path / "a.mp3")
+    path.write_bytes(with_id3(path.read_bytes(), version, *content))
+    assert read_tags(path).genres == genres
+
+
+@pytest.mark.parametrize(("ending", "order", "name"), [("aif", "big", b"ID3 "), ("wav", "little", b"id3 ")])
+def test_genre_in_a_chunk_is_the_one_that_is_written(
+    write_audio: Callable[..., Path], tmp_path: Path, ending: str, order: Literal["big", "little"], name: bytes
+) -> None:
+    path = write_audio(tmp_path / f"a.{ending}", np.zeros(22_050))
+    tag = with_id3(b"", 3, b"\x0080s")
+    content = path.read_bytes() + name + len(tag).to_bytes(4, order) + tag + b"\0" * (len(tag) % 2)
+    path.write_bytes(content[:4] + (len(content) - 8).to_bytes(4, order) + content[8:])
+    assert read_tags(path).genres == ("80s",)
+
+
+def test_damaged_tag_does_no_harm(write_tagged: Callable[..., Path], tmp_path: Path) -> None:
+    path = write_tagged(tmp_path / "a.mp3")
+    whole = with_id3(b"", 4, b"\x0380s")
+    for end in range(0, len(whole), 7):
+        path.write_bytes(whole[:end])
+        assert read_tags(path).genre in (None, "80s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -117,8 +118,8 @@ def predict(
 ) -> None:
     """Predict the genre of songs, with probabilities over time.
 
-    The model predicts each window of 30 s (or of the length of its training clips); the song gets the mean
-    probabilities. Each letter of the strip is a window; a lower-case letter marks an unsure one.
+    A song is cut into windows of 30 s, or of the length of the model's training clips. Its probabilities are the means
+    over its windows. Each letter of the strip is a window; a lower-case letter marks an unsure one.
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose one of them", param_hint="--json, --csv")
@@ -145,7 +146,8 @@ def run(
 ) -> None:
     """Rebuild what is not up to date, also after songs were added to your folder of music.
 
-    This is `dvc repro` after a look at the names, sizes and times of the files in the folder.
+    The command compares the names, sizes and times of the files in the folder with those of the last run, then runs
+    `dvc repro`.
     """
     from songgenre.params import load_params
     from songgenre.sources import own_music
@@ -384,6 +386,8 @@ def reproduce(
 def main() -> None:
     """Run the command line; report an error that a user can fix as a message without a traceback."""
     _treat_as_interrupt("SIGTERM", "SIGHUP")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name may have letters that the encoding lacks
     try:
         app()
     except OSError as error:

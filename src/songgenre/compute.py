@@ -7,6 +7,7 @@ import os
 import platform
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Executor, ThreadPoolExecutor
@@ -139,6 +140,8 @@ def workers() -> Executor:
 
 
 def _processes(n: int) -> ProcessPoolExecutor:
+    """Make a pool of processes; loky replaces one that has grown by 300 MB, which is no news for the user."""
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     return ProcessPoolExecutor(
         max_workers=n, timeout=IDLE_S, env=ONE_THREAD, initializer=_exit_with_parent, initargs=(os.getpid(),)
     )

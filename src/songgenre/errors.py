@@ -10,6 +10,7 @@ HINT_RERUN = "Run the same command again to continue: completed work is kept, an
 
 HINT_DISK_FULL = f"The disk is full, or a file may not grow further: free some space, or raise the quota. {HINT_RERUN}"
 HINT_READ_ONLY = f"Make the folder writable for you, or work in a clone that is. {HINT_RERUN}"
+HINT_NAME = "Use a shorter name."
 HINT_MEMORY = (
     "The system has probably stopped a process because memory ran out: close other programs, or use fewer songs or "
     f"smaller models. {HINT_RERUN}"
@@ -23,6 +24,7 @@ ERRNO_HINTS = {
     errno.EACCES: HINT_READ_ONLY,
     errno.EPERM: HINT_READ_ONLY,
     errno.ENOMEM: HINT_MEMORY,
+    errno.ENAMETOOLONG: HINT_NAME,
 }
 """Hint for an error of the operating system, by its number."""
 

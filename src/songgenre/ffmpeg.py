@@ -25,6 +25,10 @@ BLOCK = 1 << 18
 """Samples, over all channels, that are collected before they are returned."""
 
 
+class NoAudioStreamError(ValueError):
+    """A file, such as a video without sound, has other streams, but no audio."""
+
+
 class FFmpegFile:
     """An audio file that FFmpeg decodes, once, from its beginning; this is exact for every format.
 
@@ -49,7 +53,10 @@ class FFmpegFile:
         with _as_runtime_error():
             self._container = av.open(source, "r", metadata_errors="replace", options={"format_whitelist": DEMUXERS})
         self.format = self._container.format.name.split(",")[0]
-        stream = self._container.streams.best("audio")
+        streams = self._container.streams
+        if len(streams) and not streams.audio:
+            raise NoAudioStreamError("has video or pictures, but no audio")
+        stream = streams.best("audio")
         if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
             raise ValueError("no audio stream, or one that is encrypted")
         stream.codec_context.options = {"err_detect": "crccheck"}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from songgenre.audio import open_bytes
 from songgenre.sources.base import sanitize_text
@@ -59,10 +60,13 @@ def read_tags(path: Path) -> Tags:
         The tags; all None if there are none, or if the file cannot be read or is not audio.
     """
     import av
+    from tinytag import TinyTagException
 
     found: dict[str, str] = {}
+    genres: list[str] = []
     try:
-        open_bytes(path).close()
+        with open_bytes(path) as file, suppress(TinyTagException):
+            genres = _read_genres(file)
         with av.open(f"file:{path}", metadata_errors="replace", options={"format_whitelist": CONTAINERS}) as container:
             for metadata in (*(stream.metadata for stream in container.streams.audio), container.metadata):
                 found |= {
@@ -74,4 +78,12 @@ def read_tags(path: Path) -> Tags:
     artist, album_artist, title, genre = (
         found.get(name) or None for name in ("artist", "albumartist", "title", "genre")
     )
-    return Tags(artist, album_artist, title, genre, year and year[0])
+    return Tags(artist, album_artist, title, sanitize_text(";".join(genres)) or genre, year and year[0])
+
+
+def _read_genres(file: BinaryIO) -> list[str]:
+    """Read all genres; FFmpeg reads only the first one of an ID3 tag, and ``80s`` as genre 80 of ID3v1, Folk."""
+    from tinytag import TinyTag
+
+    tag = TinyTag.get(file_obj=file, duration=False)
+    return [tag.genre, *tag.other.get("genre", [])] if tag.genre else []

@@ -160,6 +160,22 @@ def test_wrong_use_is_told(
 
 
 @pytest.mark.integration
+def test_name_that_the_terminal_cannot_show_is_escaped(predict: "Command", music: Path, tmp_path: Path) -> None:
+    song = shutil.copy(music / "a.wav", tmp_path / "日本語.wav")
+    result = predict(str(song), PYTHONIOENCODING="latin-1")
+    assert result.returncode == 0, result.stderr
+    assert r"\u65e5\u672c\u8a9e.wav" in result.stdout
+
+
+@pytest.mark.integration
+def test_name_of_a_page_that_is_too_long_is_told(predict: "Command", music: Path, tmp_path: Path) -> None:
+    result = predict(str(music / "a.wav"), "--html", str(tmp_path / f"{'x' * 250}.html"))
+    assert result.returncode == 1
+    assert "too long" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.integration
 def test_stopped_it_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [Path(sys.executable).with_name("songgenre"), "predict", "-"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}

@@ -1,4 +1,6 @@
+import gzip
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,6 +62,23 @@ class Server(BaseHTTPRequestHandler):
         except OSError:
             pass
 
+    def dripping(self) -> None:
+        self.begin(Content_Type="audio/flac", Content_Length=str(len(SONG)))
+        try:
+            while not over.wait(0.05):
+                self.wfile.write(b"x")
+        except OSError:
+            pass
+
+    def compressed(self) -> None:
+        takes = "gzip" in self.headers.get("Accept-Encoding", "")
+        self.begin(Content_Type="audio/flac", Content_Encoding="gzip" if takes else "identity")
+        self.wfile.write(gzip.compress(bytes(20_000_000)) if takes else SONG)
+
+    def hostile(self) -> None:
+        self.begin(Content_Type="audio/flac", Content_Encoding="gzip")
+        self.wfile.write(gzip.compress(bytes(20_000_000)))
+
     def silent(self) -> None:
         over.wait()
 
@@ -78,7 +97,7 @@ def address() -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.parametrize("page", ["song", "moved"])
+@pytest.mark.parametrize("page", ["song", "moved", "compressed"])
 def test_song_from_the_web_is_the_same_bytes(address: str, tmp_path: Path, page: str) -> None:
     [song] = inputs.resolve(f"{address}/{page}", tmp_path)
     assert song.name == f"{address}/{page}"
@@ -93,6 +112,7 @@ def test_song_from_the_web_is_the_same_bytes(address: str, tmp_path: Path, page:
         ("large", "10 MB"),
         ("endless", "10 MB"),
         ("slow", r"0\.2 s"),
+        ("dripping", r"0\.2 s"),
         ("silent", r"0\.3 s"),
         ("cut", "closed"),
     ],
@@ -101,7 +121,7 @@ def test_what_cannot_be_downloaded_is_told(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str, message: str
 ) -> None:
     monkeypatch.setattr(inputs, "MAX_BYTES", 10_000_000)
-    monkeypatch.setattr(inputs, "DOWNLOAD_TIMEOUT_S", 0.2 if page == "slow" else 600.0)
+    monkeypatch.setattr(inputs, "DOWNLOAD_TIMEOUT_S", 0.2 if page in ("slow", "dripping") else 600.0)
     monkeypatch.setattr(inputs, "READ_TIMEOUT_S", 0.3 if page == "silent" else 600.0)
     with pytest.raises(UserError, match=message) as error:
         list(inputs.resolve(f"{address}/{page}", tmp_path))
@@ -112,6 +132,11 @@ def test_what_cannot_be_downloaded_is_told(
 def test_no_server_is_told(url: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(url)):
         list(inputs.resolve(url, tmp_path))
+
+
+def test_compressed_bytes_are_not_expanded(address: str, tmp_path: Path) -> None:
+    [song] = inputs.resolve(f"{address}/hostile", tmp_path)
+    assert song.path.stat().st_size < 100_000
 
 
 def test_folder_gives_songs_at_any_depth_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,8 +152,15 @@ def test_folder_gives_songs_at_any_depth_in_order(tmp_path: Path, capsys: pytest
 def test_nothing_to_predict_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(str(tmp_path))):
         list(inputs.resolve(str(tmp_path), tmp_path))
-    with pytest.raises(UserError, match=r"nowhere\.mp3"):
-        list(inputs.resolve(str(tmp_path / "nowhere.mp3"), tmp_path))
+    for name in (str(tmp_path / "nowhere.mp3"), "x" * 300, ""):
+        with pytest.raises(UserError, match=f"{name}.*not found"):
+            list(inputs.resolve(name, tmp_path))
+
+
+def test_closed_standard_input_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)  # as Python does without a standard input
+    with pytest.raises(UserError, match="standard input"):
+        list(inputs.resolve("-", tmp_path))
 
 
 def test_title_prints_whatever_the_name_holds() -> None:

@@ -135,6 +135,7 @@ def test_linked_folders_are_read_once_and_loops_end(music: Path, audio: Path, tm
         (lambda path: path.symlink_to("/etc/passwd"), "outside"),
         (lambda path: path.symlink_to("nowhere.mp3"), "No such file or directory"),
         (lambda path: path.symlink_to(path.name), "Symlink loop"),
+        (lambda path: path.symlink_to("x" * 300), "name too long"),
     ],
 )
 def test_what_is_no_file_under_an_audio_name_is_unreadable(
@@ -174,10 +175,21 @@ def test_file_that_may_not_be_read_is_unreadable(music: Path, audio: Path) -> No
 @pytest.mark.usefixtures("heeding_permissions")
 def test_folder_that_may_not_be_read_is_named(music: Path, audio: Path) -> None:
     put(music, "rock/a.mp3", "jazz/b.mp3")
-    (music / "rock").chmod(0)
-    with pytest.raises(UserError, match=r"rock.*Permission denied"):
-        collect(music, audio)
-    (music / "rock").chmod(0o755)
+    (music / "rock" / "album").mkdir()
+    for place, mode, closed in (("rock", 0, "rock"), ("rock", 0o400, "rock/album"), (".", 0o400, "jazz"), (".", 0, "")):
+        (music / place).chmod(mode)
+        with pytest.raises(UserError, match=rf"music/?{closed}.*Permission denied"):
+            collect(music, audio)
+        (music / place).chmod(0o755)
+
+
+@pytest.mark.usefixtures("heeding_permissions")
+def test_folder_that_is_out_of_reach_is_named(music: Path, audio: Path) -> None:
+    put(music, "closed/rock/a.mp3")
+    (music / "closed").chmod(0)
+    with pytest.raises(UserError, match=r"closed/rock.*scraping\.folder"):
+        collect(music / "closed" / "rock", audio)
+    (music / "closed").chmod(0o755)
 
 
 @pytest.mark.parametrize("name", ["x" * 251 + ".mp3", "a\tb\nc.mp3", os.fsdecode(b"caf\xe9.mp3")])
@@ -245,8 +257,19 @@ def test_list_tells_genres_artist_and_title(music: Path, audio: Path) -> None:
 
 
 def test_list_needs_no_more_than_file_and_genre(music: Path, audio: Path) -> None:
-    (song,) = listed(music, audio, "genre,file\nrock,a.mp3\n", "a.mp3", "jazz/unlisted.mp3")
+    (song,) = listed(music, audio, "genre,file\nrock,a.mp3\n", "a.mp3")
     assert (song.source_id, song.genres, song.artist, song.title) == ("a.mp3", ("rock",), None, None)
+
+
+def test_files_that_are_not_listed_are_left_out_and_counted(
+    music: Path, audio: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ("cafe\u0301.mp3", "jazz/b.mp3", "jazz/c.mp3")
+    (song,) = listed(music, audio, "file,genre\nCAFÉ.mp3,rock\n", *files)
+    assert song.source_id == files[0]
+    assert re.search(r"tracks\.csv.*: 2,.*'jazz/b\.mp3'", capsys.readouterr().err)
+    listed(music, audio, "".join(["file,genre\n", *(f"{file},rock\n" for file in files)]))
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("genre", ["rock|rock", "rock||", " rock "])

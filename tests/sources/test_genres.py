@@ -40,9 +40,14 @@ def test_primary_genre_is_spelled_like_the_others() -> None:
     assert merge_spellings(songs, {})[0][0].primary_genre == "Rock"
 
 
-@pytest.mark.parametrize("genre", ["!!!", "???", "日本語", "R&B"])
+@pytest.mark.parametrize("genre", ["!!!", "???", "日本語", "R&B", "❤\ufe0f"])
 def test_any_name_is_a_genre(genre: str) -> None:
     assert genres({}, genre, "&&&") == ([genre, "&&&"], {})
+
+
+def test_vowel_signs_make_a_difference_and_turkish_capitals_do_not() -> None:
+    assert genres({}, "गीत", "गति", "❤\ufe0f", "☀\ufe0f")[1] == {}
+    assert genres({}, "ilahi", "ilahi", "İLAHİ", "I\u0307lahi")[0] == ["ilahi"] * 4
 
 
 def test_merges_are_described_in_one_line() -> None:

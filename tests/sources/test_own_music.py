@@ -45,6 +45,23 @@ def test_folder_of_any_name_is_set(project: Project, tmp_path: Path, name: str) 
     assert (scraping.source, scraping.folder) == ("folder", str(folder))
 
 
+@pytest.mark.parametrize("name", ["nowhere", "a", "loop", "~nobody-of-that-name/music"])
+def test_what_is_no_folder_is_refused(project: Project, tmp_path: Path, name: str) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match=name):
+        own_music.set_folder(project, Path(name) if name.startswith("~") else tmp_path / name)
+
+
+def test_links_that_lead_nowhere_are_in_the_fingerprint(project: Project, music: Path) -> None:
+    own_music.set_folder(project, music)
+    seen = {str(fingerprint(project))}
+    for number, target in enumerate(("nowhere", "x" * 300, "2"), start=1):
+        (music / "rock" / str(number)).symlink_to(target)
+        seen.add(str(fingerprint(project)))
+    assert len(seen) == 4
+
+
 def test_only_two_lines_of_the_parameters_change(project: Project, music: Path) -> None:
     before = project.params.read_text().splitlines()
     own_music.set_folder(project, music)

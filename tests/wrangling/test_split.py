@@ -40,6 +40,7 @@ def tracks() -> pd.DataFrame:
         ("The Band", "the band"),
         ("  THE\t band ", "the band"),
         ("Straße", "strasse"),
+        ("Beyonce\u0301", "beyoncé"),
         ("", "unknown artist of folder-1"),
         ("  ", "unknown artist of folder-1"),
         (None, "unknown artist of folder-1"),

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -483,3 +484,16 @@ def test_random_bytes_after_those_of_a_format_are_judged_without_an_error(tmp_pa
         path.write_bytes(first + rng.bytes(size))
         assert judge(path).reason in REASONS
     assert peak_mb() - before < 100
+
+
+def test_video_without_sound_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "silent.mp4"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        for _ in range(25):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+        container.mux(stream.encode(None))
+    report = judge(path)
+    assert report.reason == "not_audio"
+    assert "video" in report.detail

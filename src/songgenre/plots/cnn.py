@@ -66,7 +66,7 @@ def plot_heat_maps(
     for (plain, hot), image, heat, name in zip(grid.T, images, heats, titles, strict=False):
         layout: dict[str, Any] = {"origin": "lower", "aspect": "auto", "extent": (0, seconds, 0, len(image))}
         plain.imshow(image, cmap="magma", **layout)
-        plain.set_title(name.replace("$", r"\$"), fontsize=8, weight="normal")
+        plain.set_title(name, fontsize=8, weight="normal")
         hot.imshow(image, cmap="gray", **layout)
         mesh = hot.imshow(heat, cmap="inferno", alpha=0.6, vmin=0, vmax=1, **layout)
         hot.set_xlabel("time (s)")

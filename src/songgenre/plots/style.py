@@ -19,10 +19,15 @@ WIDTH = 9.0
 
 
 def use_style() -> None:
-    """Set the style of all figures and tables of a notebook."""
+    """Set the style of all figures and tables of a notebook; dollar signs in names enclose no formulas."""
     pd.set_option("display.max_colwidth", None)
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.9)
-    plt.rcParams |= {"figure.dpi": 110, "axes.titleweight": "bold", "figure.constrained_layout.use": True}
+    plt.rcParams |= {
+        "figure.dpi": 110,
+        "axes.titleweight": "bold",
+        "figure.constrained_layout.use": True,
+        "text.parse_math": False,
+    }
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -72,7 +77,7 @@ def label_bars(axes: Axes) -> None:
 
 
 def shorten(title: str | None) -> str:
-    """Shorten a title to the width of a panel, and escape dollar signs, which enclose formulas in Matplotlib.
+    """Shorten a title to the width of a panel.
 
     Parameters
     ----------
@@ -84,7 +89,7 @@ def shorten(title: str | None) -> str:
     str
         At most 24 characters; ``untitled`` if there is no title.
     """
-    text = "untitled" if pd.isna(title) else str(title).replace("$", r"\$")
+    text = "untitled" if pd.isna(title) else str(title)
     return text if len(text) <= 24 else text[:23] + "…"
 
 

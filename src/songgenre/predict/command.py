@@ -66,7 +66,7 @@ def run(
 
     def fail(reason: str) -> None:
         failures.append(reason)
-        echo(reason)
+        echo(inputs.printable(reason))
 
     with TemporaryDirectory() as temporary:
         audio_inputs = list(_resolve(sources, Path(temporary), fail))

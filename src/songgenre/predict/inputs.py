@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -44,13 +45,13 @@ class AudioInput(NamedTuple):
     @property
     def title(self) -> str:
         """The name, with a replacement character for each unprintable one."""
-        return _printable(self.name)
+        return printable(self.name)
 
     @property
     def label(self) -> str:
         """The title, and the artist and title of the song in parentheses, if its tags name them."""
         known = ", ".join(filter(None, [self.tags.performer, self.tags.title]))
-        return f"{self.title} ({_printable(known)})" if known else self.title
+        return f"{self.title} ({printable(known)})" if known else self.title
 
     def with_tags(self) -> AudioInput:
         """Read the tags.
@@ -85,6 +86,8 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
         If the file does not exist, the folder contains no song, or the download fails.
     """
     if source == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise UserError("the standard input: closed. Pipe a song into the command, or name a file.")
         path = folder / "standard input"
         with path.open("wb") as file:
             _copy(iter(lambda: sys.stdin.buffer.read(CHUNK), b""), file, "the standard input")
@@ -93,12 +96,12 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
         path = folder / f"{len(list(folder.iterdir()))}"
         download(source, path)
         yield AudioInput(source, path)
-    elif Path(source).is_dir():
+    elif os.path.isdir(source):
         yield from _files_of(Path(source))
-    elif Path(source).exists():
+    elif os.path.exists(source):
         yield AudioInput(source, Path(source))
     else:
-        raise UserError(f"{source}: not found. Name an existing file or folder, or a web address.")
+        raise UserError(f"{source or 'empty name'}: not found. Name an existing file or folder, or a web address.")
 
 
 def download(url: str, path: Path) -> None:
@@ -122,7 +125,7 @@ def download(url: str, path: Path) -> None:
     try:
         with (
             httpx.Client(timeout=READ_TIMEOUT_S, follow_redirects=True, max_redirects=5) as client,
-            client.stream("GET", url) as response,
+            client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
             path.open("wb") as file,
         ):
             if response.is_error:
@@ -135,14 +138,26 @@ def download(url: str, path: Path) -> None:
             announced = response.headers.get("Content-Length", "")
             if announced.isdecimal() and int(announced) > MAX_BYTES:
                 raise _too_large(url)
-            _copy(_until(deadline, response.iter_bytes(CHUNK), url), file, url)
+            _copy(_until(deadline, response.iter_raw(), url), file, url)
     except httpx.TimeoutException:
         raise UserError(f"{url}: the server sent nothing for {READ_TIMEOUT_S:g} s. Try again.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise UserError(f"{url}: download failed ({error or type(error).__name__}). Check the address.") from None
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Replace what would control a terminal.
+
+    Parameters
+    ----------
+    text : str
+        Text from outside, such as the name of a file or the answer of a server.
+
+    Returns
+    -------
+    str
+        The text with a replacement character for each unprintable one.
+    """
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 

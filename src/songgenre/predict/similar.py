@@ -10,11 +10,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from songgenre import audio
+from songgenre.errors import UserError
 from songgenre.evaluation.similarity import cosine_similarities
 from songgenre.paths import Project
+from songgenre.predict.inference import MIN_DURATION_S, SILENCE_DB
 from songgenre.tables.embeddings import EMBEDDINGS
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
+from songgenre.wrangling.validation import validate_audio
 
 N_NEAREST = 10
 
@@ -59,17 +62,20 @@ def find_similar(project: Project, path: Path, n: int = N_NEAREST) -> pd.DataFra
     Raises
     ------
     UserError
-        If the file cannot be decoded, or the corpus or the weights of the networks are missing.
+        If the file cannot be decoded, is silent or shorter than `MIN_DURATION_S`, or the corpus or the weights of the
+        networks are missing.
     """
     from songgenre import params
-    from songgenre.audio import center_clip
     from songgenre.models import embeddings
     from songgenre.predict.loading import pretrained_folder
 
     tracks = read_table(TRACKS, project.tracks)
     corpus = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
     clip_duration_s = params.load_params(project.params).wrangling.clip_duration_s
-    clip = audio.Clip(path, *center_clip(audio.duration_s(path), clip_duration_s))
+    decoded = validate_audio(path, MIN_DURATION_S, SILENCE_DB, lambda s: [audio.center_clip(s, clip_duration_s)])
+    if decoded.reason:
+        raise UserError(f"{path}: {decoded.detail}. Name another song.")
+    clip = audio.Clip(path, *decoded.clips[0])
     embedding = embeddings.embed(clip, embeddings.load_networks(pretrained_folder())).embedding
     matches = tracks[["track_id", "title", "artist", "genre"]].assign(
         similarity=cosine_similarities(corpus.to_numpy(), embedding)

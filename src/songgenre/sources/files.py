@@ -84,15 +84,15 @@ def find_songs(folder: Path) -> FoundFiles:
     folders, links = deque([folder]), deque[Path]()
     while folders or links:
         where = (folders or links).popleft()
-        if where.is_symlink() and where != folder and home.is_relative_to(where.resolve()):
+        if os.path.islink(where) and where != folder and home.is_relative_to(where.resolve()):
             continue
-        identity = where.stat()
-        if (identity.st_dev, identity.st_ino) in read:
+        identity, entries = _read(where)
+        if identity in read:
             continue
-        read.add((identity.st_dev, identity.st_ino))
-        for entry in _visible(where):
+        read.add(identity)
+        for entry in entries:
             path = where / entry.name
-            if entry.is_symlink() and path.is_dir():
+            if entry.is_symlink() and os.path.isdir(path):
                 links.append(path)
             elif entry.is_dir(follow_symlinks=False):
                 folders.append(path)
@@ -104,12 +104,15 @@ def find_songs(folder: Path) -> FoundFiles:
     )
 
 
-def _visible(folder: Path) -> list[os.DirEntry[str]]:
+def _read(folder: Path) -> tuple[tuple[int, int], list[os.DirEntry[str]]]:
+    """Return what identifies a folder, and its visible entries in the order of their names."""
     try:
+        state = folder.stat()
         with os.scandir(folder) as entries:
-            return sorted(filter(_is_visible, entries), key=lambda entry: entry.name)
+            visible = sorted(filter(_is_visible, entries), key=lambda entry: entry.name)
+        return (state.st_dev, state.st_ino), visible
     except OSError as error:
-        raise UserError(f"{folder}: cannot be read ({error.strerror}). Change the permissions of the folder.") from None
+        raise UserError(f"{folder}: cannot be read ({error.strerror}). Check the folder and its permissions.") from None
 
 
 def _is_visible(entry: os.DirEntry[str]) -> bool:

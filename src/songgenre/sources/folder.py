@@ -80,8 +80,8 @@ class Folder(Source):
         UserError
             If the folder is missing, contains no readable song, or its ``tracks.csv`` is not valid.
         """
-        if not self._home.is_dir():
-            what = "a file, not a folder" if self._home.exists() else "no such folder"
+        if not os.path.isdir(self._home):
+            what = "a file, not a folder" if os.path.exists(self._home) else "no such folder, or not accessible"
             raise UserError(
                 f"{self._home.absolute()}: {what}. Set scraping.folder in params.yaml to your folder of music."
             )
@@ -138,7 +138,10 @@ def _song_below(file: Path) -> Track:
 
 def _from_listing(listing: Path, genre_from: str) -> list[Track]:
     rows = read_listing(listing, ("file", "genre") if genre_from == "folder" else ("file",))
-    files = _locate(listing.parent, [row.values["file"] for row in rows])
+    found = [path.relative_to(listing.parent).as_posix() for path in find_songs(listing.parent).songs]
+    files = _locate(listing.parent, [row.values["file"] for row in rows], found)
+    if unlisted := sorted(set(found).difference(files)):
+        echo(f"{listing}: files that it does not list are left out: {len(unlisted)}, for example {unlisted[0]!r}")
     first: dict[str, int] = {}
     for row, file in zip(rows, files, strict=True):
         if file and first.setdefault(file, row.number) != row.number:
@@ -163,8 +166,8 @@ def _song(file: str, genres: tuple[str, ...], **metadata: str | None) -> Track:
     return Track("folder", file, track_id("folder", file) + ending, genres, **metadata)
 
 
-def _locate(folder: Path, files: Sequence[str]) -> list[str]:
-    """Find listed files below a folder, also under another Unicode form or case; a file that is missing stays as it is.
+def _locate(folder: Path, files: Sequence[str], found: Sequence[str]) -> list[str]:
+    """Find listed files in a folder, also under another Unicode form or case; a file that is missing stays as it is.
 
     Two names of the same file, such as ``a.wav`` and ``./a.wav``, become one.
     """
@@ -172,8 +175,7 @@ def _locate(folder: Path, files: Sequence[str]) -> list[str]:
     if all(_exists(folder / file) for file in plain):
         return plain
     similar: dict[str, list[str]] = defaultdict(list)
-    for path in find_songs(folder).songs:
-        file = path.relative_to(folder).as_posix()
+    for file in found:
         similar[_spelling(file)].append(file)
     return [file if _exists(folder / file) else _nearest(file, similar) for file in plain]
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from itertools import combinations
 
 from songgenre.sources.base import Track
 
 NEAR = 0.85
 """Similarity (Ratcliff and Obershelp) from which two names may be the same word with a typing error."""
+DOT_OF_FOLDED_I = "\u0307"
+"""Combining dot above, which `str.casefold` leaves of the Turkish capital ``İ``."""
 
 
 def genre_key(name: str) -> str:
@@ -27,15 +27,16 @@ def genre_key(name: str) -> str:
     Returns
     -------
     str
-        The name without case, spaces and punctuation.
+        The name without case, spaces and punctuation; vowel signs, as in Hindi and Thai, stay.
 
     Examples
     --------
     >>> genre_key("Hip-Hop") == genre_key("hip hop") == genre_key("HIPHOP")
     True
     """
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return re.sub(r"[\W_]", "", folded) or folded.strip()
+    folded = unicodedata.normalize("NFKC", name).casefold().replace(DOT_OF_FOLDED_I, "")
+    key = "".join(letter for letter in folded if unicodedata.category(letter)[0] in "LMN")
+    return key if any(map(str.isalnum, key)) else folded.strip()
 
 
 def merge_spellings(songs: Sequence[Track], names: Mapping[str, str]) -> tuple[list[Track], dict[str, list[str]]]:
@@ -108,11 +109,19 @@ def near_names(genres: Iterable[str]) -> list[tuple[str, str]]:
     >>> near_names(["clasical", "classical", "rock"])
     [('clasical', 'classical')]
     """
-    return [
-        (one, other)
-        for one, other in combinations(sorted(set(genres)), 2)
-        if SequenceMatcher(None, genre_key(one), genre_key(other)).ratio() >= NEAR
-    ]
+    return sorted(_near_pairs(sorted(set(genres))))
+
+
+def _near_pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the pairs; two upper bounds of the similarity, which are computed first, refuse most of them quickly."""
+    keys = [genre_key(name) for name in names]
+    matcher = SequenceMatcher()
+    for number, other in enumerate(names):
+        matcher.set_seq2(keys[number])
+        for one, key in zip(names[:number], keys, strict=False):
+            matcher.set_seq1(key)
+            if all(ratio() >= NEAR for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)):
+                yield one, other
 
 
 def _all_genres(song: Track) -> set[str]:

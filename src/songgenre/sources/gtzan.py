@@ -7,6 +7,7 @@ both training and test, and the accuracy is too high.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -84,7 +85,8 @@ def describe(songs: list[Track], folder: Path) -> list[Track]:
 
 
 def _has_excerpts(genre: Path) -> bool:
-    return any(EXCERPT.fullmatch(f"{genre.name}/{path.name}") for path in genre.glob("*"))
+    names = [path.name for path in genre.glob("*")] if os.path.isdir(genre) else []
+    return any(EXCERPT.fullmatch(f"{genre.name}/{name}") for name in names)
 
 
 def _strip_suffix(source_id: str) -> str:

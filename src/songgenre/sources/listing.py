@@ -45,9 +45,9 @@ def find_listing(folder: Path) -> Path | None:
     Path or None
         The file; None if there is none.
     """
-    if (folder / NAME).is_file():
-        return folder / NAME
     try:
+        if (folder / NAME).is_file():
+            return folder / NAME
         return next((path for path in sorted(folder.iterdir()) if path.name.lower() == NAME and path.is_file()), None)
     except OSError:
         return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -43,9 +45,9 @@ def set_folder(project: Project, folder: Path) -> None:
     UserError
         If it is not a folder, is in the project, where stages would remove it, or has a name that is not Unicode.
     """
-    folder = folder.expanduser().resolve()
-    if not folder.is_dir():
-        what = "a file, not a folder" if folder.exists() else "no such folder"
+    folder = Path(os.path.realpath(os.path.expanduser(folder)))
+    if not os.path.isdir(folder):
+        what = "a file, not a folder" if os.path.exists(folder) else "no such folder, or not accessible"
         raise UserError(f"{folder}: {what}. Name your folder of music.")
     check_place(project, folder)
     try:
@@ -104,9 +106,9 @@ def update_fingerprint(project: Project, scraping: Scraping) -> None:
     """
     content = {}
     if scraping.source == "folder":
-        folder = project.root / Path(scraping.folder).expanduser()
+        folder = project.root / os.path.expanduser(scraping.folder)
         check_place(project, folder)
-        content = _fingerprint(folder) if folder.is_dir() else {}
+        content = _fingerprint(folder) if os.path.isdir(folder) else {}
     text = json.dumps(content) + "\n"
     if not project.fingerprint.is_file() or project.fingerprint.read_text() != text:
         with replacing(project.fingerprint) as partial:
@@ -117,10 +119,18 @@ def _fingerprint(folder: Path) -> dict[str, int | str]:
     files = list(_watched(folder))
     sha256 = hashlib.sha256()
     for path in files:
-        state = path.lstat() if path.is_symlink() and not path.exists() else path.stat()
-        line = f"{path.relative_to(folder)}\0{state.st_size}\0{state.st_mtime_ns}\n"
+        line = f"{path.relative_to(folder)}\0{_size_and_time(path)}\n"
         sha256.update(line.encode(errors="surrogateescape"))
     return {"files": len(files), "sha256": sha256.hexdigest()}
+
+
+def _size_and_time(path: Path) -> str:
+    """Read size and time of a file, or of a link that leads nowhere; empty for what is not accessible."""
+    for follow in (True, False):
+        with suppress(OSError):
+            state = path.stat(follow_symlinks=follow)
+            return f"{state.st_size}\0{state.st_mtime_ns}"
+    return ""
 
 
 def _watched(folder: Path) -> Iterator[Path]:

@@ -111,9 +111,12 @@ def clean_catalogue(
     excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
     used = songs[songs["reason"] == ""]
     if used.empty:
+        counts = ", ".join(f"{reason} {number}" for reason, number in excluded["reason"].value_counts().items())
+        first = excluded.iloc[0]
         raise UserError(
-            f"data/raw/catalogue.parquet: all songs are excluded, most of them as `{excluded['reason'].mode()[0]}`. "
-            "Change the source, or the section wrangling of params.yaml, for example wrangling.min_duration_s."
+            f"data/raw/catalogue.parquet: all {len(excluded)} songs are excluded ({counts}). The first one, "
+            f"{first['source_id']!r}: {first['detail']}. Change the source, or the section wrangling of params.yaml, "
+            "for example wrangling.min_duration_s."
         )
     return _tabulate_tracks(used), _tabulate_excluded(excluded)
 

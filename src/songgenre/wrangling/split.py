@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ def artist_group(artist: str | None, track_id: str) -> str:
     Returns
     -------
     str
-        Name of the artist, independent of case and spacing; a group of its own for a song without an artist.
+        Name of the artist, independent of case, spacing and Unicode form; a group of its own for a song without
+        an artist.
 
     Examples
     --------
@@ -32,7 +34,7 @@ def artist_group(artist: str | None, track_id: str) -> str:
     """
     if not isinstance(artist, str) or not artist.strip():
         return f"unknown artist of {track_id}"
-    return " ".join(artist.casefold().split())
+    return " ".join(unicodedata.normalize("NFKC", artist).casefold().split())
 
 
 def split_tracks(

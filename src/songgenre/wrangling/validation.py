@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from songgenre import audio
+from songgenre.ffmpeg import NoAudioStreamError
 from songgenre.wrangling.levels import Levels
 
 TOLERANCE_S = 1.0
@@ -120,10 +121,12 @@ def _validate(path: Path, start: bytes, rules: _Rules) -> AudioReport:
 
 
 def _try(opener: audio.Opener, path: Path, rules: _Rules) -> AudioReport | None:
-    """Decode with one library; None if it raises an error."""
+    """Decode with one library; None if it raises an error, unless the error is that there is nothing to decode."""
     try:
         with opener(path) as file:
             return _report(file, path, rules)
+    except NoAudioStreamError as error:
+        return AudioReport("not_audio", str(error))
     except audio.DECODING_ERRORS:
         return None
 
