@@ -19,7 +19,7 @@ repro: setup ## Rebuild what is not up to date: data, models and reports (the de
 setup: $(READY) ## Make .venv with everything that requirements.lock names
 
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(f"Expected Python 3.11, 3.12 or 3.13, got {sys.version.split()[0]}; name another one: make PYTHON=python3.12")'
+	$(PYTHON) -c 'import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(f"Python {sys.version.split()[0]}: not supported. Use Python 3.11, 3.12 or 3.13, for example: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	command -v uv > /dev/null || $(BIN)/python -m pip install --quiet uv
 	uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
@@ -39,15 +39,15 @@ test-slow: setup ## Run the slow tests alone
 test-all: setup ## Run all tests
 	$(PYTEST)
 
-lab: setup ## Open the notebooks in JupyterLab; what it saves is clean of outputs
+lab: setup ## Open the notebooks in JupyterLab, which saves them without outputs
 	JUPYTER_PATH="$(CURDIR)/src/songgenre/notebook/lab" jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 reports: setup ## Print the path of the reports, and open them if there is a browser
-	@test -f reports/html/index.html || { echo "There are no reports yet: run make first."; exit 1; }
+	@test -f reports/html/index.html || { echo "reports/html/index.html: not found. Run make first."; exit 1; }
 	@echo "$(CURDIR)/reports/html/index.html"
 	@python -c 'import pathlib, webbrowser; webbrowser.open(pathlib.Path("reports/html/index.html").resolve().as_uri())' > /dev/null 2>&1 || true
 
-bench: setup ## Measure speed against named peers
+bench: setup ## Run the benchmarks, which measure speed and quality against other programs
 	for benchmark in benchmarks/*.py; do python $$benchmark || exit 1; done
 
 lint: setup ## Check style and types

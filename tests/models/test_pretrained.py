@@ -14,6 +14,7 @@ from songgenre.models.pretrained.embedding import LEVEL_DB, normalize_level
 from songgenre.report import bundled_card
 
 GENRES = ["blues", "jazz", "rock"]
+PROTOCOLS = ["songs by unseen artists", "left-out collections", "other origin"]
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +153,10 @@ def test_bundled_head_is_small_and_fits_the_network() -> None:
     assert bundled.predict(np.zeros(musicnn.PENULTIMATE)).probabilities.sum() == pytest.approx(1)
 
 
-def test_readme_says_what_the_card_says() -> None:
-    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text("utf-8").split())
-    text = bundled_card.BUNDLED_CARD.read_text("utf-8")
-    for protocol in ("songs by unseen artists", "left-out collections", "other origin"):
-        [accuracy] = re.findall(rf"\| {protocol} \| \d+ \| ([\d.]+) ", text)
-        assert re.search(rf"\b{100 * float(accuracy):.0f} %", readme), protocol
+@pytest.mark.parametrize(("page", "protocols"), [("README.md", PROTOCOLS), ("docs/own_music.md", ["other origin"])])
+def test_pages_give_the_accuracies_of_the_card(page: str, protocols: list[str]) -> None:
+    text = " ".join((Path(__file__).parents[2] / page).read_text("utf-8").split())
+    card = bundled_card.BUNDLED_CARD.read_text("utf-8")
+    for protocol in protocols:
+        [accuracy] = re.findall(rf"\| {protocol} \| \d+ \| ([\d.]+) ", card)
+        assert re.search(rf"\b{100 * float(accuracy):.0f} %", text), protocol

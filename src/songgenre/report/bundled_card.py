@@ -160,18 +160,23 @@ def bundled_card(measurements: Measurements) -> str:
     return f"""# Model card: the bundled model
 
 A linear discriminant analysis of the penultimate layer of musicnn 0.1.0, a network that was trained to predict tags of
-the Million Song Dataset (Pons & Serra 2019, ISC licence). The level of each clip is standardised first. The model
-predicts the probabilities of {", ".join(genres)}, and the probability that a song is **outside**: of none of these
-genres, or not music. `head.npz` contains its weights, including scaling and temperature, and no data of any song. At
-run time the model needs the weights of the network in `data/pretrained/`, which `dvc repro pretrained` extracts from
-the published wheel.
+the Million Song Dataset (Pons & Serra 2019, ISC licence). The level of each clip is standardised first.
+
+The model predicts the probability of each genre ({", ".join(genres)}),
+and the probability that a song is **outside**, that is, of none of these genres or not music. `head.npz` contains its
+weights, including scaling and temperature, and no data of any song. At run time the model needs the weights of the
+network: those in `data/pretrained/`, or those of the published wheel.
 
 ## Training data
 
-The model was designed on {_describe(songs)}. For the final training, {_describe(elsewhere)} were added. The shrinkage
-and the temperature were chosen by leaving out whole collections. The recordings belong to their rights holders and were
-used for research only. This project contains no recording, and nothing from which one could be reconstructed.
-{len(KINDS) * PER_KIND} generated signals (tones, noise, clicks and sweeps) stand for what is not music.
+- The model was designed on {_describe(songs)}.
+- For the final training, the songs of other origin were added:
+  {_describe(elsewhere)}.
+- {len(KINDS) * PER_KIND} generated signals (tones, noise, clicks and sweeps) represent what is not music.
+
+The shrinkage and the temperature were chosen by leaving out whole collections. The recordings belong to their rights
+holders and were used for research only. This project contains no recording, and nothing from which one could be
+reconstructed.
 
 ## Accuracy
 
@@ -179,9 +184,9 @@ used for research only. This project contains no recording, and nothing from whi
 
 - *Songs by unseen artists*: {train.FOLDS} artist-grouped folds, repeated {train.REPEATS} times. The tested songs come
   from the same collections as the training songs, so this figure is too optimistic for other music.
-- *Left-out collections*: each collection is predicted by a model that saw none of it.
-- *Other origin*: the songs of other origin, predicted by a model that was trained on the first set only. **Expect this
-  accuracy on your own music.**
+- *Left-out collections*: each collection is predicted by a model that was trained without it.
+- *Other origin*: the songs of other origin that have one of the genres, predicted by a model that was trained without
+  them. **Expect this accuracy on your own music.**
 
 The intervals are 95 % intervals from a bootstrap over artists. The calibration error is the weighted mean distance
 between confidence and accuracy.
@@ -192,18 +197,18 @@ between confidence and accuracy.
 
 ## None of these genres
 
-The AUROC of the probability *outside* is **{outside.auroc:.2f}** between songs of other genres and songs of these
-genres, each from a collection that the model did not see. A song counts as outside above {outside.maximum:.2f}; this
-threshold is chosen so that {measure.MAX_SHARE_OUTSIDE:.0%} of the songs of these genres count as outside. Above it are
-{outside.other_songs:.0%} of the songs of other genres and {outside.signals:.0%} of the generated signals, if the model
-did not see their kind.
+The probability *outside* separates songs of other genres from songs of these genres with an AUROC of
+**{outside.auroc:.2f}** (0.5 is chance), on collections that the model was not trained on. A song counts as outside if
+this probability is above {outside.maximum:.2f}. The threshold is chosen so that {measure.MAX_SHARE_OUTSIDE:.0%} of the
+songs of these genres are wrongly called outside. {outside.other_songs:.0%} of the songs of other genres exceed it, and
+{outside.signals:.0%} of the generated signals of kinds that the model was not trained on.
 
-`songgenre dev describe-bundled` measures how many songs change their genre if the recording is equalised or compressed,
-and compares the embedding with others; it writes `docs/bundled_model.md`.
+`songgenre dev describe-bundled` measures how many predictions change if the recording is equalised or compressed,
+compares the embedding with others, and writes `docs/bundled_model.md`.
 
 ## Out-of-scope use
 
-The model must not decide what people are paid or shown.
+Do not use the model to decide what people are paid or shown.
 
 ## Limitations
 
@@ -262,12 +267,12 @@ def _accuracy(metrics: Metrics) -> str:
 
 def _describe(songs: pd.DataFrame) -> str:
     n_other = int((songs["genre"] == OTHER).sum())
-    other = f", {n_other} of other genres," if n_other else ""
+    other = f"; {n_other} clips are of other genres" if n_other else ""
     names = sorted(songs["collection"].unique())
     collections = (
         f"{len(names)} research collections" if len(names) > MAX_NAMES else f"the collections {', '.join(names)}"
     )
-    return f"{len(songs)} clips by {songs['artist'].nunique()} artists{other} from {collections}"
+    return f"{len(songs)} clips by {songs['artist'].nunique()} artists from {collections}{other}"
 
 
 def _summarize(changed: pd.Series) -> pd.Series:
