@@ -15,6 +15,12 @@ def values(folder: Path, text: str, encoding: str = "utf-8") -> list[dict[str, s
     return [row.values for row in read_listing(path)]
 
 
+def test_line_of_excel_that_names_the_separator_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.csv"
+    path.write_text("sep=;\nfile;genre\na.mp3;rock\n")
+    assert read_listing(path) == [(2, {"file": "a.mp3", "genre": "rock"})]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", ", "])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])

@@ -18,6 +18,7 @@ from songgenre.tables.files import read_table, write_table
 from songgenre.tables.tracks import TRACKS
 from songgenre.wrangling import cleaning
 from songgenre.wrangling.cleaning import clean_catalogue
+from songgenre.wrangling.requirements import check_not_empty
 from songgenre.wrangling.split import hash_to_unit_interval
 
 Maker = Callable[..., np.ndarray]
@@ -207,8 +208,7 @@ def test_reasons_where_the_primary_genre_is_used(primary: Ledger, collected: pd.
 def test_genre_that_only_the_primary_one_names_is_used(collected: pd.DataFrame, folder: Path) -> None:
     song = collected[collected["source_id"] == "no_genre.wav"].assign(primary_genre="pop")
     assert judge(song, folder, "primary")[0]["genre"].tolist() == ["pop"]
-    with pytest.raises(UserError):
-        judge(song, folder, "drop")
+    assert judge(song, folder, "drop")[0].empty
 
 
 def test_song_without_audio_is_excluded_as_the_source_says_and_never_opened(
@@ -277,8 +277,9 @@ def test_other_processes_find_the_same(
 
 def test_no_song_left_is_an_error_that_says_where_to_look(collected: pd.DataFrame, folder: Path) -> None:
     broken = collected[collected["source_id"].isin(["empty.mp3", "silent.wav"])]
+    tracks, excluded = judge(broken, folder, "drop")
     with pytest.raises(UserError, match=r"(?=.*empty 1)(?=.*silent 1).*wrangling\.min_duration_s"):
-        judge(broken, folder, "drop")
+        check_not_empty(tracks, excluded, collected)
 
 
 @pytest.mark.parametrize(
@@ -290,8 +291,10 @@ def test_middle(duration_s: float, clip: tuple[float, float]) -> None:
 
 
 def test_catalogue_without_any_audio_is_an_error_that_says_where_to_look(collected: pd.DataFrame, folder: Path) -> None:
+    tracks, excluded = judge(collected[collected["audio_path"].isna()], folder, "drop", balance_genres=True)
+    assert len(excluded) == len(REFUSED)
     with pytest.raises(UserError, match=r"wrangling\.min_duration_s"):
-        judge(collected[collected["audio_path"].isna()], folder, "drop", balance_genres=True)
+        check_not_empty(tracks, excluded, collected)
 
 
 def test_file_that_vanished_is_unreadable(collected: pd.DataFrame, folder: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -90,12 +90,13 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
             raise UserError("the standard input: closed. Pipe a song into the command, or name a file.")
         path = folder / "standard input"
         with path.open("wb") as file:
-            _copy(iter(lambda: sys.stdin.buffer.read(CHUNK), b""), file, "the standard input")
+            while chunk := sys.stdin.buffer.read(CHUNK):
+                _write(chunk, file, "the standard input")
         yield AudioInput(source, path)
     elif source.lower().startswith(("http://", "https://")):
         path = folder / f"{len(list(folder.iterdir()))}"
         download(source, path)
-        yield AudioInput(source, path)
+        yield AudioInput(without_password(source), path)
     elif os.path.isdir(source):
         yield from _files_of(Path(source))
     elif os.path.exists(source):
@@ -119,30 +120,65 @@ def download(url: str, path: Path) -> None:
     UserError
         If the server cannot be reached, refuses, sends a page instead of audio, or sends too much or too slowly.
     """
+    import asyncio
+
     import httpx
 
-    deadline = time.monotonic() + DOWNLOAD_TIMEOUT_S
+    shown = without_password(url)
     try:
-        with (
-            httpx.Client(timeout=READ_TIMEOUT_S, follow_redirects=True, max_redirects=5) as client,
-            client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
-            path.open("wb") as file,
-        ):
-            if response.is_error:
-                raise UserError(
-                    f"{url}: the server answered {response.status_code} {response.reason_phrase}. Check the address."
-                )
-            kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-            if kind.startswith("text/") or kind == "application/xhtml+xml":
-                raise UserError(f"{url}: a page ({kind}), not a song. Give the address of the audio file itself.")
-            announced = response.headers.get("Content-Length", "")
-            if announced.isdecimal() and int(announced) > MAX_BYTES:
-                raise _too_large(url)
-            _copy(_until(deadline, response.iter_raw(), url), file, url)
+        asyncio.run(asyncio.wait_for(_download(url, path), DOWNLOAD_TIMEOUT_S))
+    except TimeoutError:
+        raise UserError(
+            f"{shown}: the download takes longer than {DOWNLOAD_TIMEOUT_S:g} s. Download the file yourself."
+        ) from None
     except httpx.TimeoutException:
-        raise UserError(f"{url}: the server sent nothing for {READ_TIMEOUT_S:g} s. Try again.") from None
+        raise UserError(f"{shown}: the server sent nothing for {READ_TIMEOUT_S:g} s. Try again.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UserError(f"{url}: download failed ({error or type(error).__name__}). Check the address.") from None
+        raise UserError(f"{shown}: download failed ({error or type(error).__name__}). Check the address.") from None
+
+
+async def _download(url: str, path: Path) -> None:
+    import httpx
+
+    shown = without_password(url)
+    async with (
+        httpx.AsyncClient(timeout=READ_TIMEOUT_S, follow_redirects=True, max_redirects=5) as client,
+        client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
+    ):
+        if response.is_error:
+            raise UserError(
+                f"{shown}: the server answered {response.status_code} {response.reason_phrase}. Check the address."
+            )
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind.startswith("text/") or kind == "application/xhtml+xml":
+            raise UserError(f"{shown}: a page ({kind}), not a song. Give the address of the audio file itself.")
+        announced = response.headers.get("Content-Length", "")
+        if announced.isdecimal() and int(announced) > MAX_BYTES:
+            raise _too_large(shown)
+        with path.open("wb") as file:
+            async for chunk in response.aiter_raw():
+                _write(chunk, file, shown)
+
+
+def without_password(url: str) -> str:
+    """Remove user name and password from a web address, so that no message or table repeats them.
+
+    Parameters
+    ----------
+    url : str
+        Web address.
+
+    Returns
+    -------
+    str
+        The address without what precedes the host.
+
+    Examples
+    --------
+    >>> without_password("https://me:secret@music.example/song.mp3")
+    'https://music.example/song.mp3'
+    """
+    return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
 
 def printable(text: str) -> str:
@@ -170,20 +206,10 @@ def _files_of(folder: Path) -> Iterator[AudioInput]:
     yield from (AudioInput(str(path), path) for path in found.songs)
 
 
-def _until(deadline: float, chunks: Iterator[bytes], url: str) -> Iterator[bytes]:
-    for chunk in chunks:
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"{url}: the download takes longer than {DOWNLOAD_TIMEOUT_S:g} s. Download the file yourself."
-            )
-        yield chunk
-
-
-def _copy(chunks: Iterator[bytes], file: BinaryIO, what: str) -> None:
-    for chunk in chunks:
-        if file.tell() + len(chunk) > MAX_BYTES:
-            raise _too_large(what)
-        file.write(chunk)
+def _write(chunk: bytes, file: BinaryIO, what: str) -> None:
+    if file.tell() + len(chunk) > MAX_BYTES:
+        raise _too_large(what)
+    file.write(chunk)
 
 
 def _too_large(what: str) -> UserError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from songgenre.progress import echo
 
 NAME = "tracks.csv"
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+EXCEL_SEPARATOR = re.compile(r"\Asep=.\r?\n")
+"""First line that names the separator; Excel reads it and does not show it."""
 BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
@@ -113,6 +116,7 @@ def _text(listing: Path) -> str:
 
 def _rows(listing: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the values of each row that is not empty."""
+    text = EXCEL_SEPARATOR.sub("", text)
     first = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)

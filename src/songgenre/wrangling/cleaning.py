@@ -81,11 +81,6 @@ def clean_catalogue(
         `songgenre.tables.tracks.TRACKS` without the split.
     excluded : pd.DataFrame
         `songgenre.tables.excluded.EXCLUDED`. Each song of the catalogue is in exactly one of the two tables.
-
-    Raises
-    ------
-    UserError
-        If all songs are excluded.
     """
     offered = catalogue[catalogue["reason"].isna()].drop(columns=["reason", "detail"])
     check = partial(
@@ -110,14 +105,6 @@ def clean_catalogue(
         _exclude_over_limit(songs, seed)
     excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
     used = songs[songs["reason"] == ""]
-    if used.empty:
-        counts = ", ".join(f"{reason} {number}" for reason, number in excluded["reason"].value_counts().items())
-        first = excluded.iloc[0]
-        raise UserError(
-            f"data/raw/catalogue.parquet: all {len(excluded)} songs are excluded ({counts}). The first one, "
-            f"{first['source_id']!r}: {first['detail']}. Change the source, or the section wrangling of params.yaml, "
-            "for example wrangling.min_duration_s."
-        )
     return _tabulate_tracks(used), _tabulate_excluded(excluded)
 
 

@@ -27,10 +27,35 @@ def describe_genres(tracks: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Such as ``jazz 12 songs by 4 artists, rock 20 by 9``.
+        Such as ``jazz 12 by 4, rock 20 by 9``.
     """
     return ", ".join(
         f"{genre} {len(songs)} by {songs['artist_group'].nunique()}" for genre, songs in tracks.groupby("genre")
+    )
+
+
+def check_not_empty(tracks: pd.DataFrame, excluded: pd.DataFrame, catalogue: pd.DataFrame) -> None:
+    """Check that at least one song is used.
+
+    Parameters
+    ----------
+    tracks, excluded, catalogue : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`, `songgenre.tables.excluded.EXCLUDED` and
+        `songgenre.tables.catalogue.CATALOGUE`.
+
+    Raises
+    ------
+    UserError
+        If all songs are excluded. The message counts the reasons and shows one song.
+    """
+    if len(tracks):
+        return
+    counts = ", ".join(f"{reason} {number}" for reason, number in excluded["reason"].value_counts().items())
+    first = excluded.merge(catalogue[["track_id", "source_id"]], on="track_id").iloc[0]
+    raise UserError(
+        f"data/clean/excluded.parquet: all {len(excluded)} songs are excluded ({counts}); for example "
+        f"{first['source_id']!r}: {first['detail']}. Change the source, or the section wrangling of params.yaml, for "
+        "example wrangling.min_duration_s."
     )
 
 
@@ -82,11 +107,11 @@ def _too_many_folds(tracks: pd.DataFrame, section: str, folds: int, repeats: int
     nearest = sorted(others, key=lambda number: (number > folds, abs(number - folds)))
     works = next((number for number in nearest if _lacking_genre(tracks, number, repeats, seed) is None), None)
     songs = tracks[tracks["genre"] == lacking]
-    counts = f"{lacking!r} has only {len(songs)} songs by {songs['artist_group'].nunique()} artists"
+    counts = f"{lacking!r} has too little (songs: {len(songs)}, artists: {songs['artist_group'].nunique()})"
     if works:
-        yield f"{counts}, too few for {section}.folds: {folds}; {section}.folds: {works} works"
+        yield f"{counts} for {section}.folds: {folds}; {section}.folds: {works} works"
     else:
-        yield f"{counts}, too few for any {section}.folds; 12 songs by 4 artists, or 6 by 6, are the least"
+        yield f"{counts} for any {section}.folds; 12 songs by 4 artists, or 6 by 6, are the least"
 
 
 def _too_many_neighbours(tracks: pd.DataFrame, config: Sklearn) -> Iterator[str]:
