@@ -1,13 +1,17 @@
 """One lock answers for uv, plain pip and conda."""
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
@@ -28,7 +32,7 @@ PINS = re.findall(
 
 def wanted() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return [Requirement(line) for line in [*project["dependencies"], *project["optional-dependencies"]["dev"]]]
+    return [Requirement(line) for line in chain(project["dependencies"], *project["optional-dependencies"].values())]
 
 
 def test_every_line_of_the_lock_is_pinned_with_a_hash_and_names_no_host() -> None:
@@ -65,6 +69,37 @@ def test_environment_yml_installs_with_plain_pip(tmp_path: Path) -> None:
     subprocess.run([python, "-m", "pip", *second.split(), "--quiet"], cwd=ROOT, check=True)
     imports = "import songgenre.cli, songgenre.features.extract, songgenre.models.classical"
     subprocess.run([python, "-c", imports], cwd=tmp_path, check=True)
+
+
+@pytest.mark.slow
+def test_wheel_alone_predicts_and_names_the_extras_of_the_pipeline(
+    tmp_path: Path, write_audio: Callable[..., Path], melody: Callable[..., np.ndarray]
+) -> None:
+    uv = [sys.executable, "-m", "uv", "--quiet"]
+    subprocess.run([*uv, "build", "--wheel", "--out-dir", tmp_path, ROOT], check=True)
+    [wheel] = tmp_path.glob("*.whl")
+    subprocess.run([*uv, "venv", tmp_path / "env"], check=True)
+    python, songgenre = (tmp_path / "env" / "bin" / name for name in ("python", "songgenre"))
+    pins = ["--constraint", ROOT / "requirements.lock"]
+    subprocess.run([*uv, "pip", "install", "--python", python, *pins, "--no-verify-hashes", wheel], check=True)
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    cache = tmp_path / ".cache" / "songgenre" / "wheels"
+    cache.mkdir(parents=True)
+    for wheel in (ROOT / "data" / "cache" / "wheels").glob("musicnn-*.whl"):
+        shutil.copy(wheel, cache)
+
+    def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(command, cwd=tmp_path, env=environment, text=True, capture_output=True)
+
+    songs = [write_audio(tmp_path / f"{number}.wav", melody(number, 4)) for number in (1, 2)]
+    predicted = run(songgenre, "predict", "--json", *songs)
+    assert predicted.returncode == 0, predicted.stderr
+    assert [json.loads(line)["file"] for line in predicted.stdout.splitlines()] == list(map(str, songs))
+    assert run(python, "-c", "import tensorflow").returncode == 1
+    refused = run(songgenre, "demo", "shop")
+    assert refused.returncode == 1
+    assert "[pipeline]" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.integration

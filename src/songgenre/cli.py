@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from songgenre.errors import ERRNO_HINTS, UserError, did_you_mean
+from songgenre.errors import ERRNO_HINTS, HINT_EXTRAS, UserError, did_you_mean
 from songgenre.paths import Project
 from songgenre.redaction import redact
 
@@ -396,6 +396,10 @@ def main() -> None:
         _fail(f"{error}. {ERRNO_HINTS[error.errno]}")
     except UserError as error:
         _fail(str(error))
+    except ModuleNotFoundError as error:
+        if str(error.name).startswith("songgenre"):
+            raise
+        _fail(f"{error.name}: not installed. {HINT_EXTRAS}")
 
 
 def _treat_as_interrupt(*names: str) -> None:

@@ -11,21 +11,25 @@ import pytest
 import tensorflow as tf
 
 from songgenre.errors import UserError
-from songgenre.models.musicnn_weights import NETWORKS, Wheel, download_wheel, extract_weights, load_weights
+from songgenre.models.musicnn_weights import NETWORKS, Wheel, download_wheel, extract_weights, load_weights, shapes
 
-VARIABLES = {
-    "conv2d/kernel": np.arange(12, dtype=np.float32).reshape(3, 4),
-    "batch_normalization_10/moving_variance": np.ones(2, np.float32),
-    "dense_1/bias": np.zeros(5, np.float32),
+RNG = np.random.default_rng(0)
+VARIABLES = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in shapes().items()}
+OPTIMIZER = {
+    f"{name}/{moment}": np.ones_like(values)
+    for name, values in VARIABLES.items()
+    if "moving" not in name
+    for moment in ("Adam", "Adam_1")
 }
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index page of a small wheel, with checkpoints that lack a prefix and hold an optimiser's state."""
+    """An index page of a wheel, with checkpoints that lack a prefix and hold an optimiser's state."""
     folder = tmp_path_factory.mktemp("index")
     prefix = str(folder / "checkpoint")
-    everything = VARIABLES | {"conv2d/kernel/Adam": np.ones(3, np.float32), "beta1_power": np.float32(0.9)}
+    powers = {"beta1_power": np.float32(0.9), "beta2_power": np.float32(0.99)}
+    everything = dict(sorted((VARIABLES | OPTIMIZER | powers).items()))
     tf.raw_ops.SaveV2(
         prefix=prefix,
         tensor_names=list(everything),

@@ -13,19 +13,24 @@ the start-up time of TensorFlow, several seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
-import librosa
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from songgenre import numba_cache  # noqa: F401
+from songgenre.models.musicnn_weights import variable_name
 
 SAMPLE_RATE = 16_000
 N_FFT = 512
 HOP_LENGTH = 256
 N_MELS = 96
+MEL_HZ = 200 / 3
+"""Width of a mel below `MEL_BREAK_HZ`, in Hz."""
+MEL_BREAK_HZ = 1000.0
+MEL_LOG_STEP = np.log(6.4) / 27
+"""Logarithm of the ratio of the frequencies of successive mels above `MEL_BREAK_HZ`."""
 PATCH_FRAMES = 187
 """3 s, the length that the networks were trained on."""
 
@@ -84,13 +89,43 @@ def log_mel(y: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(n_frames, N_MELS), dtype=float32]
-        Log-mel spectrogram.
+        Log-mel spectrogram, as from ``librosa.feature.melspectrogram``.
     """
+    centred = np.pad(y, N_FFT // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(centred, N_FFT)[::HOP_LENGTH]
+    power = np.abs(np.fft.rfft(frames * _hann(N_FFT)).astype(np.complex64)) ** 2
     with threadpool_limits(1):
-        power = librosa.feature.melspectrogram(
-            y=y, sr=SAMPLE_RATE, n_fft=N_FFT, hop_length=HOP_LENGTH, n_mels=N_MELS, pad_mode="reflect"
-        )
-    return np.log10(1 + 10_000 * power.T).astype(np.float32)
+        mel = _mel_filters() @ power.T
+    return np.log10(1 + 10_000 * mel.T).astype(np.float32)
+
+
+def _hann(n: int) -> np.ndarray:
+    """Compute a periodic Hann window [shape=(n,)]."""
+    return 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, n + 1)[:-1])
+
+
+@cache
+def _mel_filters() -> np.ndarray:
+    """Compute triangular filters on Slaney's mel scale, each of unit area [shape=(N_MELS, 1 + N_FFT // 2)].
+
+    They equal ``librosa.filters.mel``; the import of librosa would take longer than a prediction.
+    """
+    edges = _mel_to_hz(np.linspace(0, _hz_to_mel(SAMPLE_RATE / 2), N_MELS + 2))
+    distances = edges[:, np.newaxis] - np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
+    widths = np.diff(edges)[:, np.newaxis]
+    rising, falling = -distances[:-2] / widths[:-1], distances[2:] / widths[1:]
+    triangles = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return (triangles * (2 / (edges[2:] - edges[:-2]))[:, np.newaxis]).astype(np.float32)
+
+
+def _hz_to_mel(hz: float) -> float:
+    """Convert a frequency above `MEL_BREAK_HZ`, where the scale is logarithmic."""
+    return MEL_BREAK_HZ / MEL_HZ + float(np.log(hz / MEL_BREAK_HZ)) / MEL_LOG_STEP
+
+
+def _mel_to_hz(mel: np.ndarray) -> np.ndarray:
+    above = mel - MEL_BREAK_HZ / MEL_HZ
+    return np.where(above < 0, MEL_HZ * mel, MEL_BREAK_HZ * np.exp(MEL_LOG_STEP * above))
 
 
 def cut_patches(spectrogram: np.ndarray) -> np.ndarray:
@@ -182,8 +217,8 @@ def _filter_bank(
     """
     scale, shift = _batch_norm(variables, number + 1)
     sign = np.sign(scale)
-    peaks = highest(x, variables[f"{_variable_name('conv2d', number)}/kernel"][:, :, 0] * sign) * sign
-    return np.maximum(peaks + variables[f"{_variable_name('conv2d', number)}/bias"], 0) * scale + shift
+    peaks = highest(x, variables[f"{variable_name('conv2d', number)}/kernel"][:, :, 0] * sign) * sign
+    return np.maximum(peaks + variables[f"{variable_name('conv2d', number)}/bias"], 0) * scale + shift
 
 
 def _timbral_frontend(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -286,10 +321,6 @@ def _normalize(x: np.ndarray, variables: Mapping[str, np.ndarray], number: int) 
 
 def _batch_norm(variables: Mapping[str, np.ndarray], number: int) -> tuple[np.ndarray, np.ndarray]:
     """Compute the scale and the shift of a batch normalization."""
-    name = _variable_name("batch_normalization", number)
+    name = variable_name("batch_normalization", number)
     scale = variables[f"{name}/gamma"] / np.sqrt(variables[f"{name}/moving_variance"] + np.float32(EPSILON))
     return scale, variables[f"{name}/beta"] - variables[f"{name}/moving_mean"] * scale
-
-
-def _variable_name(name: str, number: int) -> str:
-    return f"{name}_{number}" if number else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import re
 import subprocess
 import sys
@@ -16,13 +17,17 @@ import numpy as np
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.native_stderr import suppress_native_stderr
 from songgenre.progress import echo
 
 NETWORKS = ("MSD_musicnn", "MTT_musicnn")
 
-VARIABLES = r"(conv2d|dense|batch_normalization)(_\d+)?/(kernel|bias|gamma|beta|moving_mean|moving_variance)"
-"""Pattern of the names of weights; a checkpoint also contains the state of the optimizer."""
+CONVOLUTIONS: list[tuple[int, ...]] = [
+    (7, 38, 1, 204), (7, 67, 1, 204), (128, 1, 1, 51), (64, 1, 1, 51), (32, 1, 1, 51),
+    (7, 561, 1, 64), (7, 64, 1, 64), (7, 64, 1, 64),
+]  # fmt: skip
+DENSE_LAYERS: list[tuple[int, ...]] = [(1506, 200), (200, 50)]
+NORMALIZED = [1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200]
+"""Shapes of the kernels, and sizes of the batch normalizations, in the order of their numbers."""
 
 
 class Wheel(NamedTuple):
@@ -170,14 +175,54 @@ def _check_hash(path: Path, wheel: Wheel) -> bytes:
     return content
 
 
+def shapes() -> dict[str, tuple[int, ...]]:
+    """List the variables of a network.
+
+    Returns
+    -------
+    dict
+        From the name of a variable to its shape, in the order of the names.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for layer, kernels in (("conv2d", CONVOLUTIONS), ("dense", DENSE_LAYERS)):
+        for number, kernel in enumerate(kernels):
+            name = variable_name(layer, number)
+            found |= {f"{name}/kernel": kernel, f"{name}/bias": kernel[-1:]}
+    for number, n in enumerate(NORMALIZED):
+        name = variable_name("batch_normalization", number)
+        found |= {f"{name}/{statistic}": (n,) for statistic in ("beta", "gamma", "moving_mean", "moving_variance")}
+    return dict(sorted(found.items()))
+
+
+def variable_name(layer: str, number: int) -> str:
+    """Name a layer as TensorFlow does.
+
+    Parameters
+    ----------
+    layer : str
+        Kind of layer.
+    number : int
+        Number among the layers of this kind, from 0.
+
+    Returns
+    -------
+    str
+        Such as ``conv2d`` for the first and ``conv2d_1`` for the second.
+    """
+    return f"{layer}_{number}" if number else layer
+
+
 def _variables(archive: zipfile.ZipFile, folder: str) -> dict[str, np.ndarray]:
-    """Read the variables of a checkpoint, whose files lack the prefix that TensorFlow requires."""
-    with suppress_native_stderr():
-        import tensorflow as tf
-    with TemporaryDirectory() as temporary:
-        prefix = Path(temporary) / "checkpoint"
-        for ending in (".index", ".data-00000-of-00001"):
-            prefix.with_name(prefix.name + ending).write_bytes(archive.read(f"{folder}/{ending}"))
-        checkpoint = tf.train.load_checkpoint(str(prefix))
-        names = sorted(checkpoint.get_variable_to_shape_map())
-        return {name: checkpoint.get_tensor(name) for name in names if re.fullmatch(VARIABLES, name)}
+    """Read the variables of a checkpoint of TensorFlow, which need not be installed.
+
+    The file holds float32 values in the order of the names of the variables. Each variable that is trained is followed
+    by the two moments of the Adam optimizer, which has two variables of its own.
+    """
+    values = np.frombuffer(archive.read(f"{folder}/.data-00000-of-00001"), "<f4")
+    variables: dict[str, np.ndarray] = {}
+    start = 0
+    for name, shape in sorted((shapes() | {"beta1_power": (), "beta2_power": ()}).items()):
+        size = math.prod(shape)
+        variables[name] = values[start : start + size].reshape(shape)
+        start += size if "moving" in name or not shape else 3 * size
+    return {name: variables[name] for name in shapes()}

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, softmax
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
@@ -98,9 +97,11 @@ class Head:
             )
         standardized = (embedding.astype(float) - self.mean) / self.scale
         direction = standardized / max(float(np.linalg.norm(standardized)), 1e-12)
-        classes = pd.Series(softmax(direction @ self.weights.astype(float) + self.bias), index=list(self.classes))
+        scores = direction @ self.weights.astype(float) + self.bias
+        odds = np.exp(scores - scores.max())
+        classes = pd.Series(odds / odds.sum(), index=list(self.classes))
         genres = classes.drop(OTHER)
-        is_music = 1 - expit(direction @ self.signal_weights.astype(float) + self.signal_bias)
+        is_music = 1 / (1 + np.exp(direction @ self.signal_weights.astype(float) + self.signal_bias))
         return HeadPrediction(genres / genres.sum(), float(1 - (1 - classes[OTHER]) * is_music))
 
 
