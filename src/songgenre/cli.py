@@ -87,7 +87,7 @@ songgenre similar song.mp3 --count 3 --json"""
 def predict(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="FILE|DIR|URL|-", help="Songs, folders of songs, web addresses, - for audio on stdin."),
+        typer.Argument(metavar="FILE|DIR|URL|-", help="Songs, folders or web addresses; - for audio on stdin."),
     ],
     model: Annotated[
         Model,
@@ -95,7 +95,7 @@ def predict(
             parser=_parse_model,
             autocompletion=lambda: MODELS,
             metavar="|".join(MODELS),
-            help="The bundled model, trained on real music, or a model that `dvc repro` trained in this project.",
+            help="pretrained: the bundled model, trained on real music; the others: trained by `dvc repro` here.",
         ),
     ] = "pretrained",
     threshold: Annotated[
@@ -118,8 +118,9 @@ def predict(
 ) -> None:
     """Predict the genre of songs, with probabilities over time.
 
-    A song is cut into windows of 30 s, or of the length of the model's training clips. Its probabilities are the means
-    over its windows. Each letter of the strip is a window; a lower-case letter marks an unsure one.
+    A song is divided into windows as long as the clips on which the model was trained (30 s for the bundled model). Its
+    probabilities are the means over its windows. Each letter of the output is a window; a lower-case letter marks a
+    window whose prediction is unsure.
     """
     if as_json and as_csv:
         raise typer.BadParameter("choose one of them", param_hint="--json, --csv")
@@ -141,10 +142,10 @@ songgenre run --folder ~/Music"""
 def run(
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Your folder of music, which becomes the source in params.yaml."),
+        typer.Option(metavar="DIR", help="Your folder of music; it is written into params.yaml as the source."),
     ] = None,
 ) -> None:
-    """Rebuild what is not up to date, also after songs were added to your folder of music.
+    """Rebuild everything that is out of date, also after changes in your folder of music.
 
     The command compares the names, sizes and times of the files in the folder with those of the last run, then runs
     `dvc repro`.
@@ -164,7 +165,7 @@ def run(
 
 @app.command(epilog=SIMILAR_EXAMPLES)
 def similar(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file, in the corpus or not.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An audio file; it need not be in the corpus.")],
     count: Annotated[int, typer.Option(min=1, help="Number of songs.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:

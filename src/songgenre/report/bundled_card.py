@@ -160,7 +160,7 @@ def bundled_card(measurements: Measurements) -> str:
     return f"""# Model card: the bundled model
 
 A linear discriminant analysis of the penultimate layer of musicnn 0.1.0, a network that was trained to predict tags of
-the Million Song Dataset (Pons & Serra 2019, ISC licence). The level of each clip is standardised first.
+the Million Song Dataset (Pons & Serra 2019, ISC licence). Each clip is first brought to the same level.
 
 The model predicts the probability of each genre ({", ".join(genres)}),
 and the probability that a song is **outside**, that is, of none of these genres or not music. `head.npz` contains its
@@ -170,9 +170,9 @@ network: those in `data/pretrained/`, or those of the published wheel.
 ## Training data
 
 - The model was designed on {_describe(songs)}.
-- For the final training, the songs of other origin were added:
+- For the final training, songs of other origin were added:
   {_describe(elsewhere)}.
-- {len(KINDS) * PER_KIND} generated signals (tones, noise, clicks and sweeps) represent what is not music.
+- {len(KINDS) * PER_KIND} generated signals (tones, noise, clicks and sweeps) represent sounds that are not music.
 
 The shrinkage and the temperature were chosen by leaving out whole collections. The recordings belong to their rights
 holders and were used for research only. This project contains no recording, and nothing from which one could be
@@ -185,8 +185,8 @@ reconstructed.
 - *Songs by unseen artists*: {train.FOLDS} artist-grouped folds, repeated {train.REPEATS} times. The tested songs come
   from the same collections as the training songs, so this figure is too optimistic for other music.
 - *Left-out collections*: each collection is predicted by a model that was trained without it.
-- *Other origin*: the songs of other origin that have one of the genres, predicted by a model that was trained without
-  them. **Expect this accuracy on your own music.**
+- *Other origin*: the added songs that have one of the genres, predicted by a model that was trained without them.
+  **Expect this accuracy on your own music.**
 
 The intervals are 95 % intervals from a bootstrap over artists. The calibration error is the weighted mean distance
 between confidence and accuracy.
@@ -200,8 +200,8 @@ between confidence and accuracy.
 The probability *outside* separates songs of other genres from songs of these genres with an AUROC of
 **{outside.auroc:.2f}** (0.5 is chance), on collections that the model was not trained on. A song counts as outside if
 this probability is above {outside.maximum:.2f}. The threshold is chosen so that {measure.MAX_SHARE_OUTSIDE:.0%} of the
-songs of these genres are wrongly called outside. {outside.other_songs:.0%} of the songs of other genres exceed it, and
-{outside.signals:.0%} of the generated signals of kinds that the model was not trained on.
+songs of these genres are wrongly called outside. {outside.other_songs:.0%} of the songs of other genres exceed it. So
+do {outside.signals:.0%} of the generated signals, if the model was not trained on signals of their kind.
 
 `songgenre dev describe-bundled` measures how many predictions change if the recording is equalised or compressed,
 compares the embedding with others, and writes `docs/bundled_model.md`.
