@@ -40,7 +40,7 @@ def test_ends_with_checks_and_computed_conclusions(path: Path) -> None:
     assert re.search(r"f\"[^\"]*\{", last)
 
 
-def test_tells_a_story_in_at_most_sixty_lines_but_for_imports(path: Path) -> None:
+def test_tells_a_story_in_at_most_a_hundred_lines_but_for_imports(path: Path) -> None:
     code = "\n".join(sources(path, "code"))
     tree = ast.parse(code)
     imports = [
@@ -51,7 +51,7 @@ def test_tells_a_story_in_at_most_sixty_lines_but_for_imports(path: Path) -> Non
         for number, line in enumerate(code.splitlines())
         if line.strip() and not line.strip().startswith("#") and not any(number in place for place in imports)
     ]
-    assert len(lines) <= 60
+    assert len(lines) <= 100
     definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     assert not [node for node in ast.walk(tree) if isinstance(node, definitions)]
 
