@@ -102,7 +102,7 @@ STALE = {
     "plots/cnn": {"cnn"},
     "plots/transfer": {"transfer"},
     "plots/evaluation": {"evaluation"},
-    "plots/excerpts": {"evaluation", "report"},
+    "plots/excerpts": {"eda", "evaluation", "report"},
     "evaluation/metrics": MODELS | {"report"},
     "evaluation/files": MODELS | {"report"},
     "evaluation/ensemble": {"evaluation", "report"},

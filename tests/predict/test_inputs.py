@@ -1,3 +1,4 @@
+import asyncio
 import gzip
 import re
 import sys
@@ -142,6 +143,14 @@ def test_what_cannot_be_downloaded_is_told(
 def test_no_server_is_told(url: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(url)):
         list(inputs.resolve(url, tmp_path))
+
+
+def test_download_works_where_an_event_loop_runs_as_in_a_notebook(address: str, tmp_path: Path) -> None:
+    async def resolve() -> list[inputs.AudioInput]:
+        return list(inputs.resolve(f"{address}/song", tmp_path))
+
+    [song] = asyncio.run(resolve())
+    assert song.path.read_bytes() == SONG
 
 
 def test_password_is_not_repeated(address: str, tmp_path: Path) -> None:

@@ -120,13 +120,13 @@ def download(url: str, path: Path) -> None:
     UserError
         If the server cannot be reached, refuses, sends a page instead of audio, or sends too much or too slowly.
     """
-    import asyncio
-
     import httpx
+    from anyio.from_thread import start_blocking_portal
 
     shown = without_password(url)
     try:
-        asyncio.run(asyncio.wait_for(_download(url, path), DOWNLOAD_TIMEOUT_S))
+        with start_blocking_portal() as portal:
+            portal.call(_download, url, path)
     except TimeoutError:
         raise UserError(
             f"{shown}: the download takes longer than {DOWNLOAD_TIMEOUT_S:g} s. Download the file yourself."
@@ -138,6 +138,13 @@ def download(url: str, path: Path) -> None:
 
 
 async def _download(url: str, path: Path) -> None:
+    import anyio
+
+    with anyio.fail_after(DOWNLOAD_TIMEOUT_S):
+        await _fetch(url, path)
+
+
+async def _fetch(url: str, path: Path) -> None:
     import httpx
 
     shown = without_password(url)
