@@ -139,7 +139,17 @@ def test_what_cannot_be_downloaded_is_told(
     assert f"{address}/{page}" in str(error.value)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/song.mp3", "http://", "http://[::1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1/song.mp3",
+        "http://",
+        "http://[::1",
+        "http://127.0.0.1:99999/",
+        "http://xn--/",
+        "http://127.0.0.1/\udc80",
+    ],
+)
 def test_no_server_is_told(url: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=re.escape(url)):
         list(inputs.resolve(url, tmp_path))

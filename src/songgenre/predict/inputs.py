@@ -133,8 +133,9 @@ def download(url: str, path: Path) -> None:
         ) from None
     except httpx.TimeoutException:
         raise UserError(f"{shown}: the server sent nothing for {READ_TIMEOUT_S:g} s. Try again.") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UserError(f"{shown}: download failed ({error or type(error).__name__}). Check the address.") from None
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ExceptionGroup) as error:
+        reason = error.exceptions[0] if isinstance(error, ExceptionGroup) else error  # a group from a port above 65535
+        raise UserError(f"{shown}: download failed ({reason or type(reason).__name__}). Check the address.") from None
 
 
 async def _download(url: str, path: Path) -> None:
