@@ -50,6 +50,8 @@ class Worker:
     ------
     UserError
         If the model is unavailable, or its hash differs.
+    ModuleNotFoundError
+        If a package that the model needs is not installed.
     """
 
     def __init__(self, name: loading.Name, max_duration_s: float, skip_hash_check: bool) -> None:
@@ -114,8 +116,8 @@ class Worker:
             ) from None
 
 
-def _unless_error(received: T | UserError) -> T:
-    if isinstance(received, UserError):
+def _unless_error(received: T | UserError | ModuleNotFoundError) -> T:
+    if isinstance(received, UserError | ModuleNotFoundError):
         raise received
     return received
 
@@ -136,7 +138,7 @@ def _work(connection: Connection, name: loading.Name, max_duration_s: float, ski
                 connection.send(_predict(path, name, max_duration_s))
             except UserError as error:
                 connection.send(UserError(str(error).replace(str(path), "the file")))
-    except UserError as error:
+    except (UserError, ModuleNotFoundError) as error:
         connection.send(error)
     except (EOFError, BrokenPipeError):
         pass
