@@ -142,6 +142,17 @@ def test_what_a_maintainer_commits_is_in_one_group() -> None:
     assert {("notebook", "run"), ("pretrained", "download"), ("reproduce",)} < set(COMMANDS)
 
 
+def test_run_without_dvc_leaves_the_parameters_as_they_are(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    monkeypatch.setitem(sys.modules, "dvc", None)
+    before = project.params.read_bytes()
+    result = called("run", "--folder", str(tmp_path))
+    assert isinstance(result.exception, ModuleNotFoundError)
+    assert project.params.read_bytes() == before
+
+
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself_without_a_terminal(
     path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -150,6 +150,8 @@ def run(
     The command compares the names, sizes and times of the files in the folder with those of the last run, then runs
     `dvc repro`.
     """
+    import dvc  # noqa: F401 - before anything is written
+
     from songgenre.params import load_params
     from songgenre.sources import own_music
 
