@@ -98,7 +98,7 @@ def test_wheel_alone_predicts_and_names_the_extras_of_the_pipeline(
     assert run(python, "-c", "import tensorflow").returncode == 1
     refused = run(songgenre, "demo", "shop")
     assert refused.returncode == 1
-    assert "[pipeline]" in refused.stderr
+    assert "[pipeline,scrape,demo,cluster]" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

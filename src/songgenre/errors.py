@@ -10,7 +10,10 @@ HINT_RERUN = "Run the same command again to continue: completed work is kept, an
 
 HINT_DISK_FULL = f"The disk is full, or a file may not grow further: free some space, or raise the quota. {HINT_RERUN}"
 HINT_READ_ONLY = f"Make the folder writable for you, or work in a clone that is. {HINT_RERUN}"
-HINT_EXTRAS = "This command belongs to the pipeline: run `make setup` in a clone, or install the extra [pipeline]."
+HINT_EXTRAS = (
+    "This command belongs to the pipeline: run `make setup` in a clone, or install the extras "
+    "[pipeline,scrape,demo,cluster]."
+)
 HINT_NAME = "Use a shorter name."
 HINT_MEMORY = (
     "The system has probably stopped a process because memory ran out: close other programs, or use fewer songs or "
