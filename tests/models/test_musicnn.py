@@ -120,6 +120,15 @@ def test_spectrogram_is_that_of_the_paper_and_does_not_overflow() -> None:
     assert spectrogram.max() > np.log10(np.finfo(np.float16).max)
 
 
+@pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 512, 513, 768, 16_000, 16_128])
+def test_spectrogram_of_any_length_is_that_of_librosa(n: int) -> None:
+    y = np.random.default_rng(n).normal(size=n).astype(np.float32)
+    power = librosa.feature.melspectrogram(y=y, sr=16_000, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect")
+    expected, found = np.log10(1 + 10_000 * power).T, musicnn.log_mel(y)
+    np.testing.assert_allclose(found[:-1], expected[:-1], rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(found[-1], expected[-1], atol=1e-2 if n % 256 == 0 else 1e-6)
+
+
 def test_spectrogram_is_the_same_with_any_number_of_threads() -> None:
     y = np.random.default_rng(0).normal(size=30 * musicnn.SAMPLE_RATE).astype(np.float32)
     spectrograms = []

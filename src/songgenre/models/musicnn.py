@@ -89,7 +89,8 @@ def log_mel(y: np.ndarray) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(n_frames, N_MELS), dtype=float32]
-        Log-mel spectrogram, as from ``librosa.feature.melspectrogram``.
+        Log-mel spectrogram, as from ``librosa.feature.melspectrogram``; librosa pads one sample differently if `n` is a
+        multiple of `HOP_LENGTH`, which changes the last frame by less than 0.01.
     """
     centred = np.pad(y, N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(centred, N_FFT)[::HOP_LENGTH]
