@@ -1,5 +1,6 @@
 import asyncio
 import gzip
+import io
 import re
 import sys
 import threading
@@ -195,6 +196,14 @@ def test_nothing_to_predict_is_told(tmp_path: Path) -> None:
 def test_closed_standard_input_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)  # as Python does without a standard input
     with pytest.raises(UserError, match="standard input"):
+        list(inputs.resolve("-", tmp_path))
+
+
+def test_standard_input_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(SONG)))
+    [song] = inputs.resolve("-", tmp_path)
+    assert song.path.read_bytes() == SONG
+    with pytest.raises(UserError, match="twice"):
         list(inputs.resolve("-", tmp_path))
 
 

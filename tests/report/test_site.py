@@ -16,6 +16,10 @@ from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
 from songgenre.report.scores import load_scores
 from songgenre.report.site import build
+from songgenre.sources.base import Track
+from songgenre.sources.catalogue import tabulate
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import write_table
 
 PIPELINE = """
 stages:
@@ -80,7 +84,7 @@ def test_the_answer_names_the_best_model_and_the_baseline(
     write_metrics({"baseline": measured(0.2), "svc": measured(0.7)}, project.metrics("sklearn"))
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     answer = words(front(project).select_one(".answer"))
-    assert all(part in answer for part in ("2 models", "CNN", "80 %", "48 songs", "95 %", "70\u201390 %", "20 %"))
+    assert all(part in answer for part in ("2 models", "CNN", "80 %", "48 test songs", "95 %", "70\u201390 %", "20 %"))
 
 
 def test_models_are_compared_best_first_with_the_stage_that_trained_them(
@@ -131,6 +135,26 @@ def test_a_stage_that_has_not_run_says_so(project: Project) -> None:
     pending = BeautifulSoup((project.html / "06_cnn.html").read_text("utf-8"), "html.parser")
     assert "What does About 06_cnn tell?" in words(pending.main)
     assert "dvc repro" in words(pending.main)
+
+
+def test_nested_cross_validation_leads(project: Project, measured: Callable[[float], Metrics]) -> None:
+    write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
+    project.plot("nested").parent.mkdir(parents=True, exist_ok=True)
+    project.plot("nested").write_text("model,accuracy,ci95_low,ci95_high\nsvm,0.7,0.6,0.75\ntransfer,0.9,0.85,0.95\n")
+    answer = front(project).select_one(".answer")
+    assert words(answer.select_one(".figure")) == "90 %"
+    assert all(part in words(answer) for part in ("transfer", "85\u201395 %", "CNN", "80 %"))
+
+
+@pytest.mark.parametrize("source", ["demo", "folder"])
+def test_every_page_says_whether_the_songs_are_invented(project: Project, source: str) -> None:
+    song = Track(source, "a.wav", None, ("rock",), reason="truncated", detail="cut")
+    write_table(tabulate([song], project.audio), CATALOGUE, project.catalogue)
+    execute(project, "04_features")
+    build(project)
+    for page in project.html.glob("*.html"):
+        banner = BeautifulSoup(page.read_text("utf-8"), "html.parser").select_one(".demo")
+        assert (banner is not None) == (source == "demo")
 
 
 def test_without_metrics_nobody_knows_the_answer(project: Project) -> None:

@@ -89,6 +89,8 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
         if sys.stdin is None:
             raise UserError("the standard input: closed. Pipe a song into the command, or name a file.")
         path = folder / "standard input"
+        if path.exists():
+            raise UserError("-: named twice. The standard input can be read only once.")
         with path.open("wb") as file:
             while chunk := sys.stdin.buffer.read(CHUNK):
                 _write(chunk, file, "the standard input")

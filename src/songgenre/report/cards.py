@@ -14,6 +14,7 @@ from songgenre.evaluation.files import file_hash
 from songgenre.evaluation.metrics import accuracy_coverage_curve, evaluate
 from songgenre.paths import Project
 from songgenre.report.markdown import table
+from songgenre.report.rendering import is_demo
 from songgenre.report.scores import best_model, load_scores, read_predictions
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.columns import SPLITS
@@ -26,6 +27,12 @@ FAMILIES = {
     "transfer": "a linear discriminant analysis of embeddings of two pretrained networks (musicnn, Pons & Serra 2019)",
     ENSEMBLE: "the mean of the probabilities of several models",
 }
+
+
+DEMO_ORIGIN = """\
+The demo is synthetic: rules compose the songs, a synthesizer plays them, and the catalogue has the
+faults of real collections."""
+REAL_ORIGIN = "The recordings belong to their rights holders; none is part of this project."
 
 
 def available_cards(project: Project) -> dict[str, str]:
@@ -218,8 +225,7 @@ artists; {len(excluded)} are excluded.
 
 {table(["source", "collection", "license", "songs used"], collections)}
 
-The demo is synthetic: rules compose the songs, a synthesizer plays them, and the catalogue has the
-faults of real collections. Real recordings belong to their rights holders; none is part of this project.
+{DEMO_ORIGIN if is_demo(project) else REAL_ORIGIN}
 
 ## Corpus
 

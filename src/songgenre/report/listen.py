@@ -27,7 +27,7 @@ from songgenre.paths import Project
 from songgenre.plots.excerpts import DURATION_S, Excerpt, encode_excerpt
 from songgenre.plots.style import genre_colors
 from songgenre.report.notebook_page import report_names
-from songgenre.report.rendering import render, write_html
+from songgenre.report.rendering import is_demo, render, write_html
 from songgenre.report.scores import Model, read_predictions
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.embeddings import EMBEDDINGS
@@ -125,6 +125,7 @@ def write_listen_page(project: Project, best: Model | None, folder: Path, comput
     content: dict[str, object] = {
         "name": "map",
         "pages": report_names(project),
+        "demo": is_demo(project),
         "best": best,
         "genres": [],
         "songs": {},

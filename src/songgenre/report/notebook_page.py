@@ -87,7 +87,7 @@ def report_names(project: Project) -> list[str]:
     return sorted(path.stem for path in project.notebooks.glob("*.ipynb"))
 
 
-def render_notebook(notebook: Path, pages: Sequence[str]) -> str:
+def render_notebook(notebook: Path, pages: Sequence[str], demo: bool = False) -> str:
     """Render an executed notebook.
 
     Parameters
@@ -96,6 +96,8 @@ def render_notebook(notebook: Path, pages: Sequence[str]) -> str:
         Executed notebook. The name of the page is the name of this file without its suffix.
     pages : sequence of str
         Names of the reports that the navigation bar lists; see `report_names`.
+    demo : bool
+        Whether the page says that the songs are invented.
 
     Returns
     -------
@@ -107,7 +109,7 @@ def render_notebook(notebook: Path, pages: Sequence[str]) -> str:
     UserError
         If the file is missing, or is not a notebook.
     """
-    resources = {"name": notebook.stem, "pages": list(pages)}
+    resources = {"name": notebook.stem, "pages": list(pages), "demo": demo}
     html, _ = _exporter().from_notebook_node(_read(notebook), resources)
     return f"{html}\n"
 

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from songgenre.paths import Project
 from songgenre.report.notebook_page import TEMPLATES, anchor
+from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.files import read_table
 
 
 def render(template: str, **content: object) -> str:
@@ -32,6 +35,27 @@ def render(template: str, **content: object) -> str:
     )
     environment.filters["anchor"] = anchor
     return environment.get_template(template).render(content)
+
+
+def is_demo(project: Project) -> bool:
+    """Tell whether the songs are those of the demo, which are invented.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose catalogue is read.
+
+    Returns
+    -------
+    bool
+        False if there is no catalogue yet.
+
+    Raises
+    ------
+    UserError
+        If the catalogue cannot be read.
+    """
+    return project.catalogue.is_file() and read_table(CATALOGUE, project.catalogue)["source"].eq("demo").any()
 
 
 def write_html(path: Path, html: str) -> None:

@@ -66,6 +66,42 @@ class Confusion(NamedTuple):
     of: int
 
 
+class Nested(NamedTuple):
+    """Accuracy of a model in nested cross-validation over all songs.
+
+    Parameters
+    ----------
+    display_name : str
+        Name of the model in reports.
+    accuracy, ci95_low, ci95_high : float
+        Accuracy and its 95 % interval.
+    """
+
+    display_name: str
+    accuracy: float
+    ci95_low: float
+    ci95_high: float
+
+
+def best_nested(project: Project) -> Nested | None:
+    """Read the scores of the model that is best in nested cross-validation.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose scores the evaluation has written.
+
+    Returns
+    -------
+    Nested or None
+        Scores of the model; None if the evaluation has not run.
+    """
+    if not project.plot("nested").is_file():
+        return None
+    best = pd.read_csv(project.plot("nested")).sort_values("accuracy", ascending=False, kind="stable").iloc[0]
+    return Nested(display_name(best["model"]), best["accuracy"], best["ci95_low"], best["ci95_high"])
+
+
 def load_scores(project: Project) -> list[Model]:
     """Collect the scores of all models.
 

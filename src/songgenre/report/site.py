@@ -14,8 +14,16 @@ from songgenre.report import cards, dag
 from songgenre.report.key_figures import Figure, key_figure
 from songgenre.report.listen import write_listen_page
 from songgenre.report.notebook_page import postprocess, read_notebook, render_markdown, render_notebook, report_names
-from songgenre.report.rendering import render, write_html
-from songgenre.report.scores import BASELINE, Model, best_model, confusions, load_scores, read_predictions
+from songgenre.report.rendering import is_demo, render, write_html
+from songgenre.report.scores import (
+    BASELINE,
+    Model,
+    best_model,
+    best_nested,
+    confusions,
+    load_scores,
+    read_predictions,
+)
 
 
 @dataclass(frozen=True)
@@ -71,18 +79,19 @@ def build(project: Project, compute: Compute = LOCAL) -> Path:
     UserError
         If a notebook, a table, a metrics file or an audio file cannot be read.
     """
-    pages = report_names(project)
+    pages, demo = report_names(project), is_demo(project)
     scores = load_scores(project)
     stages = [_stage(project, name, scores) for name in pages]
     with replacing(project.html) as folder:
         folder.mkdir()
         for stage in stages:
-            html = render_notebook(project.executed(stage.name), pages) if stage.has_run else _pending(stage, pages)
+            executed = project.executed(stage.name)
+            html = render_notebook(executed, pages, demo) if stage.has_run else _pending(stage, pages, demo)
             write_html(folder / f"{stage.name}.html", html)
         write_listen_page(project, best_model(scores), folder, compute)
         documents = cards.available_cards(project)
         for name, text in documents.items():
-            write_html(folder / f"{name}.html", _card(name, text, pages))
+            write_html(folder / f"{name}.html", _card(name, text, pages, demo))
         write_html(folder / "index.html", _front(project, stages, scores, list(documents)))
     publish(project)
     return project.html / "index.html"
@@ -95,9 +104,9 @@ def _stage(project: Project, name: str, models: Sequence[Model]) -> Stage:
     return Stage(name, page.title or name, page.question, has_run, figure)
 
 
-def _card(name: str, text: str, pages: Sequence[str]) -> str:
+def _card(name: str, text: str, pages: Sequence[str], demo: bool) -> str:
     page = postprocess(render_markdown(text.replace("_card.md)", "_card.html)"), {}))
-    return render("card.html.j2", story=page, name=name, pages=pages)
+    return render("card.html.j2", story=page, name=name, pages=pages, demo=demo)
 
 
 def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str]) -> str:
@@ -110,6 +119,8 @@ def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], d
         baseline=next((model for model in models if model.name == BASELINE), None),
         rivals=[model for model in models if model.name != BASELINE],
         best=winner,
+        nested=best_nested(project),
+        demo=is_demo(project),
         mistakes=confusions(read_predictions(project, winner)),
         steps=steps,
         drawings=[dag.draw(steps, direction) for direction in (dag.HORIZONTAL, dag.VERTICAL)],
@@ -127,5 +138,5 @@ def _about(step: dag.Step, steps: Sequence[dag.Step], stages: Sequence[Stage]) -
     return own or next((stage for other in followers if (stage := _about(other, steps, stages))), None)
 
 
-def _pending(stage: Stage, pages: Sequence[str]) -> str:
-    return render("pending.html.j2", stage=stage, name=stage.name, pages=pages)
+def _pending(stage: Stage, pages: Sequence[str], demo: bool) -> str:
+    return render("pending.html.j2", stage=stage, name=stage.name, pages=pages, demo=demo)

@@ -55,7 +55,7 @@ def write_slides(project: Project, to: Path) -> None:
     if not front.is_file():
         raise UserError(f"{project.html}: report site not found. Run `dvc repro` first.")
     soup = BeautifulSoup(front.read_text("utf-8"), "html.parser")
-    answer = _without_links(soup.select_one(".answer"))
+    answer = _without_links(soup.select_one(".answer")) + _without_links(soup.select_one(".demo"))
     slides = [_slide(project.html / f"{name}.html") for name in report_names(project)]
     with replacing(to) as partial:
         write_html(partial, render("slides.html.j2", title=_text(soup.h1), answer=answer, slides=slides))
