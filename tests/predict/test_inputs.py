@@ -5,6 +5,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -160,7 +161,8 @@ def test_download_works_where_an_event_loop_runs_as_in_a_notebook(address: str, 
     async def resolve() -> list[inputs.AudioInput]:
         return list(inputs.resolve(f"{address}/song", tmp_path))
 
-    [song] = asyncio.run(resolve())
+    with ThreadPoolExecutor(1) as thread:
+        [song] = thread.submit(asyncio.run, resolve()).result()
     assert song.path.read_bytes() == SONG
 
 
