@@ -96,7 +96,7 @@ def test_wheel_alone_predicts_and_names_the_extras_of_the_pipeline(
     assert predicted.returncode == 0, predicted.stderr
     assert [json.loads(line)["file"] for line in predicted.stdout.splitlines()] == list(map(str, songs))
     assert run(python, "-c", "import tensorflow").returncode == 1
-    refused = run(songgenre, "demo", "shop")
+    refused = run(songgenre, "demo", "serve")
     assert refused.returncode == 1
     assert "[pipeline,scrape,demo,cluster]" in refused.stderr
     assert "Traceback" not in refused.stderr
