@@ -15,6 +15,7 @@ from songgenre.models.musicnn import (
     cut_patches,
     pool_patches,
 )
+from songgenre.models.musicnn_weights import variable_name
 from songgenre.native_stderr import suppress_native_stderr
 
 with suppress_native_stderr():
@@ -66,19 +67,15 @@ def build_network(variables: Mapping[str, np.ndarray]) -> keras.Model:
 
 def _filters(x: keras.KerasTensor, n: int, size: tuple[int, int], padding: str, number: int) -> keras.KerasTensor:
     """Convolution, and its maximum over the frequencies [shape=(..., PATCH_FRAMES, n)]."""
-    x = layers.Conv2D(n, size, padding=padding, activation="relu", name=_variable_name("conv2d", number))(x)
+    x = layers.Conv2D(n, size, padding=padding, activation="relu", name=variable_name("conv2d", number))(x)
     x = layers.BatchNormalization(name=f"batch_normalization_{number + 1}")(x)
     x = layers.MaxPooling2D((1, x.shape[2]))(x)
     return layers.Reshape((PATCH_FRAMES, n))(x)
 
 
 def _midend(x: keras.KerasTensor, number: int) -> keras.KerasTensor:
-    x = layers.Conv1D(64, 7, padding="same", activation="relu", name=_variable_name("conv2d", number))(x)
+    x = layers.Conv1D(64, 7, padding="same", activation="relu", name=variable_name("conv2d", number))(x)
     return layers.BatchNormalization(name=f"batch_normalization_{number + 1}")(x)
-
-
-def _variable_name(name: str, number: int) -> str:
-    return f"{name}_{number}" if number else name
 
 
 def forward(network: keras.Model, spectrogram: np.ndarray) -> MusicnnFeatures:

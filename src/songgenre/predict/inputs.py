@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import BinaryIO, NamedTuple
 
 from songgenre.errors import UserError
 from songgenre.progress import echo
+from songgenre.redaction import redact
 from songgenre.sources.files import find_songs
 from songgenre.tags import Tags, read_tags
 
@@ -98,7 +98,7 @@ def resolve(source: str, folder: Path) -> Iterator[AudioInput]:
     elif source.lower().startswith(("http://", "https://")):
         path = folder / f"{len(list(folder.iterdir()))}"
         download(source, path)
-        yield AudioInput(without_password(source), path)
+        yield AudioInput(redact(source), path)
     elif os.path.isdir(source):
         yield from _files_of(Path(source))
     elif os.path.exists(source):
@@ -125,7 +125,7 @@ def download(url: str, path: Path) -> None:
     import httpx
     from anyio.from_thread import start_blocking_portal
 
-    shown = without_password(url)
+    shown = redact(url)
     try:
         with start_blocking_portal() as portal:
             portal.call(_download, url, path)
@@ -150,7 +150,7 @@ async def _download(url: str, path: Path) -> None:
 async def _fetch(url: str, path: Path) -> None:
     import httpx
 
-    shown = without_password(url)
+    shown = redact(url)
     async with (
         httpx.AsyncClient(timeout=READ_TIMEOUT_S, follow_redirects=True, max_redirects=5) as client,
         client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
@@ -168,27 +168,6 @@ async def _fetch(url: str, path: Path) -> None:
         with path.open("wb") as file:
             async for chunk in response.aiter_raw():
                 _write(chunk, file, shown)
-
-
-def without_password(url: str) -> str:
-    """Remove user name and password from a web address, so that no message or table repeats them.
-
-    Parameters
-    ----------
-    url : str
-        Web address.
-
-    Returns
-    -------
-    str
-        The address without what precedes the host.
-
-    Examples
-    --------
-    >>> without_password("https://me:secret@music.example/song.mp3")
-    'https://music.example/song.mp3'
-    """
-    return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
 
 def printable(text: str) -> str:
