@@ -27,7 +27,7 @@ from songgenre.paths import Project
 from songgenre.plots.excerpts import DURATION_S, Excerpt, encode_excerpt
 from songgenre.plots.style import genre_colors
 from songgenre.report.notebook_page import report_names
-from songgenre.report.rendering import is_demo, render, write_html
+from songgenre.report.rendering import render, write_html
 from songgenre.report.scores import Model, read_predictions
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.embeddings import EMBEDDINGS
@@ -102,7 +102,9 @@ class MapGenre(NamedTuple):
     songs: list[MapSong]
 
 
-def write_listen_page(project: Project, best: Model | None, folder: Path, compute: Compute = LOCAL) -> None:
+def write_listen_page(
+    project: Project, best: Model | None, folder: Path, demo: bool = False, compute: Compute = LOCAL
+) -> None:
     """Write ``map.html`` and the excerpts that it plays.
 
     Parameters
@@ -114,6 +116,8 @@ def write_listen_page(project: Project, best: Model | None, folder: Path, comput
         Model whose predictions are shown.
     folder : Path
         Folder of the site.
+    demo : bool
+        Whether the page says that the songs are invented.
     compute : Compute
         Machines that encode the excerpts, see `songgenre.compute`.
 
@@ -125,7 +129,7 @@ def write_listen_page(project: Project, best: Model | None, folder: Path, comput
     content: dict[str, object] = {
         "name": "map",
         "pages": report_names(project),
-        "demo": is_demo(project),
+        "demo": demo,
         "best": best,
         "genres": [],
         "songs": {},

@@ -88,11 +88,11 @@ def build(project: Project, compute: Compute = LOCAL) -> Path:
             executed = project.executed(stage.name)
             html = render_notebook(executed, pages, demo) if stage.has_run else _pending(stage, pages, demo)
             write_html(folder / f"{stage.name}.html", html)
-        write_listen_page(project, best_model(scores), folder, compute)
+        write_listen_page(project, best_model(scores), folder, demo, compute)
         documents = cards.available_cards(project)
         for name, text in documents.items():
             write_html(folder / f"{name}.html", _card(name, text, pages, demo))
-        write_html(folder / "index.html", _front(project, stages, scores, list(documents)))
+        write_html(folder / "index.html", _front(project, stages, scores, list(documents), demo))
     publish(project)
     return project.html / "index.html"
 
@@ -109,7 +109,9 @@ def _card(name: str, text: str, pages: Sequence[str], demo: bool) -> str:
     return render("card.html.j2", story=page, name=name, pages=pages, demo=demo)
 
 
-def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str]) -> str:
+def _front(
+    project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str], demo: bool
+) -> str:
     winner = best_model(models)
     steps = dag.read_steps(project.root / "dvc.yaml")
     return render(
@@ -120,7 +122,7 @@ def _front(project: Project, stages: Sequence[Stage], models: Sequence[Model], d
         rivals=[model for model in models if model.name != BASELINE],
         best=winner,
         nested=best_nested(project),
-        demo=is_demo(project),
+        demo=demo,
         mistakes=confusions(read_predictions(project, winner)),
         steps=steps,
         drawings=[dag.draw(steps, direction) for direction in (dag.HORIZONTAL, dag.VERTICAL)],
