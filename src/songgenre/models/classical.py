@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import joblib
@@ -20,6 +22,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.feature_selection import SelectPercentile, VarianceThreshold, f_classif
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedGroupKFold
@@ -30,7 +33,7 @@ from sklearn.svm import SVC
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
-from songgenre.compute import joblib_backend
+from songgenre.compute import joblib_backend, parallel_map
 from songgenre.errors import UserError, did_you_mean
 from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.params import LOCAL, Compute
@@ -139,7 +142,6 @@ def grid_search(
     folds: int,
     seed: int,
     compute: Compute = LOCAL,
-    within: str = "",
 ) -> Iterator[tuple[str, GridSearchCV]]:
     """Tune each model by grid search, scored by accuracy in artist-grouped stratified folds.
 
@@ -159,8 +161,6 @@ def grid_search(
         Seed of the models and of the folds.
     compute : Compute
         Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
-    within : str
-        Position in a longer computation, for the progress bar.
 
     Yields
     ------
@@ -175,6 +175,26 @@ def grid_search(
         If a model or one of its parameters is unknown, or a genre has too few artists or songs for the folds.
     """
     check_grids(grids)
+    cv = _artist_folds(X, y, artist_groups, folds, seed)
+    for name, grid in grids.items():
+        pipeline = PIPELINES[name](seed)
+        search = _WatchedGridSearch(
+            f"tuning {name.replace('_', ' ')}",
+            pipeline,
+            _prefix_grid(grid, pipeline),
+            cv=cv,
+            n_jobs=-1,
+            error_score="raise",
+        )
+        with joblib_backend(compute), threadpool_limits(1):
+            search.fit(X, y.to_numpy(), groups=artist_groups)  # scikit-learn 1.9 indexes y[0], which a Series may lack
+        yield name, search
+
+
+def _artist_folds(
+    X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
+) -> StratifiedGroupKFold:
+    """Make artist-grouped stratified folds, and raise if a genre has too few artists or songs for them."""
     fewest = artist_groups.groupby(y).nunique()
     if fewest.min() < folds:
         raise UserError(
@@ -183,21 +203,7 @@ def grid_search(
         )
     cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     _check_songs([y.iloc[learn] for learn, _ in cv.split(X, y, artist_groups)])
-    searches = {}
-    for name, grid in grids.items():
-        pipeline = PIPELINES[name](seed)
-        searches[name] = _WatchedGridSearch(
-            f"tuning {name.replace('_', ' ')}{within}",
-            pipeline,
-            _prefix_grid(grid, pipeline),
-            cv=cv,
-            n_jobs=-1,
-            error_score="raise",
-        )
-    for name, search in searches.items():
-        with joblib_backend(compute), threadpool_limits(1):
-            search.fit(X, y.to_numpy(), groups=artist_groups)  # scikit-learn 1.9 indexes y[0], which a Series may lack
-        yield name, search
+    return cv
 
 
 def _check_songs(learned_from: Sequence[pd.Series]) -> None:
@@ -245,9 +251,8 @@ def refit_best(
         )
     models = {name: search.best_estimator_ for name, search in searches.items()}
     if soft_voting_members:
-        voting = VotingClassifier([(name, models[name]) for name in soft_voting_members], voting="soft")
-        with threadpool_limits(1):
-            models[SOFT_VOTING] = voting.fit(X, y)
+        members = [(name, FrozenEstimator(models[name])) for name in soft_voting_members]
+        models[SOFT_VOTING] = VotingClassifier(members, voting="soft").fit(X, y)
     return models
 
 
@@ -294,17 +299,53 @@ def nested_cross_validate(
     UserError
         As `grid_search` and `refit_best`.
     """
+    check_grids(grids)
     y, artist_groups = tracks["genre"], tracks["artist_group"]
-    predictions = []
-    for repeat in range(repeats):
-        outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
-        for fold, (learn, test) in enumerate(outer.split(X, y, artist_groups), start=repeat * folds + 1):
-            inner = X.iloc[learn], y.iloc[learn]
-            within = f", nested fold {fold} of {folds * repeats}"
-            searches = dict(grid_search(grids, *inner, artist_groups.iloc[learn], folds, seed, compute, within))
-            models = refit_best(searches, soft_voting_members, *inner)
-            predictions.append(predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat))
+    splits = [
+        (repeat, learn, test)
+        for repeat in range(repeats)
+        for learn, test in StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat).split(
+            X, y, artist_groups
+        )
+    ]
+    predict = partial(
+        _predict_outer_fold,
+        grids=grids,
+        soft_voting_members=soft_voting_members,
+        X=X,
+        tracks=tracks,
+        folds=folds,
+        seed=seed,
+    )
+    predictions = parallel_map(predict, splits, "nested cross-validation", compute, remote_ok=True)
     return pd.concat(predictions, ignore_index=True)
+
+
+def _predict_outer_fold(
+    split: tuple[int, np.ndarray, np.ndarray],
+    grids: Mapping[str, Grid],
+    soft_voting_members: Sequence[str],
+    X: pd.DataFrame,
+    tracks: pd.DataFrame,
+    folds: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Tune and fit every model on the training songs of one outer fold, and predict its test songs.
+
+    The steps before the classifier are fitted once per inner fold; the values of a grid and the models that begin with
+    the same steps share them.
+    """
+    repeat, learn, test = split
+    X_learn, y, artist_groups = X.iloc[learn], tracks["genre"].iloc[learn], tracks["artist_group"].iloc[learn]
+    cv = _artist_folds(X_learn, y, artist_groups, folds, seed)
+    searches = {}
+    with TemporaryDirectory() as fitted_steps:
+        for name, grid in grids.items():
+            pipeline = PIPELINES[name](seed).set_params(memory=fitted_steps)
+            search = GridSearchCV(pipeline, _prefix_grid(grid, pipeline), cv=cv, error_score="raise")
+            searches[name] = search.fit(X_learn, y.to_numpy(), groups=artist_groups)
+        models = refit_best(searches, soft_voting_members, X_learn, y)
+    return predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat)
 
 
 def predict_genres(
@@ -326,9 +367,10 @@ def predict_genres(
     pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS` of all models.
     """
-    predictions = [
-        tabulate_predictions(name, tracks, predict_probabilities(model, X)) for name, model in models.items()
-    ]
+    with threadpool_limits(1):
+        predictions = [
+            tabulate_predictions(name, tracks, predict_probabilities(model, X)) for name, model in models.items()
+        ]
     return pd.concat(predictions, ignore_index=True)
 
 
