@@ -47,8 +47,8 @@ reports: setup ## Print the path of the reports, and open them if there is a bro
 	@echo "$(CURDIR)/reports/html/index.html"
 	@python -c 'import pathlib, webbrowser; webbrowser.open(pathlib.Path("reports/html/index.html").resolve().as_uri())' > /dev/null 2>&1 || true
 
-bench: setup ## Run the benchmarks, which measure speed and quality against other programs
-	for benchmark in benchmarks/*.py; do python $$benchmark || exit 1; done
+bench: setup ## Run the benchmarks after a build, and write docs/benchmarks.md
+	python benchmarks
 
 lint: setup ## Check style and types
 	ruff format --check .

@@ -19,6 +19,8 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from songgenre.cli import app
+from songgenre.models.pretrained.archive import Archive, save_archive
+from songgenre.models.pretrained.head import load_head
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -95,6 +97,9 @@ def test_wheel_alone_predicts_and_names_the_extras_of_the_pipeline(
     predicted = run(songgenre, "predict", "--json", *songs)
     assert predicted.returncode == 0, predicted.stderr
     assert [json.loads(line)["file"] for line in predicted.stdout.splitlines()] == list(map(str, songs))
+    save_archive(Archive("mine", load_head(), ""), tmp_path / "mine.songgenre")
+    with_file = run(songgenre, "predict", "--json", "--model", "mine.songgenre", songs[0])
+    assert json.loads(with_file.stdout) == json.loads(predicted.stdout.splitlines()[0]) | {"model": "mine"}
     assert run(python, "-c", "import tensorflow").returncode == 1
     refused = run(songgenre, "demo", "serve")
     assert refused.returncode == 1

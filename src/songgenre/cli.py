@@ -8,7 +8,7 @@ import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, get_args
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -27,18 +27,23 @@ app.add_typer(report, name="report")
 app.add_typer(demo, name="demo")
 pretrained = typer.Typer(no_args_is_help=True, help="Get the weights of the pretrained networks.")
 app.add_typer(pretrained, name="pretrained")
+model_app = typer.Typer(no_args_is_help=True, help="Train a model on your genres and export it as one file.")
+app.add_typer(model_app, name="model")
 dev = typer.Typer(no_args_is_help=True, help="Commands for maintainers.")
 app.add_typer(dev, name="dev")
 
 
-Model = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
-MODELS = get_args(Model)
+MODELS = ("pretrained", "sklearn", "cnn", "transfer", "ensemble")
+EXPORTED = ".songgenre"
 
 
 def _parse_model(name: str) -> str:
+    if name.lower().endswith(EXPORTED):
+        return str(Path(name).resolve())
     if name not in MODELS:
         raise typer.BadParameter(
-            f"no model is called {name!r}.{did_you_mean(name, MODELS)} Choose from {', '.join(MODELS)}."
+            f"no model is called {name!r}.{did_you_mean(name, MODELS)} Choose from {', '.join(MODELS)}, "
+            f"or name a FILE{EXPORTED}."
         )
     return name
 
@@ -72,6 +77,8 @@ songgenre predict song.mp3 --html song.html --threshold 0.7
 
 songgenre predict song.mp3 --model ensemble
 
+songgenre predict song.mp3 --model jazz.songgenre
+
 [bold]Exit code[/]
 
 0 if every song was classified, 1 if a song failed or the model is unavailable, 2 if the command line is invalid."""
@@ -90,12 +97,13 @@ def predict(
         typer.Argument(metavar="FILE|DIR|URL|-", help="Songs, folders or web addresses; - for audio on stdin."),
     ],
     model: Annotated[
-        Model,
+        str,
         typer.Option(
             parser=_parse_model,
             autocompletion=lambda: MODELS,
-            metavar="|".join(MODELS),
-            help="pretrained: the bundled model, trained on real music; the others: trained by `dvc repro` here.",
+            metavar="|".join([*MODELS, "FILE"]),
+            help="pretrained: the bundled model, trained on real music; FILE: a model of `songgenre model export`; the "
+            "others: trained by `dvc repro` here.",
         ),
     ] = "pretrained",
     threshold: Annotated[
@@ -193,11 +201,11 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8000,
     model: Annotated[
-        Model,
+        str,
         typer.Option(
             parser=_parse_model,
             autocompletion=lambda: MODELS,
-            metavar="|".join(MODELS),
+            metavar="|".join([*MODELS, "FILE"]),
             help="See `songgenre predict`.",
         ),
     ] = "pretrained",
@@ -306,6 +314,32 @@ def pretrained_fetch() -> None:
     project = Project.find()
     musicnn_weights.extract_weights(project.wheels, project.pretrained)
     _say_written(project.pretrained)
+
+
+MODEL_EXAMPLES = """[bold]Examples[/]
+
+songgenre model export jazz --to jazz.songgenre
+
+songgenre predict song.mp3 --model jazz.songgenre"""
+
+
+@model_app.command("export", epilog=MODEL_EXAMPLES)
+def model_export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.")],
+    to: Annotated[Path, typer.Option(metavar="FILE", help="Output file, which ends in .songgenre.")],
+) -> None:
+    """Train a model like the bundled one on the songs of this project, and write it with its card into one file.
+
+    The songs are those that the stage wrangling accepted. `songgenre predict --model FILE` uses the file on any
+    machine, also without a project.
+    """
+    from songgenre.params import load_params
+    from songgenre.predict.loading import pretrained_folder
+    from songgenre.report.exported_model import export_model
+
+    project = Project.find()
+    seed = load_params(project.params).transfer.seed
+    _say_written(export_model(project, name, to, pretrained_folder(), seed))
 
 
 @dev.command("clean-notebooks")

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from songgenre import audio
 from songgenre.cli import app
 from songgenre.models import musicnn, musicnn_weights
-from songgenre.models.pretrained import embedding, head
+from songgenre.models.pretrained import archive, embedding, head
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess
@@ -246,3 +246,16 @@ def test_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch, s
     assert "predict" in completed
     assert "pretrained" in completed
     assert "similar" not in completed
+
+
+@pytest.mark.integration
+def test_a_model_file_predicts_outside_a_project(predict: "Command", music: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.songgenre"
+    archive.save_archive(archive.Archive("mine", head.load_head(), ""), file)
+    songs = [str(music / "a.wav"), str(music / "deep" / "b.flac")]
+    by_file, bundled = (
+        [json.loads(line) for line in predict("--json", *options, *songs).stdout.splitlines()]
+        for options in (["--model", str(file)], [])
+    )
+    assert len(by_file) == len(songs)
+    assert by_file == [prediction | {"model": "mine"} for prediction in bundled]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from songgenre import audio
 from songgenre.errors import UserError
+from songgenre.models.pretrained.archive import SUFFIX, load_archive
+from songgenre.models.pretrained.head import Head, load_head
 from songgenre.native_stderr import suppress_native_stderr
 from songgenre.paths import Project, cache_folder
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
     from songgenre.models.pretrained.embedding import Embedded
     from songgenre.params import Features
 
-Name = Literal["pretrained", "sklearn", "cnn", "transfer", "ensemble"]
+Name = str
+"""Name of a model or path of an exported one, see `load_model`."""
 
 BUNDLED_CLIP_S = 30.0
 """Length of the clips that the bundled model was trained on, in seconds."""
@@ -173,7 +176,8 @@ def load_model(name: Name) -> Classifier:
     name : str
         ``"pretrained"`` is the bundled model. The others belong to the project around the working folder:
         ``"sklearn"``, its best scikit-learn model on the test songs; ``"cnn"``; ``"transfer"``; ``"ensemble"``, the
-        mean of the models that ``evaluation.ensemble`` in ``params.yaml`` names.
+        mean of the models that ``evaluation.ensemble`` in ``params.yaml`` names. A name that ends in ``.songgenre`` is
+        the path of an exported model.
 
     Returns
     -------
@@ -185,8 +189,11 @@ def load_model(name: Name) -> Classifier:
     UserError
         If the model or the weights of its networks are unavailable.
     """
+    if is_exported(name):
+        archive = load_archive(Path(name))
+        return _load_head(archive.name, archive.head)
     if name == "pretrained":
-        return _load_bundled()
+        return _load_head(name, load_head())
     return _load_trained(name, Project.find())
 
 
@@ -205,7 +212,7 @@ def verify_models(name: Name) -> None:
     """
     from songgenre.models.integrity import verify_hash
 
-    if name != "pretrained":
+    if name != "pretrained" and not is_exported(name):
         project = Project.find()
         for model in _models(name, project):
             verify_hash(project, _file(model, project))
@@ -226,13 +233,26 @@ def _file(model: str, project: Project) -> Path:
     return project.model("transfer" if model == "transfer" else "sklearn") / f"{model}.skops"
 
 
-def _load_bundled() -> Classifier:
+def is_exported(name: Name) -> bool:
+    """Tell whether a name is the path of an exported model.
+
+    Parameters
+    ----------
+    name : str
+        Name or path.
+
+    Returns
+    -------
+    bool
+        True if it ends in ``.songgenre``.
+    """
+    return name.lower().endswith(SUFFIX)
+
+
+def _load_head(name: str, head: Head) -> Classifier:
     from songgenre.models import musicnn
     from songgenre.models.musicnn_weights import load_weights
     from songgenre.models.pretrained.embedding import NETWORK
-    from songgenre.models.pretrained.head import load_head
-
-    head = load_head()
 
     def predict(inputs: ClipInputs) -> ClipPrediction:
         embedding, tags = inputs.bundled
@@ -240,7 +260,7 @@ def _load_bundled() -> Classifier:
         return ClipPrediction(probabilities, outside, pd.Series(tags, index=musicnn.TAGS[NETWORK]))
 
     network = load_weights(pretrained_folder(), NETWORK)
-    return Classifier("pretrained", BUNDLED_CLIP_S, (predict,), (network,), max_outside=float(head.max_outside))
+    return Classifier(name, BUNDLED_CLIP_S, (predict,), (network,), max_outside=float(head.max_outside))
 
 
 def _load_trained(name: Name, project: Project) -> Classifier:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ class Head:
     Parameters
     ----------
     classes : tuple of str
-        Names of the genres, and `OTHER`.
+        Names of the genres, and `OTHER` if the training songs include songs of other genres.
     mean, scale : np.ndarray [shape=(n_dimensions,), dtype=float32]
         Mean and standard deviation of each dimension over the training songs.
     weights : np.ndarray [shape=(n_dimensions, n_classes), dtype=float32]
@@ -100,21 +101,21 @@ class Head:
         scores = direction @ self.weights.astype(float) + self.bias
         odds = np.exp(scores - scores.max())
         classes = pd.Series(odds / odds.sum(), index=list(self.classes))
-        genres = classes.drop(OTHER)
+        genres = classes.drop(OTHER, errors="ignore")
         is_music = 1 / (1 + np.exp(direction @ self.signal_weights.astype(float) + self.signal_bias))
-        return HeadPrediction(genres / genres.sum(), float(1 - (1 - classes[OTHER]) * is_music))
+        return HeadPrediction(genres / genres.sum(), float(1 - (1 - classes.get(OTHER, 0.0)) * is_music))
 
 
 ARRAYS = [field.name for field in fields(Head)][1:]
 """The arrays of a head, in the order of its fields."""
 
 
-def load_head(path: Path = BUNDLED) -> Head:
+def load_head(path: Path | BinaryIO = BUNDLED) -> Head:
     """Load a head.
 
     Parameters
     ----------
-    path : Path
+    path : Path or BinaryIO
         File that `save_head` wrote; the bundled one by default.
 
     Returns
@@ -130,7 +131,7 @@ def load_head(path: Path = BUNDLED) -> Head:
     try:
         with np.load(path, allow_pickle=False) as file:
             return Head(tuple(file["classes"].tolist()), *(file[name] for name in ARRAYS))
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile) as error:
         raise UserError(
             f"{path}: the weights of the classifier cannot be read: {error}. "
             "Restore the file, or train it with `songgenre dev train-head`."
@@ -148,4 +149,17 @@ def save_head(head: Head, path: Path) -> None:
         File to write, in the npz format.
     """
     with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, classes=np.array(head.classes), **{name: getattr(head, name) for name in ARRAYS})
+        write_head(head, file)
+
+
+def write_head(head: Head, file: BinaryIO) -> None:
+    """Write a head into an open file, in the npz format.
+
+    Parameters
+    ----------
+    head : Head
+        Classifier to write.
+    file : BinaryIO
+        File open for writing.
+    """
+    np.savez(file, classes=np.array(head.classes), **{name: getattr(head, name) for name in ARRAYS})

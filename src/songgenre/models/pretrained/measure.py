@@ -23,6 +23,10 @@ from songgenre.models.pretrained.head import OTHER
 MODEL = "bundled"
 MAX_SHARE_OUTSIDE = 0.1
 """Share of the songs of the genres that may count as none of them, when their collection is left out."""
+MAX_OUTSIDE = 0.5
+"""Largest probability *outside* of a song that counts as one of the genres, without songs of other genres."""
+SONGS_PER_GENRE = (5, 10, 20, 40)
+"""Numbers of training songs of each genre at the points of a learning curve."""
 ROBUSTNESS_STEP = 6
 """Every sixth song is transformed."""
 
@@ -32,18 +36,18 @@ class Outside(NamedTuple):
 
     Parameters
     ----------
-    auroc : float
-        Area under the receiver operating characteristic; 0.5 is chance.
+    auroc : float or None
+        Area under the receiver operating characteristic; 0.5 is chance; None without songs of other genres.
     maximum : float
         Largest probability of a song that counts as one of the genres.
     genre_songs, other_songs, signals : float
-        Share that counts as none of the genres.
+        Share that counts as none of the genres; None without songs of other genres.
     """
 
-    auroc: float
+    auroc: float | None
     maximum: float
     genre_songs: float
-    other_songs: float
+    other_songs: float | None
     signals: float
 
 
@@ -73,7 +77,9 @@ def score_genres(probabilities: pd.DataFrame, songs: pd.DataFrame, seed: int) ->
 
 
 def score_outside(X: np.ndarray, songs: pd.DataFrame, signals: Mapping[str, np.ndarray]) -> Outside:
-    """Measure how well none of the genres is recognised, on left-out collections and left-out kinds of signals.
+    """Measure how well none of the genres is recognised, on left-out songs and left-out kinds of signals.
+
+    The songs are left out as `songgenre.models.pretrained.train.tuning_folds` says.
 
     Parameters
     ----------
@@ -87,15 +93,16 @@ def score_outside(X: np.ndarray, songs: pd.DataFrame, signals: Mapping[str, np.n
     Returns
     -------
     Outside
-        The threshold is the quantile of the genre songs that leaves `MAX_SHARE_OUTSIDE` of them above.
+        The threshold is the quantile of the genre songs that leaves `MAX_SHARE_OUTSIDE` of them above; without songs
+        of other genres, it is `MAX_OUTSIDE`.
     """
     every = np.concatenate(list(signals.values()))
-    folds = train.collection_folds(songs)
+    folds = train.tuning_folds(songs)
     probabilities = train.predict_left_out(X, songs, folds)
     scores = [train.fit_signal_detector(X[learn], every).decision_function(X[out]) for learn, out in folds]
     found = train.outside(probabilities, np.concatenate(scores))
     is_other = (songs["genre"].iloc[probabilities.index] == OTHER).to_numpy()
-    maximum = float(np.quantile(found[~is_other], 1 - MAX_SHARE_OUTSIDE))
+    maximum = float(np.quantile(found[~is_other], 1 - MAX_SHARE_OUTSIDE)) if is_other.any() else MAX_OUTSIDE
     kinds = np.repeat(np.arange(len(signals)), [len(rows) for rows in signals.values()])
     fitted = train.fit(X, songs)
     detected = [
@@ -106,12 +113,46 @@ def score_outside(X: np.ndarray, songs: pd.DataFrame, signals: Mapping[str, np.n
         for learn, out in LeaveOneGroupOut().split(every, groups=kinds)
     ]
     return Outside(
-        float(roc_auc_score(is_other, found)),
+        float(roc_auc_score(is_other, found)) if is_other.any() else None,
         maximum,
         float(np.mean(found[~is_other] > maximum)),
-        float(np.mean(found[is_other] > maximum)),
+        float(np.mean(found[is_other] > maximum)) if is_other.any() else None,
         float(np.mean(np.concatenate(detected) > maximum)),
     )
+
+
+def learning_curve(X: np.ndarray, songs: pd.DataFrame, seed: int) -> pd.Series:
+    """Compute the accuracy on unseen artists as a function of the number of training songs.
+
+    Parameters
+    ----------
+    X : np.ndarray [shape=(n_songs, n_dimensions)]
+        Embeddings.
+    songs : pd.DataFrame
+        Result of `songgenre.models.pretrained.train.read_songs`, rows as in `X`.
+    seed : int
+        Seed of the folds and of the chosen songs.
+
+    Returns
+    -------
+    pd.Series
+        Accuracy over the genres; the index is the number of songs of each genre, as long as half of the genres have so
+        many. A genre with fewer songs contributes all of them.
+    """
+    rng = np.random.default_rng(seed)
+    genres = songs["genre"].to_numpy()
+    folds = train.artist_folds(songs, seed)
+    most = min(pd.Series(genres[learn]).value_counts().median() for learn, _ in folds)
+    accuracy = {}
+    for n in (n for n in SONGS_PER_GENRE if n <= most):
+        small = [
+            (np.concatenate([rng.permutation(learn[genres[learn] == genre])[:n] for genre in np.unique(genres)]), out)
+            for learn, out in folds
+        ]
+        fewest = [songs.iloc[learn].groupby("genre")["artist"].nunique().min() for learn, _ in small]
+        if min(fewest) > 1:
+            accuracy[n] = score_genres(train.predict_left_out(X, songs, small), songs, seed).accuracy
+    return pd.Series(accuracy, name="accuracy").rename_axis("songs per genre")
 
 
 def measure_robustness(X: np.ndarray, songs: pd.DataFrame, network: Network, seed: int) -> pd.Series:
@@ -135,7 +176,7 @@ def measure_robustness(X: np.ndarray, songs: pd.DataFrame, network: Network, see
     pd.Series
         Share of the songs for each of `songgenre.models.pretrained.robustness.TRANSFORMATIONS`.
     """
-    folds = train.artist_folds(songs, seed)[: train.FOLDS]
+    folds = train.artist_folds(songs, seed, repeats=1)
     chosen = np.flatnonzero(songs["genre"] != OTHER)[::ROBUSTNESS_STEP]
     jobs = [(songs["path"].iloc[at], name) for at in chosen for name in robustness.TRANSFORMATIONS]
     embedded = list(parallel_map(partial(_embed_transformed, network=network), jobs, "transformed recordings"))

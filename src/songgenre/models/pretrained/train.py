@@ -190,9 +190,7 @@ def fit(X: np.ndarray, songs: pd.DataFrame) -> Fitted:
         temperature with the lowest log loss on left-out songs.
     """
     y = songs["genre"].to_numpy()
-    folds = collection_folds(songs)
-    if len(folds) < MIN_COLLECTIONS:
-        folds = artist_folds(songs, seed=0)[:FOLDS]
+    folds = tuning_folds(songs)
     classes = np.unique(y)
     scored = {shrinkage: _scores(X, y, folds, shrinkage) for shrinkage in SHRINKAGE}
     out = np.concatenate([out for _, out in folds])
@@ -244,8 +242,30 @@ def predict_left_out(X: np.ndarray, songs: pd.DataFrame, folds: Folds) -> pd.Dat
     return pd.concat(predicted)
 
 
-def artist_folds(songs: pd.DataFrame, seed: int) -> Folds:
-    """Divide songs into artist-grouped stratified folds, `REPEATS` times.
+def tuning_folds(songs: pd.DataFrame) -> Folds:
+    """Leave out one collection at a time or, if there are too few, groups of artists.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        Result of `read_songs`.
+
+    Returns
+    -------
+    sequence of (np.ndarray, np.ndarray)
+        Positions of the training songs and of the left-out songs of each fold.
+
+    Raises
+    ------
+    UserError
+        If there are too few collections, and a genre has a single artist.
+    """
+    folds = collection_folds(songs)
+    return folds if len(folds) >= MIN_COLLECTIONS else artist_folds(songs, seed=0, repeats=1)
+
+
+def artist_folds(songs: pd.DataFrame, seed: int, repeats: int = REPEATS) -> Folds:
+    """Divide songs into artist-grouped stratified folds, several times.
 
     Parameters
     ----------
@@ -253,19 +273,32 @@ def artist_folds(songs: pd.DataFrame, seed: int) -> Folds:
         Result of `read_songs`.
     seed : int
         Seed of the folds.
+    repeats : int
+        Number of divisions.
 
     Returns
     -------
     sequence of (np.ndarray, np.ndarray)
-        Positions of the training songs and of the test songs of each fold.
+        Positions of the training songs and of the test songs of each fold, for each fold without which every class
+        remains. There are `FOLDS`, or as many as the artists of the class with the fewest.
+
+    Raises
+    ------
+    UserError
+        If a class has a single artist.
     """
-    return [
+    genres, artists = songs["genre"].to_numpy(), songs["artist"]
+    fewest = artists.groupby(genres).nunique()
+    if fewest.min() < 2:
+        raise UserError(f"Genre {fewest.idxmin()!r} has a single artist; at least 2 are needed. Add songs by others.")
+    folds = [
         fold
-        for repeat in range(REPEATS)
-        for fold in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed + repeat).split(
-            songs, songs["genre"], songs["artist"]
+        for repeat in range(repeats)
+        for fold in StratifiedGroupKFold(min(FOLDS, int(fewest.min())), shuffle=True, random_state=seed + repeat).split(
+            songs, genres, artists
         )
     ]
+    return [(learn, out) for learn, out in folds if set(genres[learn]) == set(genres)]
 
 
 def collection_folds(songs: pd.DataFrame) -> Folds:
@@ -347,7 +380,8 @@ def outside(probabilities: pd.DataFrame, signal_scores: np.ndarray) -> np.ndarra
     np.ndarray [shape=(n_songs,)]
         Probabilities.
     """
-    return 1 - (1 - probabilities[OTHER].to_numpy()) * (1 - expit(signal_scores))
+    other = probabilities[OTHER].to_numpy() if OTHER in probabilities else 0.0
+    return 1 - (1 - other) * (1 - expit(signal_scores))
 
 
 def train_head(X: np.ndarray, songs: pd.DataFrame, signals: np.ndarray, max_outside: float) -> Head:

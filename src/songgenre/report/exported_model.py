@@ -1,0 +1,219 @@
+"""Training of a model like the bundled one on the songs of a project, its card, and its export as one file."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from songgenre.atomic import check_output_file
+from songgenre.errors import UserError
+from songgenre.evaluation.metrics import Metrics
+from songgenre.models.musicnn_weights import load_weights
+from songgenre.models.pretrained import measure, train
+from songgenre.models.pretrained.archive import SUFFIX, Archive, save_archive
+from songgenre.models.pretrained.embedding import NETWORK
+from songgenre.models.pretrained.head import OTHER
+from songgenre.paths import Project
+from songgenre.report.markdown import table
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
+
+MIN_ARTISTS = 3
+"""Fewest artists of a genre: one to leave out, and two to tune and calibrate with."""
+
+
+class Measurements(NamedTuple):
+    """What the card of an exported model reports.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        Result of `read_corpus`.
+    scores : dict of Metrics
+        Metrics of the genres by protocol.
+    curve : pd.Series
+        Result of `songgenre.models.pretrained.measure.learning_curve`.
+    outside : Outside
+        How well none of the genres is recognised.
+    """
+
+    songs: pd.DataFrame
+    scores: dict[str, Metrics]
+    curve: pd.Series
+    outside: measure.Outside
+
+
+def export_model(project: Project, name: str, path: Path, pretrained: Path, seed: int) -> Path:
+    """Train a model like the bundled one on the songs of a project, measure it, and write it with its card.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose songs are used, after the stage ``wrangling``.
+    name : str
+        Name of the model.
+    path : Path
+        File to write, which ends in ``.songgenre``.
+    pretrained : Path
+        Folder with the weights of the networks.
+    seed : int
+        Seed of folds, signals and bootstrap.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be written, the songs are missing, or a genre has too few artists.
+    """
+    check_output_file(path, SUFFIX)
+    songs = read_corpus(project)
+    network = load_weights(pretrained, NETWORK)
+    X = train.embed_songs(songs, network)
+    signals = train.embed_signals(network, seed)
+    score = partial(measure.score_genres, songs=songs, seed=seed)
+    folds = {
+        "songs by unseen artists": train.artist_folds(songs, seed),
+        "left-out collections": train.collection_folds(songs),
+    }
+    measurements = Measurements(
+        songs,
+        {protocol: score(train.predict_left_out(X, songs, split)) for protocol, split in folds.items() if split},
+        measure.learning_curve(X, songs, seed),
+        measure.score_outside(X, songs, signals),
+    )
+    head = train.train_head(X, songs, np.concatenate(list(signals.values())), measurements.outside.maximum)
+    save_archive(Archive(name, head, model_card(name, measurements)), path)
+    return path
+
+
+def read_corpus(project: Project) -> pd.DataFrame:
+    """Read the songs of a project in the form in which `songgenre.models.pretrained.train` expects them.
+
+    Parameters
+    ----------
+    project : Project
+        Project after the stage ``wrangling``.
+
+    Returns
+    -------
+    pd.DataFrame
+        ``path``, ``genre``, ``artist`` and ``collection`` of each track.
+
+    Raises
+    ------
+    UserError
+        If the table of the tracks is missing, or a genre has fewer artists than `MIN_ARTISTS`.
+    """
+    tracks = read_table(TRACKS, project.tracks)
+    songs = pd.DataFrame(
+        {
+            "path": [str(project.audio / name) for name in tracks["audio_path"]],
+            "genre": tracks["genre"],
+            "artist": tracks["artist_group"],
+            "collection": tracks["collection"],
+        }
+    )
+    fewest = songs.groupby("genre")["artist"].nunique()
+    if fewest.min() < MIN_ARTISTS:
+        raise UserError(
+            f"Genre {fewest.idxmin()!r} has only {fewest.min()} artists; a model needs {MIN_ARTISTS} of each genre. "
+            "Add songs by others, or name the artists in a tracks.csv."
+        )
+    return songs
+
+
+def model_card(name: str, measurements: Measurements) -> str:
+    """Describe an exported model: training data, results and limitations.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    measurements : Measurements
+        What was measured.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    songs, scores, curve, outside = measurements
+    genres = sorted(set(songs["genre"]) - {OTHER})
+    protocols = [
+        (
+            protocol,
+            metrics.n_test,
+            f"{metrics.accuracy:.3f} ({metrics.ci95_low:.3f} to {metrics.ci95_high:.3f})",
+            f"{metrics.expected_calibration_error:.3f}",
+        )
+        for protocol, metrics in scores.items()
+    ]
+    per_genre = [
+        (genre, (songs["genre"] == genre).sum(), *(f"{metrics.recall[genre]:.2f}" for metrics in scores.values()))
+        for genre in genres
+    ]
+    return f"""# Model card: {name}
+
+A linear discriminant analysis of the penultimate layer of musicnn 0.1.0 (Pons & Serra 2019, ISC licence), trained by
+`songgenre model export`. `songgenre predict --model FILE` reads this file. It contains the weights of the classifier,
+and no data of any song.
+
+## Training data
+
+- songs: {len(songs)}
+- artists: {songs["artist"].nunique()}; each song without a known artist counts as one
+- collections: {songs["collection"].nunique()}
+- genres: {", ".join(genres)}
+
+## Accuracy
+
+{table(["tested on", "predictions", "accuracy", "calibration error"], protocols)}
+
+- *Songs by unseen artists*: artist-grouped folds, repeated {train.REPEATS} times. The tested songs come from the same
+  collections as the training songs, so **expect a lower accuracy on music of other origin**.
+- *Left-out collections*: each collection is predicted by a model that was trained without it. The row is missing if
+  fewer than {train.MIN_COLLECTIONS} collections have every genre.
+
+The intervals are 95 % intervals from a bootstrap over artists. The calibration error is the weighted mean distance
+between confidence and accuracy.
+
+{table(["genre", "songs", *(f"recall, {protocol}" for protocol in scores)], per_genre)}
+
+## Learning curve
+
+Accuracy on songs by unseen artists after training on fewer songs of each genre, chosen at random. A genre that has
+fewer songs contributes all of them:
+
+{table(["songs per genre", "accuracy"], [(n, f"{accuracy:.3f}") for n, accuracy in curve.items()])}
+
+## None of these genres
+
+{_describe_outside(outside)}
+
+## Limitations
+
+The model knows only the genres above. Do not use it to decide what people are paid or shown.
+"""
+
+
+def _describe_outside(outside: measure.Outside) -> str:
+    signals = f"{100 * outside.signals:.0f} % of generated signals (tones, noise, clicks) are called outside."
+    if outside.auroc is None or outside.other_songs is None:
+        return (
+            f"The corpus has no genre `{OTHER}`, so the model has not learned what other genres sound like: *outside*\n"
+            f"marks sounds that are not music. {signals}\n"
+            f"To teach it, add a genre `{OTHER}` with songs of other genres."
+        )
+    return (
+        f"Songs of other genres are told from songs of these genres with an AUROC of {outside.auroc:.2f} (0.5 is\n"
+        f"chance). {100 * outside.genre_songs:.0f} % of the songs of these genres are wrongly called outside,\n"
+        f"{100 * outside.other_songs:.0f} % of the songs of other genres rightly.\n{signals}"
+    )
