@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import platform
 import subprocess
 import sys
@@ -42,7 +43,8 @@ def run(name: str) -> str:
     script = FOLDER / f"{name}.py"
     print(f"{name} ...", end=" ", flush=True)
     started = time.perf_counter()
-    printed = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, check=True, text=True).stdout
+    command, quiet = [sys.executable, script], os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    printed = subprocess.run(command, env=quiet, stdout=subprocess.PIPE, check=True, text=True).stdout
     seconds = time.perf_counter() - started
     print(f"{seconds:.0f} s")
     description = ast.get_docstring(ast.parse(script.read_text()))

@@ -23,8 +23,8 @@ from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 from songgenre.wrangling.duplicates import SAMPLE_RATE, find_duplicates, fingerprint
 
-EVERY_NTH_IS_ENCODED = 5
-N_RANDOM_SONGS = 5000
+EVERY_NTH_IS_ENCODED = 10
+N_RANDOM_SONGS = 2000
 N_FRAMES_OF_30_S = 1273
 
 

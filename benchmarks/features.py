@@ -31,7 +31,7 @@ from songgenre.paths import Project
 CONFIG = load_params(Path(__file__).parents[1] / "params.yaml").features.model_copy(update={"feature_set": "fma"})
 SR = CONFIG.sample_rate
 N_CLIPS = 10
-N_CORPUS = int(os.environ.get("BENCHMARK_SONGS", "500"))
+N_CORPUS = int(os.environ.get("BENCHMARK_SONGS", "300"))
 
 
 def find_clips() -> list[audio.Clip]:

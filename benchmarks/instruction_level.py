@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-REPEATS = 3
+REPEATS = 2
 STEPS = Path(__file__).parents[1] / "tests" / "same_bytes"
 CHILD = """
 import json, platform, sys, time

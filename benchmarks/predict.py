@@ -17,8 +17,8 @@ import soundfile
 from songgenre import audio
 from songgenre.paths import Project
 
-N_SONGS = 40
-REPEATS = 5
+N_SONGS = 20
+REPEATS = 3
 
 
 def find_songs() -> list[Path]:
