@@ -59,7 +59,7 @@ lock: setup ## Resolve pyproject.toml anew into requirements.lock
 	uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --all-extras --upgrade \
 		--generate-hashes --no-emit-index-url --output-file requirements.lock pyproject.toml
 
-clean: ## Remove .venv, caches and everything that the stages wrote; the DVC cache and the wheel of the networks stay
+clean: ## Remove .venv, caches and everything that stages and notebooks wrote; the DVC cache and the wheel of the networks stay
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache
-	git clean -fdXq -e '!/data/cache/wheels' data models reports
+	git clean -fdXq -e '!/data/cache/wheels' data models reports scratch
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -253,6 +253,11 @@ class Project:
         return self.reports / "logs" / f"{notebook}.json"
 
     @property
+    def scratch(self) -> Path:
+        """Folder of the outputs of notebooks that are run by hand."""
+        return self.root / "scratch"
+
+    @property
     def html(self) -> Path:
         """Folder of the web pages of the report."""
         return self.reports / "html"

@@ -27,6 +27,7 @@ WITHOUT_INFLUENCE = {
     "progress",
     "provenance",
     "redaction",
+    "stage",
 }
 """Modules that a change of which cannot change what a stage writes."""
 

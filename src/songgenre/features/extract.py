@@ -67,9 +67,13 @@ def extract(clip: audio.Clip, config: Features) -> ClipFeatures:
 
 
 def extract_corpus(
-    tracks: pd.DataFrame, project: Project, config: Features, compute: Compute = LOCAL
+    tracks: pd.DataFrame,
+    project: Project,
+    config: Features,
+    compute: Compute = LOCAL,
+    mel_file: Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute the features of all tracks in parallel, or read them from the cache, and write ``mel.npy``.
+    """Compute the features of all tracks in parallel, or read them from the cache, and write the mel spectrograms.
 
     All mel spectrograms have the width of the longest clip; a shorter clip is repeated from its beginning.
 
@@ -78,18 +82,20 @@ def extract_corpus(
     tracks : pd.DataFrame
         Songs of the corpus, with the schema `songgenre.tables.tracks.TRACKS`.
     project : Project
-        Folders of audio, cache and ``mel.npy``.
+        Folders of audio and cache.
     config : Features
         Section ``features`` of ``params.yaml``.
     compute : Compute
         Section ``compute`` of ``params.yaml``: local processes or a Dask cluster, and remote folders.
+    mel_file : Path, optional
+        File to write the mel spectrograms to, an array in the npy format; ``mel.npy`` of the project by default.
 
     Returns
     -------
     descriptors : pd.DataFrame
         One row per track, in the order of `tracks`; schema `songgenre.tables.descriptors.DESCRIPTORS`.
     mel_index : pd.DataFrame
-        Row and scale of each mel spectrogram in ``mel.npy``; schema `songgenre.tables.mel_index.MEL_INDEX`.
+        Row and scale of each mel spectrogram in the file; schema `songgenre.tables.mel_index.MEL_INDEX`.
 
     Raises
     ------
@@ -104,7 +110,7 @@ def extract_corpus(
     n_frames = 1 + round(tracks["clip_duration_s"].max() * config.sample_rate) // config.hop_length
     values = np.empty((len(tracks), len(names)))
     db_max = np.empty(len(tracks))
-    with replacing(project.mel) as partial_path:
+    with replacing(mel_file or project.mel) as partial_path:
         shape = (len(tracks), config.n_mels, n_frames)
         mel = np.lib.format.open_memmap(partial_path, mode="w+", dtype=np.uint8, shape=shape)
         _reserve_space(partial_path)

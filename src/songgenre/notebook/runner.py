@@ -30,6 +30,7 @@ from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError, di
 from songgenre.models.classical import check_grids
 from songgenre.notebook.normalise import normalize
 from songgenre.notebook.provenance import inputs_and_versions, publish, run_environment
+from songgenre.notebook.stage import STAGE_VARIABLE
 from songgenre.paths import Project
 from songgenre.redaction import redact
 
@@ -75,7 +76,7 @@ def run(project: Project, name: str, console: Console) -> None:
         _check_that_it_is_writable(path.parent)
     project.failed(name).unlink(missing_ok=True)
     bfloat16 = settings.cnn.hardware.precision == "mixed_bfloat16"
-    environment = KERNEL_ENVIRONMENT | (BFLOAT16_ENVIRONMENT if bfloat16 else {})
+    environment = KERNEL_ENVIRONMENT | (BFLOAT16_ENVIRONMENT if bfloat16 else {}) | {STAGE_VARIABLE: name}
     with TemporaryDirectory() as folder, progress.listening(console) as address:
         executed = Path(folder) / source.name
         with _environment(environment | address), _interruptible(), _measure(project, name, console):

@@ -76,10 +76,10 @@ def check_place(project: Project, folder: Path) -> None:
     Raises
     ------
     UserError
-        If the folder is in ``data``, ``models`` or ``reports`` of the project, or contains the project.
+        If the folder is in ``data``, ``models``, ``reports`` or ``scratch`` of the project, or contains the project.
     """
     folder = folder.resolve()
-    written = (project.raw.parent, project.root / "models", project.reports)
+    written = (project.raw.parent, project.root / "models", project.reports, project.scratch)
     if project.root.is_relative_to(folder) or any(folder.is_relative_to(place.resolve()) for place in written):
         raise UserError(
             f"{folder}: in or above the folders of this project, whose files the stages replace. Move your music to "

@@ -27,6 +27,7 @@ def make_source(
     site: Mapping[str, Any],
     crawl: Mapping[str, Any],
     compute: Compute = LOCAL,
+    crawls: Path | None = None,
 ) -> Source:
     """Make the source that ``scraping.source`` names.
 
@@ -44,17 +45,20 @@ def make_source(
         Sections of ``scraping``.
     compute : Compute
         Section ``compute`` of ``params.yaml``, which says where files are copied.
+    crawls : Path, optional
+        Folder for the files with which an interrupted crawl is resumed; that of the project by default.
 
     Returns
     -------
     Source
         The source, which has not collected anything yet.
     """
+    crawls = crawls or project.downloads
     connection = {name: crawl[name] for name in ("timeout_s", "retries")}
     match source:
         case "demo":
-            downloads = project.downloads / "-".join(["demo", *map(str, demo.values())])
-            return Demo(**demo, **connection, concurrency=crawl["concurrency"], folder=downloads)
+            resumable = crawls / "-".join(["demo", *map(str, demo.values())])
+            return Demo(**demo, **connection, concurrency=crawl["concurrency"], folder=resumable)
         case "fma":
             downloaded = project.root / Path(folder).expanduser() if folder else None
             return Fma(
@@ -74,7 +78,7 @@ def make_source(
                 max_total_bytes=round(crawl["max_total_mb"] * MB),
                 concurrency=crawl["concurrency"],
                 autothrottle=crawl["autothrottle"],
-                folder=str(project.downloads / site["name"]),
+                folder=str(crawls / site["name"]),
             )
             return Website(task)
     return Folder(project.root / Path(folder).expanduser(), genre_from)

@@ -87,9 +87,7 @@ def read_table(schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
         If the file is missing or damaged, or the table does not match the schema.
     """
     if not path.is_file():
-        raise UserError(
-            f"{path}: not found. Run `dvc repro`, or the notebook that writes the table {schema.name}, first."
-        )
+        raise UserError(f"{path}: not found. Run `dvc repro`, which writes the table {schema.name}, first.")
     try:
         table = pd.read_parquet(path)
     except (OSError, pyarrow.ArrowException) as error:
