@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.evaluation.metrics import (
-    Metrics,
-)
+from songgenre.evaluation.metrics import Metrics
+from songgenre.paths import Project
+from songgenre.tables.files import read_table
+from songgenre.tables.predictions import NESTED, PREDICTIONS
 
 _STAGE_METRICS = TypeAdapter(dict[str, Metrics])
+
+
+class Results(NamedTuple):
+    """Results of the stages that train models.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of all models.
+    nested : pd.DataFrame
+        `songgenre.tables.predictions.NESTED` of all models.
+    hashes : dict
+        From the name of a model to the hashes of its data and of its file.
+    """
+
+    predictions: pd.DataFrame
+    nested: pd.DataFrame
+    hashes: dict[str, tuple[str, str]]
 
 
 def file_hash(path: Path) -> str:
@@ -108,3 +128,33 @@ def read_metrics(path: Path) -> dict[str, Metrics]:
         raise UserError(f"{path}: not found. Run `dvc repro` first.") from None
     except ValidationError as error:
         raise UserError(f"{path}: not valid metrics. {error}") from None
+
+
+def read_results(project: Project, stages: Iterable[str]) -> Results:
+    """Read the predictions and the metrics of stages.
+
+    Parameters
+    ----------
+    project : Project
+        Project of the files.
+    stages : iterable of str
+        Names of stages that train models.
+
+    Returns
+    -------
+    Results
+        Results of all models, stage by stage.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged.
+    """
+    predictions, nested = [], []
+    hashes: dict[str, tuple[str, str]] = {}
+    for stage in stages:
+        predictions.append(read_table(PREDICTIONS, project.predictions(stage)))
+        nested.append(read_table(NESTED, project.predictions(f"{stage}_nested")))
+        metrics = read_metrics(project.metrics(stage))
+        hashes |= {model: (measured.data_hash, measured.model_hash) for model, measured in metrics.items()}
+    return Results(pd.concat(predictions, ignore_index=True), pd.concat(nested, ignore_index=True), hashes)
