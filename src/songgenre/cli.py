@@ -19,7 +19,7 @@ from songgenre.paths import Project
 from songgenre.redaction import redact
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
-notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline.")
+notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline, and compare their parameters.")
 report = typer.Typer(no_args_is_help=True, help="Build and export the report site.")
 app.add_typer(notebook, name="notebook")
 demo = typer.Typer(no_args_is_help=True, help="Open the demo record shop.")
@@ -246,6 +246,23 @@ def notebook_run(
     from songgenre.notebook import runner
 
     runner.run(Project.find(), name, Console(stderr=True))
+
+
+@notebook.command("params")
+def notebook_params(
+    name: Annotated[str, typer.Argument(help="For example 04_features.", autocompletion=_notebooks)],
+    write: Annotated[bool, typer.Option("--write", help="Write the values of the cell into params.yaml.")] = False,
+) -> None:
+    """Compare the parameters cell of a notebook with params.yaml, whose values the pipeline uses."""
+    from songgenre.notebook import parameters
+    from songgenre.params import load_params
+
+    project = Project.find()
+    differences = parameters.find_differences(project, name, load_params(project.params))
+    typer.echo("\n".join(differences) or f"{name}: the parameters cell and params.yaml agree.")
+    if write and differences:
+        parameters.write_parameters(project, name)
+        _say_written(project.params)
 
 
 @report.command("build")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import Comment, CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.tokens import CommentToken
 
+from songgenre.atomic import replacing
 from songgenre.errors import UserError, did_you_mean
 from songgenre.redaction import redact
 
@@ -593,7 +598,40 @@ def load_params(path: Path) -> Params:
         If the file is missing or not valid YAML; if an address contains a password or a token; or if parameters are
         missing, unknown, of the wrong type or out of range. The message names every such parameter.
     """
-    content = _parse(path)
+    return _validate(_parse(path), path)
+
+
+def write_section(path: Path, name: str, values: Mapping[str, Any]) -> None:
+    """Set parameters of a section of ``params.yaml``; comments and all other lines stay.
+
+    Parameters
+    ----------
+    path : Path
+        File with the parameters.
+    name : str
+        Name of the section.
+    values : mapping
+        From parameter to its new value; the other parameters of the section stay.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or not valid YAML, or the new parameters are not valid; the file is then unchanged.
+    """
+    parameters = _validate(_parse(path), path)
+    changed = {**parameters.section(name), **values}
+    _validate(parameters.model_dump() | {name: changed}, f"{path} (not changed)")
+    yaml = YAML()
+    yaml.Representer = _Representer
+    yaml.preserve_quotes, yaml.width = True, 1_000_000
+    content = yaml.load(path)
+    _merge(content[name], changed)
+    with replacing(path) as partial:
+        yaml.dump(content, partial)
+
+
+def _validate(content: Any, path: object) -> Params:
+    """Check the content of a file with parameters."""
     for name, text in _texts(content):
         if re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) and redact(text) != text:
             raise UserError(
@@ -625,6 +663,51 @@ def _parse(path: Path) -> Any:
     except YAMLError as error:
         raise UserError(f"{path}: not valid YAML ({redact(str(error))}). Correct it.") from None
     return content
+
+
+class _Representer(RoundTripRepresenter):
+    """Write nothing as ``null``, as ``params.yaml`` does."""
+
+    def represent_none(self, data: None) -> ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+_Representer.add_representer(type(None), _Representer.represent_none)
+
+
+def _merge(section: CommentedMap, values: Mapping[str, Any]) -> None:
+    """Give a section other values; lines of equal values stay, and comments of changed ones."""
+    for name in section.keys() - values.keys():
+        del section[name]
+    for name, value in values.items():
+        current = section.get(name)
+        if isinstance(current, CommentedMap) and isinstance(value, Mapping) and value:
+            _merge(current, value)
+        elif name not in section or current != value:
+            section[name] = _as_nodes(value)
+            if isinstance(current, CommentedSeq) and isinstance(value, list):
+                section[name].ca.comment = current.ca.comment
+            _move_comments(section.ca.items.get(name), getattr(current, "ca", Comment()).comment)
+
+
+def _as_nodes(value: Any) -> Any:
+    """Give new values the layout of ``params.yaml``: lists, and what is empty, in one line."""
+    if isinstance(value, Mapping):
+        nodes: CommentedMap | CommentedSeq = CommentedMap((name, _as_nodes(each)) for name, each in value.items())
+    elif isinstance(value, list):
+        nodes = CommentedSeq(map(_as_nodes, value))
+    else:
+        return value
+    if isinstance(value, list) or not value:
+        nodes.fa.set_flow_style()
+    return nodes
+
+
+def _move_comments(*groups: list[CommentToken | None] | None) -> None:
+    """Put comments directly behind the values, which may be shorter than before."""
+    for token in (token for group in groups for token in group or []):
+        if token is not None:
+            token.start_mark.column = 0
 
 
 def _describe(problem: ErrorDetails) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from songgenre import params
 from songgenre.notebook.normalise import clean
-from songgenre.notebook.runner import parameters_cell
+from songgenre.notebook.parameters import parameters_cell
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 
 from songgenre.errors import HINT_MEMORY, UserError
 from songgenre.notebook import runner
+from songgenre.notebook.parameters import parameters_cell
 from songgenre.paths import Project
 from songgenre.report.notebook_page import render_notebook
 
@@ -299,7 +300,7 @@ HOSTILE = [
 
 @pytest.mark.integration
 def test_parameters_are_values_and_never_code(project: Project, write: Write) -> None:
-    real = runner.parameters_cell(ROOT / "notebooks" / "01_scraping.ipynb")
+    real = parameters_cell(ROOT / "notebooks" / "01_scraping.ipynb")
     declared = "\n".join(f"{name} = {value!r}" for name, value in real.items())
     write("import json", "print(json.dumps([folder, site['listing_urls']]))", parameters=declared)
     (project.notebooks / "03_eda.ipynb").rename(project.notebooks / "01_scraping.ipynb")

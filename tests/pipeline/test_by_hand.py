@@ -30,6 +30,8 @@ CHANGED = {
 }
 """One parameter of each notebook; the others are those of the small pipeline."""
 
+LONG = ("05_sklearn", "06_cnn", "07_transfer")
+
 
 @pytest.fixture(scope="module")
 def clone(small: "Clone", tmp_path_factory: pytest.TempPathFactory) -> "Clone":
@@ -44,7 +46,9 @@ def outputs(name: str) -> set[str]:
     return {path for path in paths if not path.startswith("reports/notebooks/")}
 
 
-@pytest.mark.parametrize("name", CHANGED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in CHANGED]
+)
 def test_replaces_nothing_that_the_pipeline_wrote(clone: "Clone", name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for variable, value in KERNEL_ENVIRONMENT.items():
         monkeypatch.setenv(variable, value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import json
 import os
@@ -26,9 +25,10 @@ from traitlets.config import Config
 
 from songgenre import params, progress
 from songgenre.atomic import replacing
-from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError, did_you_mean
+from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError
 from songgenre.models.classical import check_grids
 from songgenre.notebook.normalise import normalize
+from songgenre.notebook.parameters import find_differences, find_notebook, parameters_cell, section_of
 from songgenre.notebook.provenance import inputs_and_versions, publish, run_environment
 from songgenre.notebook.stage import STAGE_VARIABLE
 from songgenre.paths import Project
@@ -67,13 +67,15 @@ def run(project: Project, name: str, console: Console) -> None:
     OSError
         If the reports cannot be written.
     """
-    source = _source(project, name)
+    source = find_notebook(project, name)
     settings = params.load_params(project.params)
-    parameters = settings.section(name.partition("_")[2])
+    parameters = settings.section(section_of(name))
     _check_parameters(source, parameters)
     check_grids(settings.sklearn.grids)
     for path in (project.executed(name), project.log(name)):
         _check_that_it_is_writable(path.parent)
+    for difference in find_differences(project, name, settings):
+        console.print(f"{name}: {difference}, which is used", highlight=False, markup=False)
     project.failed(name).unlink(missing_ok=True)
     bfloat16 = settings.cnn.hardware.precision == "mixed_bfloat16"
     environment = KERNEL_ENVIRONMENT | (BFLOAT16_ENVIRONMENT if bfloat16 else {}) | {STAGE_VARIABLE: name}
@@ -108,49 +110,6 @@ def run(project: Project, name: str, console: Console) -> None:
                 raise UserError(_explain_interrupt(name)) from None
         _save(executed, project.executed(name), songgenre=inputs_and_versions(project, name))
     publish(project)
-
-
-def parameters_cell(notebook: Path) -> dict[str, Any]:
-    """Read the parameters that a notebook declares.
-
-    Parameters
-    ----------
-    notebook : Path
-        Notebook with one cell that is tagged ``parameters``.
-
-    Returns
-    -------
-    dict
-        From parameter to its default.
-
-    Raises
-    ------
-    UserError
-        If not exactly one cell is tagged ``parameters``, or the cell contains anything but assignments of literals.
-    """
-    cells = nbformat.read(notebook, as_version=4).cells
-    declarations = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
-    if len(declarations) != 1:
-        raise UserError(
-            f"{notebook}: {len(declarations)} cells have the tag `parameters`. Give exactly one cell the tag."
-        )
-    try:
-        return {
-            statement.targets[0].id: ast.literal_eval(statement.value)
-            for statement in ast.parse(declarations[0].source).body
-        }
-    except (AttributeError, SyntaxError, ValueError):
-        raise UserError(
-            f"{notebook}: the parameters cell does not consist of literals. Write only lines `name = literal` into it."
-        ) from None
-
-
-def _source(project: Project, name: str) -> Path:
-    source = project.notebooks / f"{name}.ipynb"
-    if not source.is_file():
-        names = [path.stem for path in sorted(project.notebooks.glob("*.ipynb"))]
-        raise UserError(f"{name!r}: no such notebook.{did_you_mean(name, names)} Name one of {', '.join(names)}.")
-    return source
 
 
 def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:

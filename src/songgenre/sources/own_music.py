@@ -9,25 +9,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import ScalarNode
-from ruamel.yaml.representer import RoundTripRepresenter
-
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
-from songgenre.params import Scraping
+from songgenre.params import Scraping, write_section
 from songgenre.paths import Project
 from songgenre.sources.files import find_songs
-
-
-class _Representer(RoundTripRepresenter):
-    """Write nothing as ``null``, as ``params.yaml`` does."""
-
-    def represent_none(self, data: None) -> ScalarNode:
-        return self.represent_scalar("tag:yaml.org,2002:null", "null")
-
-
-_Representer.add_representer(type(None), _Representer.represent_none)
 
 
 def set_folder(project: Project, folder: Path) -> None:
@@ -54,13 +40,7 @@ def set_folder(project: Project, folder: Path) -> None:
         str(folder).encode()
     except UnicodeEncodeError:
         raise UserError(f"{str(folder)!r}: the name is not Unicode, as params.yaml is. Rename the folder.") from None
-    yaml = YAML()
-    yaml.Representer = _Representer
-    yaml.preserve_quotes, yaml.width = True, 1_000_000
-    content = yaml.load(project.params)
-    content["scraping"] |= {"source": "folder", "folder": str(folder)}
-    with replacing(project.params) as partial:
-        yaml.dump(content, partial)
+    write_section(project.params, "scraping", {"source": "folder", "folder": str(folder)})
 
 
 def check_place(project: Project, folder: Path) -> None:
