@@ -88,9 +88,10 @@ def stale(clone: Clone) -> dict:
     return json.loads(clone.run("dvc", "status", "--json", *STAGES).splitlines()[-1])
 
 
-def test_notebook_that_is_run_by_hand_gives_what_the_pipeline_gave(opened: Page, clone: Clone) -> None:
-    written = [clone.root / "data" / "clean" / name for name in ("tracks.parquet", "excluded.parquet")]
-    before = [path.stat().st_mtime_ns for path in written]
+def test_notebook_that_is_run_by_hand_gives_what_the_pipeline_gave_in_another_place(opened: Page, clone: Clone) -> None:
+    official = [clone.root / "data" / "clean" / name for name in ("tracks.parquet", "excluded.parquet")]
+    by_hand = [clone.root / "scratch" / NAME / path.relative_to(clone.root) for path in official]
+    before = [path.stat().st_mtime_ns for path in official]
     expect(opened.get_by_text(re.compile(r"Python 3 \| Idle"))).to_be_visible(timeout=PATIENCE)
     opened.locator(".lm-MenuBar-item", has_text=re.compile("^Run$")).click()
     opened.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -101,9 +102,23 @@ def test_notebook_that_is_run_by_hand_gives_what_the_pipeline_gave(opened: Page,
     assert figures.count() >= 1
     assert all(figures.nth(place).evaluate("image => image.naturalWidth > 100") for place in range(figures.count()))
     assert opened.locator("[data-mime-type='application/vnd.jupyter.error'], [data-mime-type$=stderr]").count() == 0
-    assert all(path.stat().st_mtime_ns != time for path, time in zip(written, before, strict=True))
+    expect(opened.get_by_text(f"scratch/{NAME}/")).to_be_visible()
+    assert [path.stat().st_mtime_ns for path in official] == before
+    assert [path.read_bytes() for path in by_hand] == [path.read_bytes() for path in official]
     save(opened)
     assert clone.run("git", "status", "--porcelain") == ""
+    assert stale(clone) == {}
+
+
+def test_cell_that_shift_enter_appends_is_not_saved(opened: Page, clone: Clone) -> None:
+    before = notebook(clone).read_bytes()
+    cells = opened.locator(".jp-Notebook-cell")
+    number = cells.count()
+    opened.locator(".jp-CodeCell .cm-content").last.click()
+    opened.keyboard.press("Shift+Enter")
+    expect(cells).to_have_count(number + 1, timeout=PATIENCE)
+    save(opened)
+    assert notebook(clone).read_bytes() == before
     assert stale(clone) == {}
 
 

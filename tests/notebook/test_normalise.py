@@ -5,16 +5,17 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
 import pytest
+from nbformat.corpus.words import generate_corpus_id
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from songgenre.notebook.normalise import clean, normalize
+from songgenre.notebook.normalise import clean, clean_file, normalize
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,13 +53,45 @@ def used() -> nbformat.NotebookNode:
 def test_clean_leaves_what_a_person_wrote(used: nbformat.NotebookNode) -> None:
     cleaned = clean(used)
     assert [cell.source for cell in cleaned.cells] == [cell.source for cell in used.cells]
-    assert [cell.id for cell in cleaned.cells] == [cell.id for cell in used.cells]
     assert cleaned.cells[1].metadata == {"tags": ["parameters"]}
     assert cleaned.cells[1].outputs == []
     assert cleaned.cells[1].execution_count is None
     assert "2026" not in nbformat.writes(cleaned)
     assert "3.11.7" not in nbformat.writes(cleaned)
     nbformat.validate(cleaned)
+
+
+def as_vs_code_saves(notebook: nbformat.NotebookNode) -> str:
+    for cell in notebook.cells:
+        cell.id = generate_corpus_id()
+        cell.metadata["vscode"] = {"languageId": "python"}
+    notebook.metadata = {
+        "kernelspec": {"display_name": ".venv (3.12.1)", "language": "python", "name": "python3"},
+        "language_info": {"codemirror_mode": {"name": "ipython"}, "name": "python", "version": "3.12.1"},
+    }
+    return nbformat.writes(notebook)
+
+
+def as_nbformat_4_4_saves(notebook: nbformat.NotebookNode) -> str:
+    for cell in notebook.cells:
+        del cell["id"]
+    return nbformat.writes(notebook | {"nbformat_minor": 4})
+
+
+def with_empty_cells(notebook: nbformat.NotebookNode) -> str:
+    notebook.cells += [new_code_cell(""), new_markdown_cell(" \n"), new_code_cell("\n")]
+    return nbformat.writes(notebook)
+
+
+@pytest.mark.parametrize("save_as", [as_vs_code_saves, as_nbformat_4_4_saves, with_empty_cells])
+def test_what_an_editor_changes_is_undone(tmp_path: Path, save_as: Callable[[nbformat.NotebookNode], str]) -> None:
+    committed = ROOT / "notebooks" / "08_evaluation.ipynb"
+    path = tmp_path / committed.name
+    path.write_text(save_as(nbformat.read(committed, as_version=4)))
+    assert path.read_bytes() != committed.read_bytes()
+    assert clean_file(path)
+    assert path.read_bytes() == committed.read_bytes()
+    assert not clean_file(path)
 
 
 def test_clean_is_idempotent_and_leaves_its_argument(used: nbformat.NotebookNode) -> None:

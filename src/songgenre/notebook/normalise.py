@@ -13,11 +13,14 @@ from nbformat import NotebookNode
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
 
+NBFORMAT_MINOR = 5
+"""Version 4.5 of the format is the first one with cell ids."""
+
 _ADDRESS = re.compile(r"\bat 0x[0-9a-f]{6,}")
 
 
 def clean(notebook: NotebookNode) -> NotebookNode:
-    """Remove outputs, execution counts and the metadata of editors, as before a commit.
+    """Remove all that editors add: outputs, execution counts, metadata, ids of their own, empty cells at the end.
 
     Parameters
     ----------
@@ -27,10 +30,14 @@ def clean(notebook: NotebookNode) -> NotebookNode:
     Returns
     -------
     nbformat.NotebookNode
-        Clean copy.
+        Clean copy in version 4.5 of the format; the id of a cell is its position.
     """
     plain = _strip_metadata(notebook)
-    for cell in plain.cells:
+    plain.nbformat_minor = NBFORMAT_MINOR
+    while plain.cells and not plain.cells[-1].source.strip():
+        del plain.cells[-1]
+    for position, cell in enumerate(plain.cells, start=1):
+        cell.id = f"cell-{position:02}"
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     return plain
