@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LAB := $(CURDIR)/src/songgenre/notebook/lab
 PYTEST := pytest --durations 25 --numprocesses 2 --dist loadfile --no-loadscope-reorder
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -40,7 +41,7 @@ test-all: setup ## Run all tests
 	$(PYTEST)
 
 lab: setup ## Open the notebooks in JupyterLab, which saves them without outputs
-	JUPYTER_PATH="$(CURDIR)/src/songgenre/notebook/lab" jupyter lab --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
+	JUPYTER_PATH="$(LAB)" JUPYTER_CONFIG_PATH="$(LAB)" jupyter lab --LabApp.default_url=/lab/tree/README.md --ContentsManager.pre_save_hook=songgenre.notebook.normalise.clean_before_save $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 reports: setup ## Print the path of the reports, and open them if there is a browser
 	@test -f reports/html/index.html || { echo "reports/html/index.html: not found. Run make first."; exit 1; }

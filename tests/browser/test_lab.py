@@ -33,8 +33,8 @@ def clone(small: Clone, tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 
 @pytest.fixture(scope="module")
-def lab(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a notebook in a JupyterLab that was started by the recipe of `make lab`."""
+def lab(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[re.Match[str]]:
+    """The address that JupyterLab names, started by the recipe of `make lab`: its beginning and its token."""
     recipe = clone.run("make", "--no-print-directory", "--dry-run", "lab").splitlines()[-1]
     own = tmp_path_factory.mktemp("jupyter")
     environment = os.environ | {
@@ -48,22 +48,22 @@ def lab(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         server = subprocess.Popen(command, cwd=clone.root, env=environment, stdout=log, stderr=log)
     try:
         for _ in range(600):
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)/lab\?token=(\w+)", (own / "log").read_text()):
+            if found := re.search(r"(http://127\.0\.0\.1:\d+/lab)\S*(\?token=\w+)", (own / "log").read_text()):
                 break
             assert server.poll() is None, (own / "log").read_text()
             time.sleep(0.2)
         assert found, (own / "log").read_text()
-        yield f"http://127.0.0.1:{found[1]}/lab/tree/{NAME}.ipynb?token={found[2]}"
+        yield found
     finally:
         server.terminate()
         server.wait(60)
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, lab: str) -> Iterator[Page]:
+def opened(browser: Browser, lab: re.Match[str]) -> Iterator[Page]:
     """The notebook, on a screen that is high enough for all its cells."""
     page = browser.new_page(viewport={"width": 1400, "height": 9000})
-    page.goto(lab)
+    page.goto(f"{lab[1]}/tree/{NAME}.ipynb{lab[2]}")
     expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=PATIENCE)
     yield page
     page.close()
@@ -86,6 +86,13 @@ def save(page: Page) -> None:
 
 def stale(clone: Clone) -> dict:
     return json.loads(clone.run("dvc", "status", "--json", *STAGES).splitlines()[-1])
+
+
+def test_opens_on_the_contents_from_which_a_notebook_opens(page: Page, lab: re.Match[str]) -> None:
+    page.goto(lab[0])
+    page.get_by_role("link", name=re.compile("^03 ")).click(timeout=PATIENCE)
+    expect(page.locator(".jp-Notebook .jp-CodeCell").first).to_be_visible(timeout=PATIENCE)
+    assert page.get_by_text("Jupyter news").count() == 0
 
 
 def test_notebook_that_is_run_by_hand_gives_what_the_pipeline_gave_in_another_place(opened: Page, clone: Clone) -> None:

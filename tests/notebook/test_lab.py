@@ -34,12 +34,12 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kernel]:
     recipe = subprocess.check_output(
         ["make", "--no-print-directory", "--dry-run", "lab"], cwd=ROOT, text=True
     ).splitlines()[-1]
-    setting, *command = shlex.split(recipe)
-    assert setting.startswith("JUPYTER_PATH=")
+    path, _, *command = shlex.split(recipe)
+    assert path.startswith("JUPYTER_PATH=")
     assert command[:2] == ["jupyter", "lab"]
     folder = tmp_path_factory.mktemp("lab")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JUPYTER_PATH", setting.partition("=")[2])
+        patch.setenv("JUPYTER_PATH", path.partition("=")[2])
         patch.setenv("IPYTHONDIR", str(folder / "ipython"))
         for name in KERNEL_ENVIRONMENT:
             patch.delenv(name, raising=False)

@@ -75,7 +75,8 @@ def as_vs_code_saves(notebook: nbformat.NotebookNode) -> str:
 def as_nbformat_4_4_saves(notebook: nbformat.NotebookNode) -> str:
     for cell in notebook.cells:
         del cell["id"]
-    return nbformat.writes(notebook | {"nbformat_minor": 4})
+    notebook.nbformat_minor = 4
+    return nbformat.writes(notebook)
 
 
 def with_empty_cells(notebook: nbformat.NotebookNode) -> str:

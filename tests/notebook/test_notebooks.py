@@ -32,6 +32,12 @@ def test_opens_with_title_question_inputs_and_outputs(path: Path) -> None:
     assert "**Outputs:**" in first.source
 
 
+def test_is_in_the_table_of_contents(path: Path) -> None:
+    title, _, question, *_ = nbformat.read(path, as_version=4).cells[0].source.splitlines()
+    row = f"| [{title.removeprefix('# ')}]({path.name}) | {question.strip('*')} |"
+    assert row in (path.parent / "README.md").read_text()
+
+
 def test_ends_with_checks_and_computed_conclusions(path: Path) -> None:
     *_, heading = sources(path, "markdown")
     *_, last = sources(path, "code")
