@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
@@ -29,6 +29,22 @@ class Section(BaseModel):
     """Base of all sections: an unknown name, a wrong type or a value out of range is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[str, Any]) -> Self:
+        """Collect a section from the variables of a notebook, which its parameters cell has set.
+
+        Parameters
+        ----------
+        variables : mapping
+            From name to value; names that are no parameters of the section are ignored.
+
+        Returns
+        -------
+        Section
+            The validated section.
+        """
+        return cls(**{name: variables[name] for name in cls.model_fields})
 
 
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]

@@ -109,7 +109,7 @@ def test_cards_tell_what_was_trained_and_on_what(built: "Clone", project: Projec
     assert best not in nested or f"**{nested[best]:.3f}**" in model
     for genre, songs in read_table(TRACKS, project.tracks).groupby("genre"):
         counts = [songs["split"].eq(split).sum() for split in ("train", "validation", "test")]
-        row = [genre, len(songs), songs["artist_group"].nunique(), *counts]
+        row = [genre, len(songs), songs["artist"].nunique(), *counts]
         assert f"| {' | '.join(map(str, row))} |" in data
     pages = {name: (project.html / f"{name}.html").read_text() for name in ("model_card", "data_card", "index")}
     assert re.findall(r'href="(\w+_card)\.html"', pages["index"]) == ["model_card", "data_card"]

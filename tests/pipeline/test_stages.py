@@ -103,7 +103,7 @@ STALE = {
     "plots/cnn": {"cnn"},
     "plots/transfer": {"transfer"},
     "plots/evaluation": {"evaluation"},
-    "plots/excerpts": {"eda", "evaluation", "report"},
+    "plots/excerpts": {"scraping", "eda", "evaluation", "report"},
     "evaluation/metrics": MODELS | {"report"},
     "evaluation/files": MODELS | {"report"},
     "evaluation/ensemble": {"evaluation", "report"},

@@ -25,10 +25,11 @@ def project(tmp_path: Path, measured: "Callable[[float], Metrics]") -> Project:
     """A project that has run on four songs."""
     project = Project(tmp_path)
     tracks = pd.DataFrame({"track_id": list("abcd"), "audio_path": [f"{name}.mp3" for name in "abcd"]})
-    tracks = tracks.assign(sha256="0" * 64, genre=["jazz", "jazz", "rock", "rock"], title=None, artist=None)
-    tracks = tracks.assign(artist_group=["x", "x", "y", "z"], collection="c", duration_s=30.0, sample_rate=22_050)
+    tracks = tracks.assign(sha256="0" * 64, genre=["jazz", "jazz", "rock", "rock"], title=None)
+    tracks = tracks.assign(artist=["X", "x ", "Y", "Z"], artist_group=["x", "x", "y", "z"], collection="c")
+    tracks = tracks.assign(duration_s=30.0, sample_rate=22_050)
     tracks = tracks.assign(channels=1, clip_start_s=0.0, clip_duration_s=30.0, split=["train", "test", "train", "test"])
-    write_table(tracks.astype({"title": "str", "artist": "str"}), TRACKS, project.tracks)
+    write_table(tracks.astype({"title": "str"}), TRACKS, project.tracks)
     write_metrics({"baseline": measured(0.25), "deep_net": measured(0.75)}, project.metrics("evaluation"))
     project.plot("nested").parent.mkdir(parents=True)
     pd.DataFrame({"model": ["baseline"], "accuracy": [0.5], "ci95_low": [0.4], "ci95_high": [0.6]}).to_csv(

@@ -28,7 +28,7 @@ def corpus(**artists_and_songs: tuple[int, int]) -> pd.DataFrame:
         for song in range(songs)
     ]
     tracks = pd.DataFrame(rows, columns=["track_id", "genre", "artist_group"])
-    return tracks.assign(split=split_by_artist(tracks, 0.15, 0.2, 0))
+    return tracks.assign(split=split_by_artist(tracks, 0.15, 0.2, 0), artist=tracks["artist_group"])
 
 
 def check(tracks: pd.DataFrame, params: Params, **folds: int) -> None:
@@ -100,4 +100,7 @@ def test_folds_of_the_cnn_are_checked_too(params: Params) -> None:
 
 
 def test_genres_are_counted() -> None:
-    assert describe_genres(corpus(rock=(2, 3), jazz=(4, 1))) == "jazz 4 by 4, rock 6 by 2"
+    songs = corpus(rock=(2, 3), jazz=(4, 1))
+    assert describe_genres(songs) == "jazz 4 by 4, rock 6 by 2"
+    songs.loc[0, "artist"] = None
+    assert describe_genres(songs).endswith("rock 5 by 2 (and 1 of unknown artists)")

@@ -93,6 +93,34 @@ class Shop:
         """
         return self.templates.get_template(template).render(genres=list(GENRES), **content)
 
+    def render_song(self, file: str, address: str) -> str:
+        """Render the page of a song, with schema.org markup.
+
+        Parameters
+        ----------
+        file : str
+            Name of the file of the song.
+        address : str
+            Address of the shop, for the address of the audio.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
+        recording = self.recordings[file]
+        markup = {
+            "@context": "https://schema.org",
+            "@type": "MusicRecording",
+            "name": recording.title,
+            "genre": list(recording.genres),
+            "license": LICENCE,
+            "audio": {"@type": "AudioObject", "contentUrl": f"{address}/audio/{file}", "encodingFormat": "audio/mpeg"},
+        }
+        if recording.artist:
+            markup["byArtist"] = {"@type": "MusicGroup", "name": recording.artist}
+        return self.render("song.html", recording=_format_song(recording), markup=markup)
+
     def application(self) -> Application:
         """Make the web application.
 
@@ -165,22 +193,11 @@ class SongPage(Page):
     """Page of a song."""
 
     def get(self, name: str) -> Future[None] | None:  # noqa: D102
-        recording = self.shop.recordings.get(f"{name}.mp3")
-        if recording is None:
+        file = f"{name}.mp3"
+        if file not in self.shop.recordings:
             self.send_error(404)
             return None
-        audio_url = f"{self.request.protocol}://{self.request.host}/audio/{recording.file}"
-        markup = {
-            "@context": "https://schema.org",
-            "@type": "MusicRecording",
-            "name": recording.title,
-            "genre": list(recording.genres),
-            "license": LICENCE,
-            "audio": {"@type": "AudioObject", "contentUrl": audio_url, "encodingFormat": "audio/mpeg"},
-        }
-        if recording.artist:
-            markup["byArtist"] = {"@type": "MusicGroup", "name": recording.artist}
-        return self.finish(self.shop.render("song.html", recording=_format_song(recording), markup=markup))
+        return self.finish(self.shop.render_song(file, f"{self.request.protocol}://{self.request.host}"))
 
 
 class AudioFile(StaticFileHandler):

@@ -266,6 +266,23 @@ def expected_calibration_error(predictions: pd.DataFrame) -> float:
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["songs"]))
 
 
+def predicted_wrongly_by_all(predictions: pd.DataFrame) -> pd.Series:
+    """Select the songs whose genre no model predicts; the baseline does not count.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of several models.
+
+    Returns
+    -------
+    pd.Series [index=track_id, dtype=bool]
+        Whether all models are wrong about a song.
+    """
+    models = predictions[predictions["model"] != "baseline"]
+    return (models["genre"] != models["predicted"]).groupby(models["track_id"]).all()
+
+
 def accuracy_coverage_curve(predictions: pd.DataFrame) -> pd.DataFrame:
     """Compute the accuracy on the most confident predictions, as a function of their share.
 

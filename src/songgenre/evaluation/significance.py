@@ -78,6 +78,27 @@ def holm(p_values: pd.Series) -> pd.Series:
     return corrected[p_values.index]
 
 
+def format_p(p: float) -> str:
+    """Format a p-value, which is never 0.
+
+    Parameters
+    ----------
+    p : float
+        A p-value.
+
+    Returns
+    -------
+    str
+        Three decimals, or that it is smaller.
+
+    Examples
+    --------
+    >>> format_p(0.0312), format_p(0.0004)
+    ('0.031', '< 0.001')
+    """
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
 def compare_with(
     best: str, predictions: pd.DataFrame, tracks: pd.DataFrame, seed: int, samples: int = BOOTSTRAP_SAMPLES
 ) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import librosa
 import numpy as np
+import pandas as pd
 
 from songgenre import numba_cache  # noqa: F401
 from songgenre.features import kernels, rhythm
@@ -217,6 +218,30 @@ def columns(feature_set: FeatureSet, n_mfcc: int) -> list[str]:
         names += [f"{row}_{statistic}" for row in rows for statistic in STATISTICS_OF[feature_set]]
         names += DEFINITIONS[name].columns
     return names
+
+
+def tabulate_definitions(feature_set: FeatureSet, names: pd.Index) -> pd.DataFrame:
+    """Tabulate the definitions of the descriptors of a feature set.
+
+    Parameters
+    ----------
+    feature_set : {"basic", "fma", "full"}
+        The descriptors; see `columns`.
+    names : pd.Index of str
+        Names of the values that describe a clip, as `columns` returns them.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per descriptor: ``unit``, ``meaning``, ``reference``, and ``columns``, the number of its values.
+    """
+    statistics = "|".join(STATISTICS)
+    rows = {
+        name: (*DEFINITIONS[name][1:4], names.str.match(rf"{name}(_\d\d)?(_({statistics}|\d+bpm))?$").sum())
+        for name in FEATURE_SETS[feature_set]
+    }
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["unit", "meaning", "reference", "columns"])
+    return table.rename_axis("descriptor")
 
 
 def describe_spectra(spectra: Spectra, feature_set: FeatureSet) -> np.ndarray:

@@ -15,6 +15,7 @@ from matplotlib.ticker import MultipleLocator
 
 from songgenre import audio, numba_cache  # noqa: F401
 from songgenre.plots.style import WIDTH, Color, genre_colors, label_bars, shorten
+from songgenre.tables.columns import count_artists
 
 
 def plot_counts(tracks: pd.DataFrame) -> Figure:
@@ -30,7 +31,8 @@ def plot_counts(tracks: pd.DataFrame) -> Figure:
     Figure
         Bar chart with two bars per genre.
     """
-    per_genre = tracks.groupby("genre").agg(songs=("track_id", "size"), artists=("artist_group", "nunique"))
+    counts = {genre: (len(songs), count_artists(songs)) for genre, songs in tracks.groupby("genre")}
+    per_genre = pd.DataFrame.from_dict(counts, orient="index", columns=["songs", "artists"]).rename_axis("genre")
     long = per_genre.reset_index().melt("genre", var_name="of", value_name="number")
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     sns.barplot(long, x="genre", y="number", hue="of", ax=axes, palette=["tab:blue", "tab:gray"])

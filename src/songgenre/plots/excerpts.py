@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ import soundfile
 from IPython.display import HTML
 
 from songgenre import audio
+from songgenre.errors import UserError
 
 DURATION_S = 10.0
 SAMPLE_RATE = 22_050
@@ -83,6 +85,40 @@ def audio_player(clip: audio.Clip, label: str) -> str:
     """
     content = base64.b64encode(encode_excerpt(clip).content.tobytes()).decode()
     return f'<audio controls aria-label="{html.escape(label)}" src="data:audio/mpeg;base64,{content}"></audio>'
+
+
+def first_excerpts(catalogue: pd.DataFrame, folder: Path, n: int) -> HTML:
+    """Create a table of the first songs of several genres, each with a player.
+
+    Parameters
+    ----------
+    catalogue : pd.DataFrame
+        `songgenre.tables.catalogue.CATALOGUE`.
+    folder : Path
+        Folder of the collected audio.
+    n : int
+        Number of songs, one of each genre; songs that cannot be decoded are passed over.
+
+    Returns
+    -------
+    HTML
+        Table with genre, title, artist and a player; a sentence if no song can be decoded.
+    """
+    rows: dict[str, tuple[str, str, str]] = {}
+    for song in catalogue.dropna(subset="audio_path").explode("genres").dropna(subset="genres").itertuples():
+        if len(rows) < n and song.genres not in rows:
+            with suppress(UserError):
+                path = folder / song.audio_path
+                clip = audio.Clip(path, *audio.center_clip(audio.duration_s(path), DURATION_S))
+                player = audio_player(clip, f"Excerpt of a song of the genre {song.genres}")
+                rows[song.genres] = song.title, song.artist, player
+    if not rows:
+        return HTML("No song can be decoded.")
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["title", "artist", "excerpt"])
+    table = table.rename_axis("genre").reset_index().fillna("")
+    escaped = table.assign(**{name: table[name].map(html.escape) for name in ("genre", "title", "artist")})
+    with pd.option_context("display.max_colwidth", None):
+        return HTML(escaped.to_html(index=False, escape=False, border=0))
 
 
 def excerpt_table(songs: pd.DataFrame, folder: Path) -> HTML:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +11,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS
 from songgenre.plots.style import WIDTH, genre_colors, shorten
 
 
@@ -59,30 +60,29 @@ def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame,
     return figure
 
 
-def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series, units: Mapping[str, str]) -> Figure:
-    """Plot the distribution of descriptors per genre.
+def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series) -> Figure:
+    """Plot the distribution of the descriptors of the basic set per genre: of means, and of the first of several rows.
 
     Parameters
     ----------
-    descriptors : pd.DataFrame [shape=(n_tracks, n_panels)]
-        Descriptors to plot.
+    descriptors : pd.DataFrame
+        `songgenre.tables.descriptors.DESCRIPTORS`.
     genres : pd.Series [shape=(n_tracks,)]
         Genre of each song.
-    units : mapping
-        From column to unit.
 
     Returns
     -------
     Figure
         A panel per descriptor, with a density per genre.
     """
+    names = {column: name for name in FEATURE_SETS["basic"] if (column := _representative(name, descriptors.columns))}
     n_columns = 3
-    n_rows = -(-len(descriptors.columns) // n_columns)
+    n_rows = -(-len(names) // n_columns)
     figure, grid = plt.subplots(n_rows, n_columns, figsize=(WIDTH, 2.3 * n_rows), squeeze=False)
     order = sorted(genres.unique())
-    for axes, name in zip(grid.flat, descriptors.columns, strict=False):
+    for axes, (column, name) in zip(grid.flat, names.items(), strict=False):
         sns.kdeplot(
-            x=descriptors[name],
+            x=descriptors[column],
             hue=genres,
             hue_order=order,
             palette=genre_colors(order),
@@ -93,9 +93,9 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series, 
             ax=axes,
             legend=False,
         )
-        axes.set(title=name, xlabel=units[name], ylabel="")
+        axes.set(title=column, xlabel=DEFINITIONS[name].unit, ylabel="")
         axes.set_yticks([])
-    for axes in grid.flat[len(descriptors.columns) :]:
+    for axes in grid.flat[len(names) :]:
         axes.set_axis_off()
     handles = [Patch(facecolor=color, alpha=0.5, label=genre) for genre, color in genre_colors(order).items()]
     figure.legend(handles=handles, title="genre", loc="outside right upper")
@@ -131,3 +131,8 @@ def plot_correlations(descriptors: pd.DataFrame) -> Figure:
     axes.tick_params(labelsize=7)
     axes.set_title("Correlation of the descriptors over songs")
     return figure
+
+
+def _representative(name: str, columns: Container[str]) -> str | None:
+    """Select the column that stands for a descriptor, if there is one."""
+    return next((column for column in (name, f"{name}_mean", f"{name}_01_mean") if column in columns), None)

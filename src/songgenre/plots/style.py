@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
-from IPython.display import Image, display
+from IPython.display import Image, Markdown, display
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
@@ -44,6 +44,19 @@ def show(figure: Figure, alt: str) -> None:
     figure.savefig(buffer, format="png", metadata={"Software": None})
     plt.close(figure)
     display(Image(buffer.getvalue(), format="png", metadata={"alt": alt}))
+
+
+def show_table(table: pd.DataFrame, otherwise: str) -> None:
+    """Display a table in a notebook, or a sentence if it has no rows.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Table to display.
+    otherwise : str
+        Sentence to display instead, as Markdown.
+    """
+    display(table if len(table) else Markdown(otherwise))
 
 
 def genre_colors(genres: Iterable[str]) -> dict[str, Color]:

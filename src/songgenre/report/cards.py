@@ -15,9 +15,9 @@ from songgenre.evaluation.metrics import accuracy_coverage_curve, evaluate
 from songgenre.paths import Project
 from songgenre.report.markdown import table
 from songgenre.report.rendering import is_demo
-from songgenre.report.scores import best_model, load_scores, read_predictions
+from songgenre.report.scores import BASELINE, best_model, load_scores, read_predictions
 from songgenre.tables.catalogue import CATALOGUE
-from songgenre.tables.columns import SPLITS
+from songgenre.tables.columns import SPLITS, count_artists
 from songgenre.tables.excluded import EXCLUDED
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
@@ -105,6 +105,7 @@ def model_card(project: Project) -> str:
         If a stage has not run.
     """
     models = load_scores(project)
+    n_models = sum(model.name != BASELINE for model in models)
     winner = best_model(models)
     own_predictions = read_predictions(project, winner)
     if winner is None or own_predictions is None:
@@ -132,7 +133,7 @@ def model_card(project: Project) -> str:
     low, high = metrics.ci95_low, metrics.ci95_high
     return f"""# Model card: {winner.display_name}
 
-The best of {len(models)} models that the last run trained: {family}. It predicts the probabilities of
+The best of {n_models} models that the last run trained: {family}. It predicts the probabilities of
 {genre_names}.
 
 ## Intended use
@@ -147,7 +148,7 @@ genres. A model that was trained on the demo is not valid for real music.
 
 ## Training data
 
-{len(training)} songs by {training["artist_group"].nunique()} artists; see the [data card](data_card.md).
+{len(training)} songs by {count_artists(training)} artists; see the [data card](data_card.md).
 {_count_leaking_artists(tracks)} artists are in more than one split.
 
 ## Results
@@ -204,7 +205,7 @@ def data_card(project: Project) -> str:
     excluded = read_table(EXCLUDED, project.excluded)
     corpus = catalogue[catalogue["track_id"].isin(tracks["track_id"])]
     genres = [
-        (genre, len(rows), rows["artist_group"].nunique(), *(rows["split"].eq(split).sum() for split in SPLITS))
+        (genre, len(rows), count_artists(rows), *(rows["split"].eq(split).sum() for split in SPLITS))
         for genre, rows in tracks.groupby("genre")
     ]
     collections = [
@@ -218,8 +219,8 @@ def data_card(project: Project) -> str:
     clip_s = tracks["clip_duration_s"].max()
     return f"""# Data card
 
-The sources list {len(catalogue)} songs. The corpus has {len(tracks)} of them, by {tracks["artist_group"].nunique()}
-artists; {len(excluded)} are excluded.
+The sources list {len(catalogue)} songs. The corpus has {len(tracks)} of them, by {count_artists(tracks)} artists;
+{len(excluded)} are excluded.
 
 ## Sources
 

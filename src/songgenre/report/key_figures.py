@@ -11,6 +11,7 @@ import pyarrow.parquet
 from songgenre.paths import Project
 from songgenre.report.scores import BASELINE, Model
 from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.columns import count_artists
 from songgenre.tables.excluded import EXCLUDED
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
@@ -77,7 +78,7 @@ def _count_used(tracks: Path, excluded: Path) -> Figure:
 
 def _count_artists(tracks: Path) -> Figure:
     songs = read_table(TRACKS, tracks)
-    return Figure(f"{songs['artist_group'].nunique():,}", f"artists of {songs['genre'].nunique()} genres")
+    return Figure(f"{count_artists(songs):,}", f"artists of {songs['genre'].nunique()} genres")
 
 
 def _count_descriptors(descriptors: Path) -> Figure:

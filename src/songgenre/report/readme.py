@@ -15,6 +15,7 @@ from songgenre.errors import UserError
 from songgenre.evaluation.files import read_metrics
 from songgenre.paths import Project
 from songgenre.report.markdown import table
+from songgenre.tables.columns import count_artists
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 
@@ -116,7 +117,7 @@ def collect_results(project: Project) -> Result:
         raise UserError(f"{nested}, {protocols}: at least one of these files not found. Run `dvc repro` first.")
     return Result(
         songs=_count(tracks["split"]),
-        artists=tracks["artist_group"].nunique(),
+        artists=count_artists(tracks),
         genres=_count(tracks["genre"]),
         test={
             name: Score(accuracy=score.accuracy, ci95_low=score.ci95_low, ci95_high=score.ci95_high)

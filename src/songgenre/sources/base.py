@@ -128,6 +128,21 @@ class Source(ABC):
             All songs that the source lists; those without audio have a reason.
         """
 
+    def page(self, source_id: str) -> str | None:
+        """Return the page from which the metadata of a song was read.
+
+        Parameters
+        ----------
+        source_id : str
+            Identifier of the song within the source.
+
+        Returns
+        -------
+        str or None
+            HTML; None if the source has no pages or does not keep them.
+        """
+        return None
+
     def cleanup(self) -> None:  # noqa: B027
         """Remove the files with which an interrupted `collect` could be resumed."""
 

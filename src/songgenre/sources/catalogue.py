@@ -11,6 +11,7 @@ import pandas as pd
 from songgenre.sources.base import Track, sanitize_text
 from songgenre.sources.genres import describe_merges, near_names
 from songgenre.tables.catalogue import CATALOGUE
+from songgenre.tables.columns import count_artists
 
 
 def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
@@ -73,7 +74,7 @@ def summarize(catalogue: pd.DataFrame) -> pd.Series:
         "songs without audio": catalogue["reason"].notna().sum(),
         "megabytes of audio": round(catalogue["bytes"].sum() / 1e6),
         "genres": catalogue["genres"].explode().nunique(),
-        "artists": catalogue["artist"].nunique(),
+        "artists": count_artists(catalogue),
         "songs without an artist": catalogue["artist"].isna().sum(),
         "songs of several genres": (catalogue["genres"].str.len() > 1).sum(),
         "songs with the same bytes as another": catalogue["sha256"].dropna().duplicated().sum(),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from songgenre.demo.corpus import plan_corpus
 from songgenre.demo.genres import GENRES
-from songgenre.demo.server import running_server
+from songgenre.demo.server import HOST, Shop, running_server
 from songgenre.sources.base import Source, SourceInfo, Track
 from songgenre.sources.website import CrawlConfig, Website
 
@@ -94,6 +94,22 @@ class Demo(Source):
             )
             songs = Website(task).collect(audio)
         return [replace(song, url=None, detail=song.detail and song.detail.replace(shop, "")) for song in songs]
+
+    def page(self, source_id: str) -> str:
+        """Return the page of a song in the shop, without the port, which changes.
+
+        Parameters
+        ----------
+        source_id : str
+            Path of the page.
+
+        Returns
+        -------
+        str
+            HTML.
+        """
+        shop = Shop(plan_corpus(self.songs_per_genre, self.artists_per_genre, self.seed), self.folder)
+        return shop.render_song(f"{source_id.removeprefix('/song/')}.mp3", f"http://{HOST}")
 
     def cleanup(self) -> None:
         """Remove the files with which an interrupted crawl could be resumed."""

@@ -108,6 +108,48 @@ def clean_catalogue(
     return _tabulate_tracks(used), _tabulate_excluded(excluded)
 
 
+def count_reasons(excluded: pd.DataFrame, catalogue: pd.DataFrame) -> pd.DataFrame:
+    """Count the excluded songs by reason and genre.
+
+    Parameters
+    ----------
+    excluded, catalogue : pd.DataFrame
+        `songgenre.tables.excluded.EXCLUDED` and `songgenre.tables.catalogue.CATALOGUE`.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per reason and a column per genre, with sums; a song of several genres counts in each. Without rows if no
+        song is excluded.
+    """
+    listed = excluded.merge(catalogue[["track_id", "genres"]], on="track_id").explode("genres")
+    if listed.empty:
+        return listed
+    return pd.crosstab(listed["reason"], listed["genres"].fillna("none"), margins=True, margins_name="all")
+
+
+def count_several_genres(catalogue: pd.DataFrame, tracks: pd.DataFrame) -> pd.DataFrame:
+    """Count the songs that are listed under several genres.
+
+    Parameters
+    ----------
+    catalogue, tracks : pd.DataFrame
+        `songgenre.tables.catalogue.CATALOGUE` and `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per combination of genres: number of songs, of those with a primary genre, and of those used.
+    """
+    several = catalogue[catalogue["genres"].str.len() > 1]
+    listed = several.assign(
+        genres=several["genres"].str.join(" and "), used=several["track_id"].isin(tracks["track_id"])
+    )
+    return listed.groupby("genres").agg(
+        songs=("track_id", "size"), primary_named=("primary_genre", "count"), used=("used", "sum")
+    )
+
+
 def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_threshold_db: float) -> CheckedAudio:
     decoded = validate_audio(
         path, min_duration_s, silence_threshold_db, lambda duration_s: [audio.center_clip(duration_s, clip_duration_s)]

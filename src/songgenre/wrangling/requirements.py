@@ -9,6 +9,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from songgenre.errors import UserError
 from songgenre.params import Cnn, Sklearn, Transfer
+from songgenre.tables.columns import count_artists
 
 MIN_SONGS = 3
 """Fewest songs of a genre in a training set, since probabilities are calibrated in three folds."""
@@ -27,11 +28,9 @@ def describe_genres(tracks: pd.DataFrame) -> str:
     Returns
     -------
     str
-        Such as ``jazz 12 by 4, rock 20 by 9``.
+        Such as ``jazz 12 by 4, rock 20 by 9 (and 2 of unknown artists)``.
     """
-    return ", ".join(
-        f"{genre} {len(songs)} by {songs['artist_group'].nunique()}" for genre, songs in tracks.groupby("genre")
-    )
+    return ", ".join(f"{genre} {_describe(songs)}" for genre, songs in tracks.groupby("genre"))
 
 
 def check_not_empty(tracks: pd.DataFrame, excluded: pd.DataFrame, catalogue: pd.DataFrame) -> None:
@@ -162,6 +161,12 @@ def _tuning_sets(tracks: pd.DataFrame, folds: int, repeats: int, seed: int) -> I
         outer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed + repeat)
         for learn, _ in outer.split(tracks, tracks["genre"], tracks["artist_group"]):
             yield tracks.iloc[learn]
+
+
+def _describe(songs: pd.DataFrame) -> str:
+    unknown = songs["artist"].isna().sum()
+    named = f"{len(songs) - unknown} by {count_artists(songs)}"
+    return f"{named} (and {unknown} of unknown artists)" if unknown else named
 
 
 def _artists(tracks: pd.DataFrame) -> pd.Series:

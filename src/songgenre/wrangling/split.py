@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 
 import numpy as np
 import pandas as pd
+
+from songgenre.tables.columns import fold_name
 
 
 def artist_group(artist: str | None, track_id: str) -> str:
@@ -34,7 +35,7 @@ def artist_group(artist: str | None, track_id: str) -> str:
     """
     if not isinstance(artist, str) or not artist.strip():
         return f"unknown artist of {track_id}"
-    return " ".join(unicodedata.normalize("NFKC", artist).casefold().split())
+    return fold_name(artist)
 
 
 def split_tracks(
