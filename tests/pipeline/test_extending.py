@@ -9,6 +9,7 @@ import nbformat
 import pandas as pd
 import pytest
 
+from songgenre.params import load_params
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table
@@ -44,18 +45,20 @@ def repro(clone: "Clone", *stages: str) -> str:
 
 
 def test_model_is_tuned_and_compared(clone: "Clone") -> None:
-    imported, line, grid, literal = blocks("A model")
+    imported, line, literal, command = blocks("A model")
     classical = clone.root / "src" / "songgenre" / "models" / "classical.py"
     insert(
         classical, imported, "from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedGroupKFold\n"
     )
     insert(classical, line, "PIPELINES: dict[str, Callable[[int], Pipeline]] = {\n")
-    insert(clone.root / "params.yaml", grid, "  grids: # values for the grid search\n")
     path = clone.root / "notebooks" / "05_sklearn.ipynb"
     notebook = nbformat.read(path, as_version=4)
     [cell] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    cell.source = cell.source.replace("grids = {\n", f"grids = {{\n{literal}")
+    small = load_params(clone.root / "params.yaml").section("sklearn")
+    cell.source = "\n".join(f"{name} = {value!r}" for name, value in small.items())
+    cell.source = cell.source.replace("grids = {", f"grids = {{\n{literal}")
     nbformat.write(notebook, path)
+    clone.run(*command.split(), PYTHONPATH=str(clone.root / "src"))
     repro(clone, "sklearn")
     metrics = json.loads((clone.root / "reports" / "metrics" / "sklearn.json").read_text())
     assert metrics["naive_bayes"]["accuracy"] > metrics["baseline"]["accuracy"]
@@ -83,11 +86,12 @@ def test_source_is_collected_and_cleaned(clone: "Clone") -> None:
 
 
 def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
-    parameters, code, section, typed, stage, dep = blocks("A notebook")
+    parameters, code, save, section, typed, stage, dep = blocks("A notebook")
     new = nbformat.v4
     cells = [new.new_markdown_cell("# 09 Loudness\n\n*Which genre is the loudest?*", id="title")]
     cells += [new.new_code_cell(parameters.rstrip(), id="parameters", metadata={"tags": ["parameters"]})]
     cells += [new.new_code_cell(code.rstrip(), id="table")]
+    cells += [new.new_code_cell(save.rstrip(), id="save", metadata={"tags": ["save"]})]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(new.new_notebook(cells=cells, metadata=kernel), clone.root / "notebooks" / "09_loudness.ipynb")
     settings = clone.root / "params.yaml"
@@ -110,3 +114,4 @@ def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
     by_genre: pd.Series = tracks["track_id"].map(loudness).groupby(tracks["genre"]).mean()
     for genre, mean in by_genre.items():
         assert re.search(rf"{genre}</th>.*?{mean:.3f}", page, re.DOTALL)
+    assert pd.read_csv(project.plot("loudness"))["genre"].tolist() == by_genre.index.tolist()
