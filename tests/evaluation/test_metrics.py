@@ -21,6 +21,7 @@ from songgenre.evaluation.metrics import (
     evaluate_all,
     expected_calibration_error,
     genre_names,
+    predicted_wrongly_by_all,
     reliability_curve,
     tabulate_predictions,
 )
@@ -281,3 +282,10 @@ def test_plot_is_a_csv_without_an_index(tmp_path: Path) -> None:
 def test_file_hash_is_the_start_of_sha256(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"content")
     assert file_hash(tmp_path / "file") == hashlib.sha256(b"content").hexdigest()[:12]
+
+
+def test_songs_that_only_the_baseline_predicts_count_as_predicted_by_none() -> None:
+    said = {"baseline": "xxyy", "svm": "yxyx", "cnn": "yyxx"}
+    rows = [("abcd"[at], model, "x", guess) for model, guesses in said.items() for at, guess in enumerate(guesses)]
+    predictions = pd.DataFrame(rows, columns=["track_id", "model", "genre", "predicted"])
+    assert predicted_wrongly_by_all(predictions).to_dict() == {"a": True, "b": False, "c": False, "d": False}

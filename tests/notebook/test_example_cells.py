@@ -1,10 +1,13 @@
 """The cells that show one example, with the smallest values that params.yaml allows and the shortest songs."""
 
+import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import librosa
+import lxml.html
 import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
@@ -16,6 +19,11 @@ from songgenre.models import crops
 from songgenre.params import load_params
 from songgenre.paths import Project
 from songgenre.plots.style import shorten
+from songgenre.sources.base import Track
+from songgenre.sources.catalogue import tabulate
+from songgenre.sources.demo import Demo
+from songgenre.sources.folder import Folder
+from songgenre.sources.schema_org import parse_recording
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = load_params(ROOT / "params.yaml")
@@ -72,3 +80,23 @@ def test_augmented_crops_are_those_of_one_song(sampling: dict[str, int]) -> None
     batch = run_cell("06_cnn", "augmented_batches", values)["batch"]
     assert len(batch) == 1
     np.testing.assert_allclose(batch.max(axis=(1, 2, 3)), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("source", ["demo", "folder"])
+def test_page_and_row_of_a_song_are_shown_whatever_the_source(
+    tmp_path: Path, write_audio: Callable[..., Path], tone: Callable[..., np.ndarray], source: str
+) -> None:
+    write_audio(tmp_path / "music" / "rock" / "a.wav", tone(0.5))
+    if source == "demo":
+        dataset = Demo(1, 1, seed=7, concurrency=1, timeout_s=1, retries=0, folder=tmp_path / "kept")
+        songs = [Track("demo", "/song/rock-000", None, ("rock",), reason="empty", detail="empty")]
+    else:
+        dataset = Folder(tmp_path / "music", "folder")
+        (tmp_path / "audio").mkdir()
+        songs = dataset.collect(tmp_path / "audio")
+    shown: list[str] = []
+    values = {"dataset": dataset, "source": source, "catalogue": tabulate(songs, tmp_path / "audio")}
+    values |= {"json": json, "lxml": lxml, "parse_recording": parse_recording}
+    run_cell("01_scraping", "dataset.page", values | {"Markdown": str, "display": shown.append})
+    assert any("MusicRecording" in text for text in shown) == (source == "demo")
+    assert not re.search(r"127\.0\.0\.1:\d", "".join(shown))

@@ -12,6 +12,8 @@ import soundfile
 from songgenre.audio import Clip
 from songgenre.plots import excerpts
 from songgenre.report.notebook_page import sanitize
+from songgenre.sources.base import Track
+from songgenre.sources.catalogue import tabulate
 
 WriteAudio = Callable[..., Path]
 
@@ -69,3 +71,21 @@ def test_table_names_and_plays_every_song_also_on_the_page(song: Path) -> None:
     assert [label.split()[-1] for label in labels] == ["a-1", "a-2"]
     for (_, content), clip in zip(players, [Clip(song, 0, 12), Clip(song, 10, 12)], strict=True):
         assert base64.b64decode(content) == mp3(clip)
+
+
+def test_one_song_of_each_genre_is_played_unless_it_cannot_be_decoded(song: Path) -> None:
+    (song.parent / "text.mp3").write_text("no sound")
+    listed = [
+        Track("folder", "1", "text.mp3", ("rock",), artist="Silent"),
+        Track("folder", "2", None, ("rock",), artist="Absent", reason="empty", detail="empty"),
+        *(Track("folder", f"a{genre}", song.name, (genre,), title="<b>", artist="Ann") for genre in ("rock", "jazz")),
+        Track("folder", "3", song.name, (), artist="Nobody"),
+    ]
+    catalogue = tabulate(listed, song.parent)
+    table = str(sanitize(excerpts.first_excerpts(catalogue, song.parent, n=3).data))
+    assert sorted(re.findall("genre (\\w+)", table)) == ["jazz", "rock"]
+    assert table.count("&lt;b&gt;") == 2
+    one = str(excerpts.first_excerpts(catalogue, song.parent, n=1).data)
+    assert one.count("<audio") == 1
+    none = str(excerpts.first_excerpts(catalogue[catalogue["artist"] != "Ann"], song.parent, n=3).data)
+    assert "<table" not in none

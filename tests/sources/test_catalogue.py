@@ -85,3 +85,13 @@ def test_what_needs_a_look_is_described(tmp_path: Path) -> None:
     assert "'Rock' count as 'rock'" in merges
     assert all(name in near for name in ("'clasical'", "'classical'", "scraping.genre_names"))
     assert "1 of 2" in artists
+
+
+def test_spellings_of_a_name_are_one_artist(tmp_path: Path) -> None:
+    names = ["Sigur Rós", "sigur  rós", "SIGUR RO\u0301S", None, "Anna"]
+    songs = [
+        Track("folder", str(number), None, ("pop",), artist=name, reason="empty", detail="empty")
+        for number, name in enumerate(names)
+    ]
+    summary = summarize(tabulate(songs, tmp_path))
+    assert (summary["artists"], summary["songs without an artist"]) == (2, 1)

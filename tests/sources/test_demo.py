@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from lxml import html
 
 from songgenre.compute import parallel_map
 from songgenre.demo.corpus import EXTRAS, plan_corpus, record
@@ -13,6 +14,7 @@ from songgenre.demo.genres import GENRES
 from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.demo import Demo
+from songgenre.sources.schema_org import parse_recording
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import check_table
 
@@ -84,3 +86,14 @@ def test_collecting_again_gives_the_same_bytes_and_leaves_nothing_behind(
         path.name: path.read_bytes() for path in (folder / "audio").iterdir()
     }
     assert not (folder / "kept").exists()
+
+
+def test_page_of_a_song_is_the_one_that_was_crawled(songs: list[Track], folder: Path) -> None:
+    shop = Demo(1, 1, seed=7, concurrency=4, timeout_s=120, retries=2, folder=folder / "kept")
+    for song in songs:
+        page = shop.page(song.source_id)
+        recording = parse_recording(html.fromstring(page), "")
+        assert recording is not None
+        assert (recording.title, recording.artist, recording.license) == (song.title, song.artist, song.license)
+        assert page == shop.page(song.source_id)
+    assert not shop.folder.exists()

@@ -282,6 +282,19 @@ def test_no_song_left_is_an_error_that_says_where_to_look(collected: pd.DataFram
         check_not_empty(tracks, excluded, collected)
 
 
+def test_excluded_songs_and_those_of_several_genres_are_counted(dropping: Ledger, collected: pd.DataFrame) -> None:
+    tracks, excluded = dropping
+    counts = cleaning.count_reasons(excluded, collected)
+    assert counts["all"].drop("all").index.tolist() == sorted(excluded["reason"].unique())
+    n_genres = collected.set_index("track_id")["genres"].str.len().clip(lower=1)
+    assert counts.loc["all", "all"] == n_genres[excluded["track_id"]].sum()
+    assert cleaning.count_reasons(excluded.head(0), collected).empty
+    several = cleaning.count_several_genres(collected, tracks)
+    assert several["songs"].sum() == (n_genres > 1).sum()
+    assert several["used"].sum() == 0
+    assert cleaning.count_several_genres(collected[collected["genres"].str.len() == 1], tracks).empty
+
+
 @pytest.mark.parametrize(
     ("duration_s", "clip"), [(40, (5, 30)), (30, (0, 30)), (29.5, (0, 29.5)), (30.015, (0, 30)), (33.333, (1.66, 30))]
 )

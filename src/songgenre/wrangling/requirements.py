@@ -52,7 +52,7 @@ def check_not_empty(tracks: pd.DataFrame, excluded: pd.DataFrame, catalogue: pd.
     counts = ", ".join(f"{reason} {number}" for reason, number in excluded["reason"].value_counts().items())
     first = excluded.merge(catalogue[["track_id", "source_id"]], on="track_id").iloc[0]
     raise UserError(
-        f"data/clean/excluded.parquet: all {len(excluded)} songs are excluded ({counts}); for example "
+        f"corpus: all {len(excluded)} songs are excluded ({counts}); for example "
         f"{first['source_id']!r}: {first['detail']}. Change the source, or the section wrangling of params.yaml, for "
         "example wrangling.min_duration_s."
     )
