@@ -110,7 +110,8 @@ def test_wheel_alone_predicts_and_names_the_extras_of_the_pipeline(
 @pytest.mark.integration
 def test_make_clean_keeps_what_git_tracks_and_the_wheel(fresh_clone: "Callable[..., Clone]") -> None:
     clone = fresh_clone()
-    kept, written = "data/cache/wheels/any.whl", ["data/cache/features/any", "models/cnn/any", "reports/html/any"]
+    kept = "data/cache/wheels/any.whl"
+    written = ["data/cache/features/any", "models/cnn/any", "reports/html/any", "scratch/06_cnn/models/cnn/any"]
     for path in [kept, *written]:
         (clone.root / path).parent.mkdir(parents=True, exist_ok=True)
         (clone.root / path).touch()
