@@ -14,8 +14,10 @@ from songgenre.evaluation.files import file_hash, read_metrics, write_metrics, w
 from songgenre.evaluation.metrics import (
     Metrics,
     accuracy_coverage_curve,
+    accuracy_interval,
     bootstrap_accuracy,
     compare_models,
+    confidence_interval,
     confusion_table,
     evaluate,
     evaluate_all,
@@ -191,9 +193,25 @@ def test_bootstrap_of_one_seed_is_the_same_and_of_another_is_not(predicted: pd.D
     assert not np.array_equal(first, other)
 
 
-def test_interval_of_one_who_is_always_right_is_a_point() -> None:
-    metrics = evaluate(by_hand("bjr", "bjr"), pd.Series(list("123")), "data", "model", seed=1)
-    assert (metrics.ci95_low, metrics.ci95_high) == (1, 1)
+@pytest.mark.parametrize("right", [True, False])
+def test_interval_of_a_perfect_or_zero_score_is_that_of_wilson_over_artists(right: bool) -> None:
+    artists = pd.Series(np.repeat(np.arange(9), 4))
+    low, high = accuracy_interval(pd.Series([right] * 36), artists, seed=1)
+    unseen = 1.959964**2 / (9 + 1.959964**2)
+    assert (low, high) == pytest.approx((1 - unseen, 1) if right else (0, unseen))
+
+
+def test_interval_of_any_other_score_is_that_of_the_bootstrap(predicted: pd.DataFrame, artists: pd.Series) -> None:
+    correct = predicted["genre"] == predicted["predicted"]
+    assert accuracy_interval(correct, artists, seed=1) == confidence_interval(bootstrap_accuracy(correct, artists, 1))
+    metrics = evaluate(predicted, artists, "data", "model", seed=1)
+    assert (metrics.ci95_low, metrics.ci95_high) == accuracy_interval(correct, artists, seed=1)
+
+
+@pytest.mark.parametrize("artists", [[1, 1, 1, 1], [1, 1, 2, 2]])
+def test_interval_has_a_width_if_all_artists_have_the_same_share(artists: list[int]) -> None:
+    low, high = accuracy_interval(pd.Series([True, False, True, False]), pd.Series(artists), seed=1)
+    assert 0 <= low < 0.5 < high <= 1
 
 
 def measured(accuracy: float) -> Metrics:

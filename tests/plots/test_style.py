@@ -1,11 +1,15 @@
 import io
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.markers import MarkerStyle
 
 from songgenre.plots.scraping import plot_listings
-from songgenre.plots.style import show_table, use_style
+from songgenre.plots.style import MARKERS, genre_markers, show_table, use_style
+from songgenre.plots.transfer import plot_embedding_map
+from songgenre.report.listen import SHAPES
 
 
 def test_dollar_signs_in_names_are_no_formulas() -> None:
@@ -22,3 +26,19 @@ def test_table_without_rows_is_said_in_a_sentence(capsys: pytest.CaptureFixture[
     assert "Song" in capsys.readouterr().out
     show_table(table.head(0), otherwise="There are none.")
     assert "Columns" not in capsys.readouterr().out
+
+
+def test_a_genre_has_one_marker_in_the_figure_and_on_the_map() -> None:
+    assert set(SHAPES) == set(MARKERS)
+    genres = pd.Series(["rock", "jazz", "rock", "blues"])
+    markers = genre_markers(genres)
+    assert len(set(markers.values())) == 3
+    figure = plot_embedding_map(np.arange(8.0).reshape(4, 2), genres)
+    for points in figure.axes[0].collections:
+        drawn, expected = points.get_paths()[0], MarkerStyle(markers[points.get_label()])
+        np.testing.assert_allclose(drawn.vertices, expected.get_path().transformed(expected.get_transform()).vertices)
+    plt.close(figure)
+
+
+def test_more_genres_than_markers_have_markers() -> None:
+    assert len(genre_markers(map(str, range(2 * len(MARKERS))))) == 2 * len(MARKERS)

@@ -36,3 +36,14 @@ def test_card_before_the_first_run_says_what_to_do(tmp_path: Path) -> None:
     for card in (cards.model_card, cards.data_card):
         with pytest.raises(UserError, match="dvc repro"):
             card(Project(tmp_path))
+
+
+@pytest.mark.parametrize(("unknown", "said"), [(0, "No artists are"), (2, "No known artists are"), (4, None)])
+def test_cards_say_that_songs_without_artist_may_leak(unknown: int, said: str | None) -> None:
+    artists = [None] * unknown + ["Ada", "Ben", "Cy", "Dot"][unknown:]
+    groups = [artist or f"unknown artist of {number}" for number, artist in enumerate(artists)]
+    split = ["train", "train", "test", "test"]
+    text = cards.describe_leakage(pd.DataFrame({"artist": artists, "artist_group": groups, "split": split}))
+    assert (f"artists of {unknown} songs are unknown" in text) == (unknown > 0)
+    assert said is None or said in text
+    assert said is not None or "more than one split" not in text

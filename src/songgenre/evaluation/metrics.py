@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
 BOOTSTRAP_SAMPLES = 2000
@@ -25,7 +26,7 @@ class Metrics(BaseModel):
     accuracy, macro_f1 : float
         Accuracy and unweighted mean of the genres' F1 scores, on the test songs.
     ci95_low, ci95_high : float
-        95 % interval of the accuracy, from a bootstrap over artists.
+        95 % interval of the accuracy, see `accuracy_interval`.
     top2_accuracy : float
         Share of songs whose true genre is among the two most probable.
     log_loss : float
@@ -145,6 +146,42 @@ def confidence_interval(resampled: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def accuracy_interval(
+    correct: pd.Series, artist_groups: pd.Series, seed: int, samples: int = BOOTSTRAP_SAMPLES
+) -> tuple[float, float]:
+    """Compute the 95 % interval of an accuracy.
+
+    A bootstrap cannot draw what it has not seen: if every song is correct, so is every resample, and the interval has
+    no width. In this case the interval is Wilson's score interval of as many trials as there are artists
+    (`wilson1927probable` in docs/references.bib).
+
+    Parameters
+    ----------
+    correct : pd.Series [shape=(n_tracks,), dtype=bool]
+        Whether the prediction of each song is correct.
+    artist_groups : pd.Series [shape=(n_tracks,)]
+        Artist of each song, in the order of `correct`.
+    seed, samples : int
+        Seed and number of resamples of the bootstrap.
+
+    Returns
+    -------
+    low, high : float
+        Interval of the bootstrap over artists, or of Wilson if that has no width.
+
+    Examples
+    --------
+    >>> accuracy_interval(pd.Series([True, True, True, True]), pd.Series([1, 1, 2, 3]), seed=0)
+    (0.4385..., 1.0)
+    """
+    low, high = confidence_interval(bootstrap_accuracy(correct, artist_groups, seed, samples))
+    if low < high:
+        return low, high
+    n_artists = artist_groups.nunique()
+    wilson = binomtest(round(correct.mean() * n_artists), n_artists).proportion_ci(method="wilson")
+    return float(wilson.low), float(wilson.high)
+
+
 def evaluate(
     predictions: pd.DataFrame,
     artist_groups: pd.Series,
@@ -173,8 +210,7 @@ def evaluate(
     """
     truth, predicted = predictions["genre"], predictions["predicted"]
     genres = genre_names(predictions)
-    resampled = bootstrap_accuracy(truth == predicted, artist_groups, seed, samples)
-    low, high = confidence_interval(resampled)
+    low, high = accuracy_interval(truth == predicted, artist_groups, seed, samples)
     precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=genres, zero_division=0)
     shares = genre_probabilities(predictions)
     of_truth = shares[np.arange(len(truth)), pd.Index(genres).get_indexer(truth)]

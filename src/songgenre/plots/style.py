@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -16,6 +17,9 @@ from matplotlib.figure import Figure
 Color = tuple[float, float, float]
 
 WIDTH = 9.0
+
+MARKERS = "os^DPvX*"
+"""Markers of genres; with more genres they repeat, in other colours."""
 
 
 def use_style() -> None:
@@ -74,6 +78,22 @@ def genre_colors(genres: Iterable[str]) -> dict[str, Color]:
     """
     names = sorted(set(genres))
     return dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+
+
+def genre_markers(genres: Iterable[str]) -> dict[str, str]:
+    """Assign a marker to each genre, the same in every figure and on every map of a corpus.
+
+    Parameters
+    ----------
+    genres : iterable of str
+        Names of genres; repetitions are allowed.
+
+    Returns
+    -------
+    dict
+        From genre, in alphabetical order, to one of Matplotlib's markers in `MARKERS`.
+    """
+    return dict(zip(sorted(set(genres)), cycle(MARKERS), strict=False))
 
 
 def label_bars(axes: Axes) -> None:

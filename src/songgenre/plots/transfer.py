@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, genre_colors
+from songgenre.plots.style import WIDTH, genre_colors, genre_markers
 
 
 def plot_tags(probabilities: pd.DataFrame, title: str) -> Figure:
@@ -48,12 +48,12 @@ def plot_embedding_map(places: np.ndarray, genres: pd.Series) -> Figure:
     Returns
     -------
     Figure
-        Scatter plot with a colour and a marker per genre.
+        Scatter plot with a colour and a marker per genre, those of the page Listen.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 5))
-    colors = genre_colors(genres)
-    x, y = places.T
-    sns.scatterplot(x=x, y=y, hue=genres.to_numpy(), style=genres.to_numpy(), palette=colors, hue_order=colors, ax=axes)
+    colors, markers = genre_colors(genres), genre_markers(genres)
+    for genre, place in pd.DataFrame(places, columns=["x", "y"]).groupby(genres.to_numpy()):
+        axes.scatter(place["x"], place["y"], color=colors[genre], marker=markers[genre], label=genre, edgecolor="w")
     axes.set(title="Principal components of the embeddings", xlabel="first component", ylabel="second component")
     axes.legend(title="genre", loc="upper left", bbox_to_anchor=(1, 1))
     return figure

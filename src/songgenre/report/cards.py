@@ -21,6 +21,7 @@ from songgenre.tables.columns import SPLITS, count_artists
 from songgenre.tables.excluded import EXCLUDED
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
+from songgenre.wrangling.split import artists_in_multiple_splits
 
 FAMILIES = {
     "cnn": "a convolutional network on mel spectrograms, trained from scratch",
@@ -149,11 +150,11 @@ genres. A model that was trained on the demo is not valid for real music.
 ## Training data
 
 {len(training)} songs by {count_artists(training)} artists; see the [data card](data_card.md).
-{_count_leaking_artists(tracks)} artists are in more than one split.
+{describe_leakage(tracks)}
 
 ## Results
 
-{_describe_nested(project, winner.name, len(tracks))}
+{_describe_nested(project, winner.name, tracks)}
 On the {metrics.n_test} test songs the accuracy is {metrics.accuracy:.3f} ({low:.3f} to {high:.3f}), macro F1
 {metrics.macro_f1:.3f}, and top-2 accuracy (the true genre is one of the two most probable ones)
 {metrics.top2_accuracy:.3f}. The following tables are for these songs. All intervals are 95 % intervals from a bootstrap
@@ -236,7 +237,7 @@ how songs with several genres are treated.
 
 {table(["genre", "songs", "artists", *SPLITS], genres)}
 
-{_count_leaking_artists(tracks)} artists are in more than one split.
+{describe_leakage(tracks)}
 
 ## Excluded songs
 
@@ -253,15 +254,38 @@ card.
 """
 
 
-def _describe_nested(project: Project, model: str, n_songs: int) -> str:
+def describe_leakage(tracks: pd.DataFrame) -> str:
+    """Tell how many artists are in more than one split, and how many songs have no artist.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    str
+        One or two sentences.
+    """
+    unknown = int(tracks["artist"].isna().sum())
+    number, known = len(artists_in_multiple_splits(tracks)) or "No", "known " if unknown else ""
+    leaking = f"{number} {known}artists are in more than one split."
+    if unknown == 0:
+        return leaking
+    warning = f"The artists of {unknown} songs are unknown, so one artist may be in several splits without notice."
+    return warning if unknown == len(tracks) else f"{warning} {leaking}"
+
+
+def _describe_nested(project: Project, model: str, tracks: pd.DataFrame) -> str:
     """Describe the accuracy in nested cross-validation; empty if the model was not run in it."""
     scores = pd.read_csv(project.plot("nested")).set_index("model")
     if model not in scores.index:
         return ""
     accuracy, low, high = scores.loc[model, ["accuracy", "ci95_low", "ci95_high"]]
+    without = "without it" if tracks["artist"].isna().any() else "without its artist"
     return (
-        f"In nested cross-validation over all {n_songs} songs the accuracy is **{accuracy:.3f}** ({low:.3f} to "
-        f"{high:.3f}). Quote this figure: every song is tested, by models that were trained without its artist.\n"
+        f"In nested cross-validation over all {len(tracks)} songs the accuracy is **{accuracy:.3f}** ({low:.3f} to "
+        f"{high:.3f}). Quote this figure: every song is tested, by models that were trained {without}.\n"
     )
 
 
@@ -269,8 +293,3 @@ def _accuracy(predictions: pd.DataFrame, seed: int) -> tuple[int, str, str]:
     metrics = evaluate(predictions, predictions["artist_group"], "", "", seed)
     low, high = metrics.ci95_low, metrics.ci95_high
     return metrics.n_test, f"{metrics.accuracy:.2f}", f"{low:.2f} to {high:.2f}"
-
-
-def _count_leaking_artists(tracks: pd.DataFrame) -> str:
-    splits = tracks.groupby("artist_group")["split"].nunique()
-    return str(int(splits.gt(1).sum()) or "No")

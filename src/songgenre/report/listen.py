@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from songgenre.evaluation.similarity import Retrieval, measure_retrieval, neares
 from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 from songgenre.plots.excerpts import DURATION_S, Excerpt, encode_excerpt
-from songgenre.plots.style import genre_colors
+from songgenre.plots.style import genre_colors, genre_markers
 from songgenre.report.notebook_page import report_names
 from songgenre.report.rendering import render, write_html
 from songgenre.report.scores import Model, read_predictions
@@ -44,13 +43,17 @@ N_NEAREST = 3
 WIDTH, HEIGHT, MARGIN = 1000, 640, 20
 """Size and margin of the map, in user units of its SVG."""
 
-SHAPES = [
-    "M-7,0a7,7 0 1,0 14,0a7,7 0 1,0 -14,0",
-    "M-6,-6h12v12h-12z",
-    "M0,-8l8,14h-16z",
-    "M0,-9l8,9l-8,9l-8,-9z",
-    "M-2.5,-8h5v5.5h5.5v5h-5.5v5.5h-5v-5.5h-5.5v-5h5.5z",
-]
+SHAPES = {
+    "o": "M-7,0a7,7 0 1,0 14,0a7,7 0 1,0 -14,0",
+    "s": "M-6,-6h12v12h-12z",
+    "^": "M0,-8l8,14h-16z",
+    "D": "M0,-9l8,9l-8,9l-8,-9z",
+    "P": "M-2.5,-8h5v5.5h5.5v5h-5.5v5.5h-5v-5.5h-5.5v-5h5.5z",
+    "v": "M0,8l8,-14h-16z",
+    "X": "M-4,-8l4,4l4,-4l4,4l-4,4l4,4l-4,4l-4,-4l-4,4l-4,-4l4,-4l-4,-4z",
+    "*": "M0,-9l2.6,5.4l5.9,.9l-4.3,4.1l1,5.9l-5.2,-2.8l-5.2,2.8l1,-5.9l-4.3,-4.1l5.9,-.9z",
+}
+"""Paths of the markers of genres, see `songgenre.plots.style.genre_markers`."""
 
 
 class MapSong(NamedTuple):
@@ -247,10 +250,10 @@ def _map_genres(project: Project, tracks: pd.DataFrame, predictions: pd.DataFram
         )
         for track, (x, y), nearest in zip(tracks.itertuples(), layout(embeddings), near, strict=True)
     ]
-    colors = genre_colors(tracks["genre"])
+    markers = genre_markers(tracks["genre"])
     return [
-        MapGenre(name, to_hex(color), shape, [song for song in songs if song.genre == name])
-        for (name, color), shape in zip(colors.items(), cycle(SHAPES), strict=False)
+        MapGenre(name, to_hex(color), SHAPES[markers[name]], [song for song in songs if song.genre == name])
+        for name, color in genre_colors(tracks["genre"]).items()
     ]
 
 
