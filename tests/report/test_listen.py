@@ -23,6 +23,7 @@ from songgenre.evaluation.similarity import nearest_by_other_artists
 from songgenre.paths import Project
 from songgenre.plots.excerpts import encode_excerpt
 from songgenre.report.listen import HEIGHT, WIDTH, encode_picture, layout, sample_songs, write_listen_page
+from songgenre.report.notebook_page import Navigation
 from songgenre.report.scores import best_model, load_scores
 
 
@@ -46,7 +47,7 @@ def changeable(project: Project, tmp_path: Path) -> Project:
 
 def written(project: Project, folder: Path) -> BeautifulSoup:
     folder.mkdir()
-    write_listen_page(project, best_model(load_scores(project)), folder)
+    write_listen_page(project, best_model(load_scores(project)), folder, Navigation([]))
     return BeautifulSoup((folder / "map.html").read_text("utf-8"), "html.parser")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from songgenre.errors import UserError
 from songgenre.paths import Project
-from songgenre.report.notebook_page import read_notebook, render_notebook, report_names, sanitize
+from songgenre.report.notebook_page import Navigation, read_notebook, render_notebook, report_names, sanitize
 
 PAGES = ["01_scraping", "02_wrangling"]
+NAVIGATION = Navigation(PAGES, ["model_card"])
 RUNS = "../logs/provenance.js"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
@@ -31,7 +33,7 @@ def saved(folder: Path, *cells: nbformat.NotebookNode, name: str = "02_wrangling
 
 
 def rendered(folder: Path, *cells: nbformat.NotebookNode) -> BeautifulSoup:
-    return BeautifulSoup(render_notebook(saved(folder, *cells), PAGES), "html.parser")
+    return BeautifulSoup(render_notebook(saved(folder, *cells), NAVIGATION), "html.parser")
 
 
 def figure(**about: str) -> nbformat.NotebookNode:
@@ -60,13 +62,18 @@ def test_a_notebook_without_heading_is_called_by_its_name(tmp_path: Path) -> Non
 def test_the_same_notebook_gives_the_same_bytes_wherever_it_lies(tmp_path: Path) -> None:
     cells = [new_markdown_cell("# Title\n\n## Part"), figure(), displayed(pd.DataFrame({"songs": [1, 2]}))]
     here, there = saved(tmp_path / "here", *cells), saved(tmp_path / "there", *cells)
-    assert render_notebook(here, PAGES) == render_notebook(there, PAGES)
-    assert str(tmp_path) not in render_notebook(here, PAGES)
+    assert render_notebook(here, NAVIGATION) == render_notebook(there, NAVIGATION)
+    assert str(tmp_path) not in render_notebook(here, NAVIGATION)
 
 
 def test_navigation_lists_every_report_and_marks_the_current_one(tmp_path: Path) -> None:
     navigation = rendered(tmp_path, new_markdown_cell("# Title")).select_one("nav.reports")
-    assert [link["href"] for link in navigation("a")] == ["01_scraping.html", "02_wrangling.html", "map.html"]
+    assert [link["href"] for link in navigation("a")] == [
+        "map.html",
+        "01_scraping.html",
+        "02_wrangling.html",
+        "model_card.html",
+    ]
     assert [link["href"] for link in navigation("a", {"aria-current": "page"})] == ["02_wrangling.html"]
 
 
@@ -122,7 +129,7 @@ def test_default_parameters_are_shown_if_none_were_injected(tmp_path: Path) -> N
 
 
 def test_hidden_cells_are_left_out(tmp_path: Path) -> None:
-    assert "secret" not in render_notebook(saved(tmp_path, tagged("secret = 1", "hide")), PAGES)
+    assert "secret" not in render_notebook(saved(tmp_path, tagged("secret = 1", "hide")), NAVIGATION)
 
 
 def test_tables_scroll_and_align_their_numbers(tmp_path: Path) -> None:
@@ -153,9 +160,8 @@ def test_hostile_text_is_not_run(tmp_path: Path) -> None:
         figure(alt=hostile, caption=hostile),
     ]
     soup = rendered(tmp_path, *cells)
-    assert not soup.select("main script")
-    assert [script.get("src") for script in soup("script")] == [RUNS, None]
-    assert "alert" not in soup("script")[1].get_text()
+    assert [script["src"] for script in soup("script", src=True)] == [RUNS]
+    assert not [script for script in soup("script") if "alert" in script.get_text()]
     assert not [tag for tag in soup(True) if any(name.startswith("on") for name in tag.attrs)]
     assert soup.title.get_text() == "Songs"
     assert soup.select_one("nav.contents a").get_text() == "Part"
@@ -165,7 +171,7 @@ def test_hostile_text_is_not_run(tmp_path: Path) -> None:
 
 def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
     elsewhere = "<img src='https://example.org/x.png'><a href='https://example.org'>documentation</a>"
-    html = render_notebook(saved(tmp_path, new_markdown_cell(f"# Title\n\n{elsewhere}"), figure()), PAGES)
+    html = render_notebook(saved(tmp_path, new_markdown_cell(f"# Title\n\n{elsewhere}"), figure()), NAVIGATION)
     soup = BeautifulSoup(html, "html.parser")
     loaded = [tag.get("src") or tag.get("href") or "" for tag in soup(["img", "script", "link", "iframe", "audio"])]
     assert [address for address in loaded if not address.startswith("data:") and address] == [RUNS]
@@ -178,9 +184,82 @@ def test_sound_inside_the_page_is_kept() -> None:
     assert BeautifulSoup(sanitize(sound), "html.parser").source["src"] == "data:audio/wav;base64,UklGRg=="
 
 
+@pytest.mark.parametrize("address", ["data:text/html,<b>", " DATA:text/html,x", "da\tta:text/html,x"])
+def test_links_to_pages_within_an_address_are_removed(address: str) -> None:
+    assert not BeautifulSoup(sanitize(f'<a href="{address}">x</a>'), "html.parser").a.has_attr("href")
+
+
+def test_picture_beside_an_empty_html_is_shown(tmp_path: Path) -> None:
+    for html in ("", " \n", "<script>draw()</script>"):
+        output = new_output("display_data", {"text/html": html, "image/png": PIXEL, "text/plain": "<Chart>"})
+        assert rendered(tmp_path, new_code_cell("chart", outputs=[output])).select_one("figure img")
+
+
+def test_missing_attachment_is_replaced_by_its_text(tmp_path: Path) -> None:
+    for attachments in ({}, {"gone.png": {}}):
+        soup = rendered(tmp_path, new_markdown_cell("# A\n\n![A wave](attachment:gone.png)", attachments=attachments))
+        assert soup.main.em.get_text() == "A wave"
+        assert not soup.select("main img")
+
+
+@pytest.mark.parametrize("odd", [[], ["a", "b"], "text", None, 3, {"alt": ["a"], "caption": {}, "width": "x"}])
+def test_metadata_of_another_form_is_ignored(tmp_path: Path, odd: object) -> None:
+    path = saved(tmp_path, new_markdown_cell("# Title"), figure())
+    content = json.loads(path.read_text())
+    content["cells"][1]["outputs"][0]["metadata"] = {"image/png": odd}
+    content["metadata"] = {"songgenre": {"inputs": odd, "models": odd, "packages": odd}}
+    path.write_text(json.dumps(content))
+    soup = BeautifulSoup(render_notebook(path, NAVIGATION), "html.parser")
+    assert soup.select_one("figure img")["alt"] == "Title"
+
+
+def test_tags_that_are_no_list_are_reported(tmp_path: Path) -> None:
+    path = saved(tmp_path, new_markdown_cell("# Title"))
+    path.write_text(path.read_text().replace('"metadata": {}', '"metadata": {"tags": "hide"}', 1))
+    with pytest.raises(UserError, match=r"(?s)02_wrangling\.ipynb.*dvc repro"):
+        render_notebook(path, NAVIGATION)
+
+
+def test_ids_are_unique(tmp_path: Path) -> None:
+    own = "<h2 id='songs'>Songs</h2>\n\n<p id='part'>x</p><p id='part'>y</p><p id='content'>z</p>\n\n## Part\n\n## Menu"
+    ids = [tag["id"] for tag in rendered(tmp_path, new_markdown_cell(f"# A\n\n## Songs\n\n{own}"))(id=True)]
+    assert len(ids) == len(set(ids))
+
+
+def test_tables_of_pandas_are_tidied(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"track_id": ["x1", "x2"], "share": [0.123456, 0.5], "tempo": [120.51234, 99.0], "p": [1e-6, 1]}
+    )
+    soup = rendered(tmp_path, displayed(table))
+    rows = [[cell.get_text() for cell in row(["th", "td"])] for row in soup.table("tr")]
+    assert rows == [
+        ["share", "tempo", "p", "track_id"],
+        ["0.123", "120.5", "1e-06", "x1"],
+        ["0.500", "99.0", "1.000", "x2"],
+    ]
+
+
+def test_name_of_an_index_stands_in_the_first_header_row(tmp_path: Path) -> None:
+    table = pd.DataFrame({"songs": [1, 2]}, index=pd.Index([1999, 2000], name="year"))
+    soup = rendered(tmp_path, displayed(table))
+    rows = [[cell.get_text() for cell in row(["th", "td"])] for row in soup.table("tr")]
+    assert rows == [["year", "songs"], ["1999", "1"], ["2000", "2"]]
+
+
+def test_tables_with_several_header_rows_keep_them(tmp_path: Path) -> None:
+    table = pd.DataFrame({("f1", "rock"): [1.0], ("f1", "jazz"): [2.0]}, index=["svm"])
+    assert len(rendered(tmp_path, displayed(table)).select("thead tr")) == 2
+
+
+def test_the_first_paragraph_is_the_question(tmp_path: Path) -> None:
+    soup = rendered(tmp_path, new_markdown_cell("# A\n\nWhich *songs*?\n\nMore."), new_markdown_cell("## Part"))
+    assert soup.select_one(".question").get_text() == "Which songs?"
+    assert soup.select_one(".cells").get_text().split() == ["More.", "Part"]
+
+
 def test_attached_pictures_are_shown(tmp_path: Path) -> None:
     cell = new_markdown_cell("![A wave](attachment:wave.png)", attachments={"wave.png": {"image/png": PIXEL}})
-    image = rendered(tmp_path, cell).select_one(".text img")
+    image = rendered(tmp_path, cell).select_one("main img")
     assert image["alt"] == "A wave"
     assert image["src"] == f"data:image/png;base64,{PIXEL}"
 
@@ -200,7 +279,7 @@ def test_reports_are_named_in_the_order_of_their_numbers(tmp_path: Path) -> None
 
 def test_a_missing_notebook_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"04_features\.ipynb.*dvc repro"):
-        render_notebook(tmp_path / "04_features.ipynb", PAGES)
+        render_notebook(tmp_path / "04_features.ipynb", NAVIGATION)
 
 
 @pytest.mark.parametrize("content", ["", "not a notebook", "[]", "{}", '{"nbformat": 4}', "\ufeff\x00"])
@@ -208,4 +287,4 @@ def test_a_broken_notebook_says_where(tmp_path: Path, content: str) -> None:
     path = tmp_path / "04_features.ipynb"
     path.write_text(content)
     with pytest.raises(UserError, match=r"(?s)04_features\.ipynb.*\bgit\b.*dvc repro"):
-        render_notebook(path, PAGES)
+        render_notebook(path, NAVIGATION)

@@ -128,7 +128,7 @@ def plot_correlations(descriptors: pd.DataFrame) -> Figure:
         ax=axes,
         cbar_kws={"label": "correlation", "shrink": 0.6},
     )
-    axes.tick_params(labelsize=7)
+    axes.tick_params(labelsize=8)
     axes.set_title("Correlation of the descriptors over songs")
     return figure
 

@@ -67,6 +67,27 @@ def key_figure(project: Project, name: str, models: Sequence[Model]) -> Figure |
     return Figure(f"{100 * best.score.accuracy:.0f} %", f"accuracy on the test songs: {best.display_name}")
 
 
+def count_songs_without_artist(project: Project) -> int:
+    """Count the songs of the corpus whose artist is unknown.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose tracks are read.
+
+    Returns
+    -------
+    int
+        Number of songs; 0 if there are no tracks yet.
+
+    Raises
+    ------
+    UserError
+        If the table cannot be read.
+    """
+    return int(read_table(TRACKS, project.tracks)["artist"].isna().sum()) if project.tracks.is_file() else 0
+
+
 def _count_collected(catalogue: Path) -> Figure:
     songs = read_table(CATALOGUE, catalogue)
     return Figure(f"{songs['audio_path'].notna().sum():,}", f"of {len(songs):,} songs collected")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -25,9 +26,9 @@ from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 from songgenre.plots.excerpts import DURATION_S, Excerpt, encode_excerpt
 from songgenre.plots.style import genre_colors, genre_markers
-from songgenre.report.notebook_page import report_names
+from songgenre.report.notebook_page import Navigation
 from songgenre.report.rendering import render, write_html
-from songgenre.report.scores import Model, read_predictions
+from songgenre.report.scores import Confusion, Model, read_predictions
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.embeddings import EMBEDDINGS
 from songgenre.tables.files import read_table
@@ -83,6 +84,11 @@ class MapSong(NamedTuple):
     alike: tuple[str, ...]
     picture: str | None
 
+    @property
+    def is_correct(self) -> bool:
+        """Whether the best model predicts the genre of the song."""
+        return self.predicted == self.genre
+
 
 class MapGenre(NamedTuple):
     """A genre on the map.
@@ -106,8 +112,8 @@ class MapGenre(NamedTuple):
 
 
 def write_listen_page(
-    project: Project, best: Model | None, folder: Path, demo: bool = False, compute: Compute = LOCAL
-) -> None:
+    project: Project, best: Model | None, folder: Path, navigation: Navigation, compute: Compute = LOCAL
+) -> list[MapGenre]:
     """Write ``map.html`` and the excerpts that it plays.
 
     Parameters
@@ -119,24 +125,23 @@ def write_listen_page(
         Model whose predictions are shown.
     folder : Path
         Folder of the site.
-    demo : bool
-        Whether the page says that the songs are invented.
+    navigation : Navigation
+        What the navigation bar lists.
     compute : Compute
         Machines that encode the excerpts, see `songgenre.compute`.
+
+    Returns
+    -------
+    list of MapGenre
+        Genres and songs on the map; empty if the page has no content.
 
     Raises
     ------
     UserError
         If a table or an audio file cannot be read.
     """
-    content: dict[str, object] = {
-        "name": "map",
-        "pages": report_names(project),
-        "demo": demo,
-        "best": best,
-        "genres": [],
-        "songs": {},
-    }
+    genres: list[MapGenre] = []
+    content: dict[str, object] = {"name": "map", "best": best, "genres": genres, "songs": {}, **navigation._asdict()}
     if project.tracks.is_file() and project.embeddings.is_file():
         tracks = read_table(TRACKS, project.tracks)
         predictions = read_predictions(project, best)
@@ -148,6 +153,27 @@ def write_listen_page(
         content["retrieval"] = _measure_retrieval(project, tracks)
         _write_excerpts(project, sample, folder / "audio", compute)
     write_html(folder / "map.html", render("map.html.j2", **content))
+    return genres
+
+
+def choose_sample(genres: Sequence[MapGenre], mistakes: Sequence[Confusion]) -> MapSong | None:
+    """Choose the song that the front page plays: one of the most frequent confusion, or else the first.
+
+    Parameters
+    ----------
+    genres : sequence of MapGenre
+        Genres and songs on the map.
+    mistakes : sequence of Confusion
+        Confusions of the best model, the most frequent first.
+
+    Returns
+    -------
+    MapSong or None
+        The song; None without songs.
+    """
+    songs = [song for genre in genres for song in genre.songs]
+    confused = (song for pair in mistakes for song in songs if (song.genre, song.predicted) == pair[:2])
+    return next(confused, songs[0] if songs else None)
 
 
 def sample_songs(tracks: pd.DataFrame, predictions: pd.DataFrame | None, most: int) -> pd.DataFrame:

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 import nh3
 from bs4 import BeautifulSoup, Tag
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 
 from songgenre.errors import UserError
 from songgenre.paths import Project
+from songgenre.report.html_table import tidy
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-_NUMBER = re.compile(r"[+-]?(\d[\d,]*\.?\d*(e[+-]?\d+)?|inf)\s*%?|nan|nat|none|<na>", re.IGNORECASE)
+HEADINGS = ["h2", "h3", "h4"]
+LAYOUT_IDS = {"content", "made", "menu"}
+"""Ids of elements around the cells."""
 
 _TAGS = """
     a abbr audio b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure
@@ -31,6 +36,24 @@ _TAGS = """
 _ATTRIBUTES = """
     alt aria-label class colspan controls height href id rowspan scope src title type width
 """
+
+
+class Navigation(NamedTuple):
+    """What every page links to.
+
+    Parameters
+    ----------
+    pages : sequence of str
+        Names of the reports, see `report_names`.
+    documents : sequence of str
+        Names of the cards, such as ``model_card``.
+    demo : bool
+        Whether the pages say that the songs are invented.
+    """
+
+    pages: Sequence[str]
+    documents: Sequence[str] = ()
+    demo: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,14 +82,17 @@ class ReportPage:
         Text of the first heading of the first level; empty if there is none.
     question : str
         Text of the first paragraph; empty if there is none.
+    lead : Markup
+        The first paragraph, if a text begins the page; empty otherwise.
     sections : tuple of Section
         Headings of the second level, in order.
     body : Markup
-        Cells without the title.
+        Cells without the title and the lead.
     """
 
     title: str
     question: str
+    lead: Markup
     sections: tuple[Section, ...]
     body: Markup
 
@@ -87,17 +113,15 @@ def report_names(project: Project) -> list[str]:
     return sorted(path.stem for path in project.notebooks.glob("*.ipynb"))
 
 
-def render_notebook(notebook: Path, pages: Sequence[str], demo: bool = False) -> str:
+def render_notebook(notebook: Path, navigation: Navigation) -> str:
     """Render an executed notebook.
 
     Parameters
     ----------
     notebook : Path
         Executed notebook. The name of the page is the name of this file without its suffix.
-    pages : sequence of str
-        Names of the reports that the navigation bar lists; see `report_names`.
-    demo : bool
-        Whether the page says that the songs are invented.
+    navigation : Navigation
+        What the navigation bar lists.
 
     Returns
     -------
@@ -109,7 +133,7 @@ def render_notebook(notebook: Path, pages: Sequence[str], demo: bool = False) ->
     UserError
         If the file is missing, or is not a notebook.
     """
-    resources = {"name": notebook.stem, "pages": list(pages), "demo": demo}
+    resources = {"name": notebook.stem, **navigation._asdict()}
     html, _ = _exporter().from_notebook_node(_read(notebook), resources)
     return f"{html}\n"
 
@@ -151,7 +175,8 @@ def render_markdown(source: str, attachments: dict[str, dict[str, str]]) -> Mark
     Markup
         Sanitised HTML.
     """
-    renderer = IPythonRenderer(escape=False, attachments=attachments, exclude_anchor_links=True)
+    known = attachments if isinstance(attachments, dict) else {}
+    renderer = _Renderer(escape=False, attachments=known, exclude_anchor_links=True)
     return sanitize(MarkdownWithMath(renderer).render(source))
 
 
@@ -174,7 +199,7 @@ def sanitize(html: str) -> Markup:
             html,
             tags=set(_TAGS.split()),
             attributes={"*": set(_ATTRIBUTES.split())},
-            attribute_filter=_drop_remote_source,
+            attribute_filter=_keep_harmless,
             url_schemes={"data", "http", "https", "mailto"},
             link_rel=None,
         )
@@ -196,9 +221,10 @@ def postprocess(html: str) -> ReportPage:
     """
     soup = BeautifulSoup(html, "html.parser")
     heading, paragraph = soup.find("h1"), soup.find("p")
-    title = _text(heading)
+    title, question = _text(heading), _text(paragraph)
     if heading:
         heading.decompose()
+    lead = _extract_lead(soup, paragraph)
     for image in soup("img", alt=False):
         image["alt"] = title or "Figure"
     for number, image in enumerate(soup.select("figure > img"), start=1):
@@ -206,12 +232,12 @@ def postprocess(html: str) -> ReportPage:
     for block in soup("pre"):
         block["tabindex"] = "0"
     for number, table in enumerate(soup("table"), start=1):
-        _align(table)
+        tidy(table)
         for corner in table("th"):
             corner.name = "th" if _text(corner) else "td"
         table.wrap(_scroll_region(soup, number))
     sections = tuple(_add_anchors(soup))
-    return ReportPage(title, _text(paragraph), sections, Markup(soup))
+    return ReportPage(title, question, lead, sections, Markup(soup))
 
 
 def anchor(text: str) -> str:
@@ -243,6 +269,7 @@ def _exporter() -> HTMLExporter:
 def _read(notebook: Path) -> NotebookNode:
     try:
         content: NotebookNode = nbformat.read(notebook, as_version=4)
+        nbformat.validate(content)
     except FileNotFoundError:
         raise UserError(f"{notebook}: not found. Run `dvc repro` first.") from None
     except (ValueError, AttributeError, nbformat.ValidationError) as error:
@@ -252,8 +279,35 @@ def _read(notebook: Path) -> NotebookNode:
     return content
 
 
-def _drop_remote_source(tag: str, name: str, value: str) -> str | None:
-    return None if name == "src" and not value.startswith("data:") else value
+class _Renderer(IPythonRenderer):
+    """Renderer that shows an image whose attachment is missing by its text alternative."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        name = url.removeprefix("attachment:")
+        if name != url and not self.attachments.get(name):
+            return f"<em>{escape(text or name)}</em>"
+        return super().image(text, url, title)
+
+
+def _keep_harmless(tag: str, name: str, value: str) -> str | None:
+    """Keep sources that are images or sounds within the page, and links that are no pages of their own."""
+    address = re.sub(r"[\x00-\x20]", "", value).lower()
+    if name == "src":
+        return value if address.startswith(("data:image/", "data:audio/")) else None
+    return None if name == "href" and address.startswith("data:") else value
+
+
+def _extract_lead(soup: BeautifulSoup, paragraph: Tag | None) -> Markup:
+    """Take the first paragraph out of the page if a text begins with it."""
+    parent = paragraph.parent if paragraph else None
+    if paragraph is None or parent is None or (parent is not soup and parent.get("class") != ["text"]):
+        return Markup("")
+    if any(str(text).strip() for text in paragraph.find_all_previous(string=True)):
+        return Markup("")
+    paragraph.extract()
+    if parent is not soup and not parent.find(True):
+        parent.decompose()
+    return Markup(paragraph)
 
 
 def _text(tag: Tag | None) -> str:
@@ -261,18 +315,35 @@ def _text(tag: Tag | None) -> str:
 
 
 def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:
-    """Add a number and a caption to a figure; without a caption of its own, its text alternative is the caption."""
+    """Add a number, a caption and a width to a figure; without a caption, its text alternative is the caption."""
+    width = image.get("width") or _png_width(str(image["src"]))
+    if width:
+        image["width"], image["style"] = str(width), f"--width: {width}px"
     caption = image.find_next_sibling("figcaption") or soup.new_tag("figcaption", string=str(image["alt"]))
     label = soup.new_tag("strong", string=f"Figure {number}.")
     caption.insert(0, label, " ")
     image.insert_after(caption)
 
 
+def _png_width(source: str) -> int:
+    """Read the width of an embedded PNG in pixels; 0 for other images."""
+    kind, _, content = source.partition(",")
+    if kind != "data:image/png;base64":
+        return 0
+    header = base64.b64decode(content[:32] + "=" * (-len(content[:32]) % 4))
+    return int.from_bytes(header[16:20], "big")
+
+
 def _add_anchors(soup: BeautifulSoup) -> list[Section]:
-    """Add a unique id to every heading, and list the headings of the second level."""
-    ids = {"content"}
+    """Make every id unique, add one to every heading, and list the headings of the second level."""
+    ids = set(LAYOUT_IDS)
+    for tag in soup(id=True):
+        if tag["id"] in ids or tag.name in HEADINGS:
+            del tag["id"]
+        else:
+            ids.add(str(tag["id"]))
     sections = []
-    for heading in soup(["h2", "h3", "h4"]):
+    for heading in soup(HEADINGS):
         title = _text(heading)
         repeats = (f"{anchor(title)}-{number}" for number in count(2))
         unique = next(candidate for candidate in chain([anchor(title)], repeats) if candidate not in ids)
@@ -286,15 +357,3 @@ def _add_anchors(soup: BeautifulSoup) -> list[Section]:
 def _scroll_region(soup: BeautifulSoup, number: int) -> Tag:
     label = f"Table {number}"
     return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
-
-
-def _align(table: Tag) -> None:
-    """Mark the columns of numbers; columns are counted from the right, because row labels may span rows."""
-    rows = [row("td") for row in table("tr")]
-    width = max(map(len, rows), default=0)
-    for column in range(1, width + 1):
-        cells = [row[-column] for row in rows if len(row) >= column]
-        if all(_NUMBER.fullmatch(_text(cell)) for cell in cells):
-            heads = [row("th")[-column] for row in table("tr") if not row("td") and len(row("th")) >= column]
-            for cell in (*cells, *heads):
-                cell["class"] = "number"

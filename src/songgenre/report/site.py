@@ -11,9 +11,16 @@ from songgenre.notebook.provenance import publish
 from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
 from songgenre.report import cards, dag
-from songgenre.report.key_figures import Figure, key_figure
-from songgenre.report.listen import write_listen_page
-from songgenre.report.notebook_page import postprocess, read_notebook, render_markdown, render_notebook, report_names
+from songgenre.report.key_figures import Figure, count_songs_without_artist, key_figure
+from songgenre.report.listen import HEIGHT, WIDTH, MapGenre, choose_sample, write_listen_page
+from songgenre.report.notebook_page import (
+    Navigation,
+    postprocess,
+    read_notebook,
+    render_markdown,
+    render_notebook,
+    report_names,
+)
 from songgenre.report.rendering import is_demo, render, write_html
 from songgenre.report.scores import (
     BASELINE,
@@ -79,20 +86,20 @@ def build(project: Project, compute: Compute = LOCAL) -> Path:
     UserError
         If a notebook, a table, a metrics file or an audio file cannot be read.
     """
-    pages, demo = report_names(project), is_demo(project)
-    scores = load_scores(project)
+    pages, scores = report_names(project), load_scores(project)
     stages = [_stage(project, name, scores) for name in pages]
+    texts = cards.available_cards(project)
+    navigation = Navigation(pages, list(texts), is_demo(project))
     with replacing(project.html) as folder:
         folder.mkdir()
         for stage in stages:
             executed = project.executed(stage.name)
-            html = render_notebook(executed, pages, demo) if stage.has_run else _pending(stage, pages, demo)
+            html = render_notebook(executed, navigation) if stage.has_run else _pending(stage, navigation)
             write_html(folder / f"{stage.name}.html", html)
-        write_listen_page(project, best_model(scores), folder, demo, compute)
-        documents = cards.available_cards(project)
-        for name, text in documents.items():
-            write_html(folder / f"{name}.html", _card(name, text, pages, demo))
-        write_html(folder / "index.html", _front(project, stages, scores, list(documents), demo))
+        for name, text in texts.items():
+            write_html(folder / f"{name}.html", _card(name, text, navigation))
+        genres = write_listen_page(project, best_model(scores), folder, navigation, compute)
+        write_html(folder / "index.html", _front(project, stages, scores, genres, navigation))
     publish(project)
     return project.html / "index.html"
 
@@ -104,16 +111,21 @@ def _stage(project: Project, name: str, models: Sequence[Model]) -> Stage:
     return Stage(name, page.title or name, page.question, has_run, figure)
 
 
-def _card(name: str, text: str, pages: Sequence[str], demo: bool) -> str:
+def _card(name: str, text: str, navigation: Navigation) -> str:
     page = postprocess(render_markdown(text.replace("_card.md)", "_card.html)"), {}))
-    return render("card.html.j2", story=page, name=name, pages=pages, demo=demo)
+    return render("card.html.j2", story=page, name=name, **navigation._asdict())
 
 
 def _front(
-    project: Project, stages: Sequence[Stage], models: Sequence[Model], documents: Sequence[str], demo: bool
+    project: Project,
+    stages: Sequence[Stage],
+    models: Sequence[Model],
+    genres: Sequence[MapGenre],
+    navigation: Navigation,
 ) -> str:
     winner = best_model(models)
     steps = dag.read_steps(project.root / "dvc.yaml")
+    mistakes = confusions(read_predictions(project, winner))
     return render(
         "front.html.j2",
         stages=stages,
@@ -122,14 +134,16 @@ def _front(
         rivals=[model for model in models if model.name != BASELINE],
         best=winner,
         nested=best_nested(project),
-        demo=demo,
-        mistakes=confusions(read_predictions(project, winner)),
+        n_unknown=count_songs_without_artist(project),
+        mistakes=mistakes,
+        genres=genres,
+        size=(WIDTH, HEIGHT),
+        sample=choose_sample(genres, mistakes),
         steps=steps,
         drawings=[dag.draw(steps, direction) for direction in (dag.HORIZONTAL, dag.VERTICAL)],
         about={step.name: _about(step, steps, stages) for step in steps},
-        documents=documents,
         name=None,
-        pages=[stage.name for stage in stages],
+        **navigation._asdict(),
     )
 
 
@@ -140,5 +154,5 @@ def _about(step: dag.Step, steps: Sequence[dag.Step], stages: Sequence[Stage]) -
     return own or next((stage for other in followers if (stage := _about(other, steps, stages))), None)
 
 
-def _pending(stage: Stage, pages: Sequence[str], demo: bool) -> str:
-    return render("pending.html.j2", stage=stage, name=stage.name, pages=pages, demo=demo)
+def _pending(stage: Stage, navigation: Navigation) -> str:
+    return render("pending.html.j2", stage=stage, name=stage.name, **navigation._asdict())

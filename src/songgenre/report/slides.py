@@ -25,7 +25,7 @@ class Slide(NamedTuple):
     image : Markup
         First figure; empty if there is none.
     conclusion : Markup
-        Last text of the page; empty if the page has only one text.
+        Last text of the page after the question; empty if there is none.
     """
 
     name: str
@@ -67,9 +67,9 @@ def _slide(page: Path) -> Slide:
     return Slide(
         page.stem,
         _text(soup.h1),
-        _text(soup.select_one(".cells .text p")),
+        _text(soup.select_one(".question p")),
         _without_links(soup.select_one(".cells figure img")),
-        _without_links(texts[-1] if len(texts) > 1 else None),
+        _without_links(texts[-1] if texts else None),
     )
 
 
