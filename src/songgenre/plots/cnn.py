@@ -66,7 +66,7 @@ def plot_heat_maps(
     for (plain, hot), image, heat, name in zip(grid.T, images, heats, titles, strict=False):
         layout: dict[str, Any] = {"origin": "lower", "aspect": "auto", "extent": (0, seconds, 0, len(image))}
         plain.imshow(image, cmap="magma", **layout)
-        plain.set_title(name, fontsize=8, weight="normal")
+        plain.set_title(name, fontsize=9, weight="normal")
         hot.imshow(image, cmap="gray", **layout)
         mesh = hot.imshow(heat, cmap="inferno", alpha=0.6, vmin=0, vmax=1, **layout)
         hot.set_xlabel("time (s)")
@@ -75,5 +75,5 @@ def plot_heat_maps(
     if images:
         figure.colorbar(mesh, ax=grid[1, :], label="support of the genre", aspect=12)
     else:
-        grid[0, 0].set_title("no such song", fontsize=8, weight="normal")
+        grid[0, 0].set_title("no such song", fontsize=9, weight="normal")
     return figure

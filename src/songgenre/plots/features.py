@@ -52,7 +52,7 @@ def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame,
         for axes, (_, song) in zip(line, songs.iterrows(), strict=False):
             image = mel[rows[song["track_id"]]]
             axes.imshow(image, origin="lower", aspect="auto", cmap="magma", extent=(0, seconds, 0, mel.shape[1]))
-            axes.set_title(shorten(song["title"]), fontsize=8, weight="normal")
+            axes.set_title(shorten(song["title"]), fontsize=9, weight="normal")
         line[0].set_ylabel(f"{genre}\nmel band", fontsize=9)
     for axes in grid[-1]:
         axes.set_xlabel("time (s)", fontsize=9)
@@ -128,7 +128,7 @@ def plot_correlations(descriptors: pd.DataFrame) -> Figure:
         ax=axes,
         cbar_kws={"label": "correlation", "shrink": 0.6},
     )
-    axes.tick_params(labelsize=8)
+    axes.tick_params(labelsize=9)
     axes.set_title("Correlation of the descriptors over songs")
     return figure
 

@@ -48,18 +48,18 @@ def _body_rows(table: Tag) -> list[Tag]:
 
 
 def _merge_header(table: Tag) -> None:
-    """Write the names of the index, for which pandas adds a second header row, into the empty corner of the first."""
+    """Write the names of the index, for which pandas adds a second header row, into the first."""
     rows = _head_rows(table)
     if len(rows) != 2:
         return
     first, second = map(_cells, rows)
-    if len(first) != len(second) or any(
-        _text(above) and _text(below) for above, below in zip(first, second, strict=True)
-    ):
+    pairs = list(zip(first[1:], second[1:], strict=False))
+    if len(first) != len(second) or any(_text(above) and _text(below) for above, below in pairs):
         return
-    for above, below in zip(first, second, strict=True):
-        if _text(below):
-            above.string = _text(below)
+    for above, below in pairs:
+        above.string = _text(above) or _text(below)
+    columns, index = _text(first[0]), _text(second[0])
+    first[0].string = f"{index} ↓ {columns} →" if columns and index else columns or index
     rows[1].decompose()
 
 
@@ -85,6 +85,7 @@ def _move_ids(table: Tag) -> None:
     ids = [column for column, cell in enumerate(rows[0]) if _ID.fullmatch(_text(cell)) and rows[1][column].name == "td"]
     for row in rows:
         for column in ids:
+            row[column]["class"] = "id"
             row[-1].insert_after(row[column].extract())
 
 

@@ -235,7 +235,7 @@ def postprocess(html: str) -> ReportPage:
         tidy(table)
         for corner in table("th"):
             corner.name = "th" if _text(corner) else "td"
-        table.wrap(_scroll_region(soup, number))
+        table.wrap(_scroll_region(soup, "scroll", f"Table {number}"))
     sections = tuple(_add_anchors(soup))
     return ReportPage(title, question, lead, sections, Markup(soup))
 
@@ -323,6 +323,7 @@ def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:
     label = soup.new_tag("strong", string=f"Figure {number}.")
     caption.insert(0, label, " ")
     image.insert_after(caption)
+    image.wrap(_scroll_region(soup, "plot", f"Figure {number}"))
 
 
 def _png_width(source: str) -> int:
@@ -354,6 +355,5 @@ def _add_anchors(soup: BeautifulSoup) -> list[Section]:
     return sections
 
 
-def _scroll_region(soup: BeautifulSoup, number: int) -> Tag:
-    label = f"Table {number}"
-    return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})
+def _scroll_region(soup: BeautifulSoup, kind: str, label: str) -> Tag:
+    return soup.new_tag("div", attrs={"class": kind, "role": "region", "aria-label": label, "tabindex": "0"})
