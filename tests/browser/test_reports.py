@@ -39,7 +39,7 @@ NAMES = ["03_eda", "04_features", "05_sklearn", "08_evaluation"]
 WAITING = "08_evaluation"
 REPORTS = ["index", *NAMES, "map"]
 UNRECORDED = [WAITING, "map"]
-RUNS = "logs/provenance.js"
+RUNS = "provenance.js"
 LOG = {
     "commit": "0123456789ab, and changes that were not committed",
     "machine": "<b>A processor</b>, 2 cores, Linux, Python 3.11.7",
@@ -115,9 +115,9 @@ def front(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[[Proj
 
 @pytest.fixture(scope="module")
 def site(front: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(front.parents[1]))) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(front.parent))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/html"
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
 
@@ -126,7 +126,7 @@ def test_a_page_asks_for_nothing_but_itself_and_how_the_runs_went(
     page: Page, site: str, name: str, requests: list[str], complaints: list[str]
 ) -> None:
     page.goto(f"{site}/{name}.html", wait_until="networkidle")
-    assert requests == [f"{site}/{name}.html", *([] if name in UNRECORDED else [site.replace("html", RUNS)])]
+    assert requests == [f"{site}/{name}.html", *([] if name in UNRECORDED else [f"{site}/{RUNS}"])]
     assert not complaints
 
 
@@ -134,7 +134,7 @@ def test_a_page_asks_for_nothing_but_itself_and_how_the_runs_went(
 def test_a_page_opens_from_disk(page: Page, front: Path, name: str, requests: list[str], complaints: list[str]) -> None:
     address = front.with_name(f"{name}.html").as_uri()
     page.goto(address, wait_until="networkidle")
-    assert requests == [address, *([] if name in UNRECORDED else [(front.parents[1] / RUNS).as_uri()])]
+    assert requests == [address, *([] if name in UNRECORDED else [front.with_name(RUNS).as_uri()])]
     assert not complaints
     expect(page.locator("h1")).to_be_visible()
 

@@ -83,7 +83,7 @@ def run(project: Project) -> None:
 
 
 def runs(project: Project) -> dict[str, dict[str, str]]:
-    script = (project.root / "reports" / "logs" / "provenance.js").read_text("utf-8")
+    script = (project.html / provenance.SCRIPT).read_text("utf-8")
     return json.loads(script.removeprefix("window.runs = ").removesuffix(";\n"))
 
 
@@ -91,10 +91,14 @@ def told(project: Project) -> Told:
     """After a run."""
     shutil.rmtree(project.root / "models", ignore_errors=True)
     run(project)
-    made = runs(project)
     build(project)
+    made = runs(project)
     page = BeautifulSoup((project.html / "03_eda.html").read_text("utf-8"), "html.parser")
-    paths = [path for path in project.reports.rglob("*") if path.is_file() and path.parent.name != "logs"]
+    paths = [
+        path
+        for path in project.reports.rglob("*")
+        if path.is_file() and path.parent.name != "logs" and path.name != provenance.SCRIPT
+    ]
     return Told(
         nbformat.read(project.executed("03_eda"), as_version=4),
         page,
@@ -176,6 +180,7 @@ def test_without_git_the_commit_is_not_recorded(project: Project) -> None:
     log = {"finished": True, "started": "2026-02-03T04:05:06+00:00", "seconds": 7.2, "peak_anonymous_mib": 89}
     project.log("03_eda").parent.mkdir(parents=True)
     project.log("03_eda").write_text(json.dumps(log | provenance.run_environment(project)))
+    project.html.mkdir()
     provenance.publish(project)
     assert "commit" not in runs(project)["03_eda"]
     assert "machine" in runs(project)["03_eda"]

@@ -23,7 +23,7 @@ from songgenre.errors import HINT_MEMORY, UserError
 from songgenre.notebook import runner
 from songgenre.notebook.parameters import parameters_cell
 from songgenre.paths import Project
-from songgenre.report.notebook_page import render_notebook
+from songgenre.report.notebook_page import Navigation, render_notebook
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = 'compared_genres = ["hip-hop", "classical"]\nsongs_per_genre = 3'
@@ -313,7 +313,7 @@ def test_parameters_are_values_and_never_code(project: Project, write: Write) ->
     [said] = outputs(project.executed("01_scraping"))
     assert json.loads(said) == ["".join(HOSTILE), listings]
     assert [path.name for path in project.root.rglob("ran")] == []
-    soup = BeautifulSoup(render_notebook(project.executed("01_scraping"), ["01_scraping"]), "html.parser")
+    soup = BeautifulSoup(render_notebook(project.executed("01_scraping"), Navigation(["01_scraping"])), "html.parser")
     assert "open(" in soup.get_text()
 
 

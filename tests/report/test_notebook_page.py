@@ -19,7 +19,7 @@ from songgenre.report.notebook_page import Navigation, read_notebook, render_not
 
 PAGES = ["01_scraping", "02_wrangling"]
 NAVIGATION = Navigation(PAGES, ["model_card"])
-RUNS = "../logs/provenance.js"
+RUNS = "provenance.js"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 
 

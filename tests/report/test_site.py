@@ -65,7 +65,7 @@ def test_every_notebook_has_a_page_and_a_card(project: Project) -> None:
     execute(project, *STAGES)
     cards = front(project).select(".card")
     pages = [f"{name}.html" for name in STAGES]
-    assert sorted(path.name for path in project.html.iterdir()) == [*pages, "index.html", "map.html"]
+    assert sorted(path.name for path in project.html.iterdir()) == [*pages, "index.html", "map.html", "provenance.js"]
     assert [card.a["href"] for card in cards] == ["map.html", *pages]
     assert [card.h3.get_text() for card in cards[1:]] == [f"About {name}" for name in STAGES]
     assert words(cards[1]) == "04_features About 04_features What does About 04_features tell?"

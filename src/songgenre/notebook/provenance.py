@@ -1,8 +1,8 @@
 """Provenance of a report.
 
 Inputs, models and versions of packages are the same in every run, and are stored in the executed notebook. Commit,
-machine, time and memory differ between runs, and are stored in the logs. A script beside the pages contains these
-facts, so that they do not change the files that DVC hashes.
+machine, time and memory differ between runs, and are stored in the logs. A script beside the pages, which DVC ignores,
+contains these facts, so that they do not change the files that DVC hashes.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ SOURCES = ["dvc.yaml", "notebooks", "params.yaml", "requirements.lock", "src"]
 """Files and folders that a commit must contain, so that its run can be repeated."""
 
 HASH_DIGITS = 12
+
+SCRIPT = "provenance.js"
+"""File of the site from which the pages load the facts about the runs; ``.dvcignore`` names it."""
 
 
 def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
@@ -86,23 +89,17 @@ def run_environment(project: Project) -> dict[str, str]:
     return environment
 
 
-def publish(project: Project) -> Path:
-    """Write ``reports/logs/provenance.js``, from which the pages load the facts about the runs.
+def publish(project: Project) -> None:
+    """Write the facts about the runs into the site, if there is one.
 
     Parameters
     ----------
     project : Project
         Project whose logs are read; logs of unfinished runs are left out.
-
-    Returns
-    -------
-    Path
-        The script.
     """
-    path = project.log("provenance").with_suffix(".js")
-    with replacing(path) as partial:
-        partial.write_text(script(project), encoding="utf-8")
-    return path
+    if project.html.is_dir():
+        with replacing(project.html / SCRIPT) as partial:
+            partial.write_text(script(project), encoding="utf-8")
 
 
 def script(project: Project) -> str:

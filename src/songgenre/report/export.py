@@ -15,13 +15,13 @@ from bs4 import BeautifulSoup
 from songgenre import children
 from songgenre.atomic import check_output_file, replacing
 from songgenre.errors import UserError
-from songgenre.notebook.provenance import run_logs, script
+from songgenre.notebook.provenance import SCRIPT, run_logs, script
 from songgenre.paths import Project
 from songgenre.report.notebook_page import report_names
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
-LOGS = b'<script src="../logs/provenance.js"></script>'
+LOGS = f'<script src="{SCRIPT}"></script>'.encode()
 """Element of a page that loads the facts about the runs."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -44,7 +44,7 @@ def export(project: Project, to: Path) -> None:
         If the project has no site, or the folder is not empty.
     """
     _check(project)
-    files = sorted(path for path in project.html.rglob("*") if path.is_file())
+    files = sorted(path for path in project.html.rglob("*") if path.is_file() and path.name != SCRIPT)
     run_facts = script(project)
     if to.suffix.lower() == ".zip":
         check_output_file(to, ".zip")

@@ -21,6 +21,8 @@ import numpy as np
 import pandas as pd
 from nbformat import NotebookNode
 
+from songgenre.notebook.provenance import SCRIPT
+
 MAX_LINES = 10
 """Reported differences per file."""
 
@@ -102,11 +104,11 @@ def file_names(before: Path, after: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Paths relative to the folders, sorted; a file may be in one of them only.
+        Paths relative to the folders, sorted; a file may be in one of them only. The facts about the runs, which
+        differ in every run, are left out.
     """
-    return sorted(
-        {file.relative_to(folder) for folder in (before, after) for file in folder.rglob("*") if file.is_file()}
-    )
+    files = {file.relative_to(folder) for folder in (before, after) for file in folder.rglob("*") if file.is_file()}
+    return sorted(file for file in files if file.name != SCRIPT)
 
 
 def _bytes(before: Path, after: Path) -> Iterator[str]:
