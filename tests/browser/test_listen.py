@@ -113,6 +113,74 @@ def test_a_line_runs_over_the_picture_of_what_is_played(page: Page, address: str
     expect(page.locator(".spectrogram.playing")).to_have_count(1)
 
 
+def test_a_click_on_a_picture_plays_from_there(page: Page, address: str) -> None:
+    page.goto(address)
+    picture = page.locator(".spectrogram").nth(1)
+    box = picture.bounding_box()
+    picture.click(position={"x": 0.7 * box["width"], "y": 20})
+    page.wait_for_function("document.querySelector('.player audio').currentTime > 7")
+    picture.click(position={"x": 0.2 * box["width"], "y": 20})
+    page.wait_for_function("(time => time > 1.9 && time < 4)(document.querySelector('.player audio').currentTime)")
+
+
+def test_play_becomes_pause_space_toggles_and_escape_stops(page: Page, address: str) -> None:
+    page.goto(address)
+    button = page.locator(".pictures .play").nth(1)
+    button.click()
+    page.wait_for_function(PLAYING)
+    expect(button).to_have_attribute("aria-label", re.compile("^Pause "))
+    button.click()
+    expect(button).to_have_attribute("aria-label", re.compile("^Play "))
+    paused = "document.querySelector('.player audio').paused"
+    page.evaluate("document.activeElement.blur()")
+    for state in ("false", "true", "false"):
+        page.keyboard.press("Space")
+        page.wait_for_function(f"{paused} === {state}")
+    page.keyboard.press("Escape")
+    page.wait_for_function(f"{paused} && document.querySelector('.player audio').currentTime === 0")
+    page.locator('.map svg a[tabindex="0"]').focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Space")
+    page.wait_for_function(PLAYING)
+
+
+def test_the_map_with_its_legend_fits_the_screen(page: Page, address: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(address)
+    header = page.locator("header.site").bounding_box()["height"]
+    assert page.locator("figure.map").bounding_box()["height"] < 900 - header
+
+
+def test_a_wrong_prediction_has_a_ring_and_not_only_another_color(page: Page, address: str) -> None:
+    page.goto(address)
+    assert page.locator(".map svg a .ring").count() == page.locator(".map svg a.wrong").count() == 1
+    ring, mark = page.locator(".map svg .wrong .ring"), page.locator(".map svg .wrong path")
+    assert ring.bounding_box()["width"] > 1.2 * mark.bounding_box()["width"]
+    expect(page.locator(".legend")).to_contain_text("wrong prediction")
+
+
+def test_on_a_phone_marks_are_touched_and_the_map_zooms(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.goto(address)
+    targets = page.locator(".map svg .target")
+    for zooms in range(3):
+        sizes = [target.bounding_box() for target in targets.all()]
+        assert all(min(size["width"], size["height"]) >= 24 for size in sizes)
+        before = page.locator(".map .window svg").bounding_box()["width"]
+        page.get_by_role("button", name="Zoom in").click()
+        assert page.locator(".map .window svg").bounding_box()["width"] > 1.2 * before, zooms
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+    for _ in range(3):
+        page.get_by_role("button", name="Zoom out").click()
+    expect(page.get_by_role("button", name="Zoom out")).to_be_disabled()
+    mark = page.locator(dot(page, 5) + " path").bounding_box()
+    page.touchscreen.tap(mark["x"] + mark["width"] / 2 + 2, mark["y"] + mark["height"] / 2)
+    expect(page.locator(".player strong")).to_have_text("Song 5")
+    context.close()
+
+
 def test_without_scripts_songs_are_links_to_their_files(browser: Browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from songgenre.evaluation.files import write_metrics
 from songgenre.evaluation.metrics import Metrics
@@ -174,15 +174,85 @@ def test_contents_scroll_to_their_section(page: Page, site: str) -> None:
     expect(heading).to_be_in_viewport()
 
 
-def test_code_is_folded_and_opens_by_keyboard(page: Page, site: str) -> None:
+def test_one_switch_shows_the_code_by_keyboard(page: Page, site: str) -> None:
     page.goto(f"{site}/03_eda.html")
-    code = page.locator("details.code", has=page.get_by_text("Code", exact=True)).first
-    expect(code.locator("pre")).to_be_hidden()
-    code.locator("summary").focus()
+    code = page.locator(".cells details.code pre")
+    switch = page.get_by_role("button", name="Show code")
+    for key, shown in (("Enter", "true"), ("Space", "false")):
+        assert any(block.is_visible() for block in code.all()) == (shown == "false")
+        switch.focus()
+        page.keyboard.press(key)
+        expect(switch).to_have_attribute("aria-pressed", shown)
+        assert all(block.is_visible() for block in code.all()) == (shown == "true")
+    expect(page.locator(".cells summary").first).to_be_hidden()
+
+
+def test_without_scripts_code_opens_cell_by_cell(browser: Browser, site: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site}/03_eda.html")
+    expect(page.get_by_role("button", name="Show code")).to_be_hidden()
+    page.locator(".cells summary").first.click()
+    expect(page.locator(".cells details.code pre").first).to_be_visible()
+    context.close()
+
+
+def test_the_section_that_is_read_is_marked(page: Page, site: str) -> None:
+    page.set_viewport_size({"width": 1360, "height": 700})
+    page.goto(f"{site}/03_eda.html")
+    page.locator("#conclusions").scroll_into_view_if_needed()
+    page.locator(".contents a", has_text="Conclusions").click()
+    expect(page.locator(".contents [aria-current]")).to_have_text("Conclusions")
+    page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
+    expect(page.locator(".contents [aria-current]", has_text="Conclusions")).to_have_count(0)
+
+
+def test_on_a_phone_the_question_comes_first_and_the_menu_opens(page: Page, site: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{site}/03_eda.html")
+    expect(page.locator(".question")).to_be_in_viewport()
+    expect(page.locator(".reports")).to_be_hidden()
+    assert page.locator(".question").bounding_box()["y"] < page.locator(".contents").bounding_box()["y"]
+    page.get_by_role("button", name="Menu").focus()
     page.keyboard.press("Enter")
-    expect(code.locator("pre")).to_be_visible()
+    first = page.locator(".reports a").first
+    expect(first).to_be_visible()
+    expect(first).to_have_attribute("href", "map.html")
+    page.keyboard.press("Escape")
+    expect(page.locator(".reports")).to_be_hidden()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_figures_keep_the_size_of_their_labels(page: Page, site: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{site}/03_eda.html")
+    shrunk = page.locator(".plot img").evaluate_all("all => all.map(image => image.clientWidth / image.naturalWidth)")
+    assert min(shrunk) > 9 / (9 * 110 / 72)
+
+
+def test_wide_tables_are_wider_than_the_text_and_say_that_they_scroll(page: Page, site: str) -> None:
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{site}/03_eda.html")
+    table, text = page.locator(".scroll").first, page.locator(".cells > .text").first
+    assert table.bounding_box()["width"] > 1.2 * text.bounding_box()["width"]
+    assert table.evaluate("table => table.scrollWidth > table.clientWidth")
+    assert "linear-gradient" in table.evaluate("table => getComputedStyle(table).backgroundImage")
+
+
+def test_the_front_page_answers_before_the_pipeline_and_plays_a_song(page: Page, site: str) -> None:
+    page.goto(f"{site}/index.html")
+    order = ["h1", ".answer", ".thumbnail", ".sample a", "#pipeline"]
+    places = [page.locator(place).first.bounding_box()["y"] for place in order]
+    assert places == sorted(places)
+    expect(page.locator(".answer")).to_contain_text("70\u201390")
+    button = page.get_by_role("button", name="Play")
+    button.focus()
     page.keyboard.press("Space")
-    expect(code.locator("pre")).to_be_hidden()
+    expect(page.locator(".sample a.playing")).to_contain_text("Pause")
+    page.keyboard.press("Enter")
+    expect(page.locator(".sample a.playing")).to_have_count(0)
+    page.locator(".thumbnail").click()
+    expect(page).to_have_url(f"{site}/map.html")
 
 
 def test_the_first_stop_of_the_keyboard_skips_to_the_content(page: Page, site: str) -> None:
@@ -290,7 +360,7 @@ def test_the_graph_can_be_walked_by_keyboard(page: Page, site: str) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_no_page_is_large(front: Path, name: str) -> None:
-    assert front.with_name(f"{name}.html").stat().st_size < 5_000_000
+    assert front.with_name(f"{name}.html").stat().st_size < 3_000_000
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -303,4 +373,6 @@ def test_axe_finds_nothing_serious(
     page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
     if name == "map":
         page.locator(".play").first.click()
+    assert barriers(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
     assert barriers(page) == []

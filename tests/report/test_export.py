@@ -88,12 +88,26 @@ def test_zip_unpacks_to_the_site_and_has_the_same_bytes_whenever_it_is_made(proj
 
 def test_bound_pages_lead_to_each_other(project: Project) -> None:
     soup = BeautifulSoup(bind_pages(project), "html.parser")
-    assert [main["id"] for main in soup("main")] == ["index", "03_eda", "map"]
+    assert [main["id"] for main in soup("main")] == ["index", "map", "03_eda", "made"]
     targets = [link["href"] for link in soup("a")]
     assert "https://librosa.org" in targets
     inner = {target for target in targets if target.startswith("#")}
     assert {"#03_eda", "#map", "#03_eda--songs"} <= inner
     assert all(soup.find(id=target[1:]) for target in inner)
+
+
+def test_bound_pages_contain_the_cards_and_a_chapter_about_their_making(project: Project, tmp_path: Path) -> None:
+    with_cards = Project(shutil.copytree(project.root, tmp_path / "project"))
+    report = (with_cards.html / "03_eda.html").read_text("utf-8")
+    for name in ("model_card", "data_card"):
+        (with_cards.html / f"{name}.html").write_text(report.replace("librosa.org", f"{name}.org"), "utf-8")
+    (with_cards.html / "index.html").write_text(report.replace("https://librosa.org", "model_card.html"), "utf-8")
+    soup = BeautifulSoup(bind_pages(with_cards), "html.parser")
+    assert [main["id"] for main in soup("main")] == ["index", "map", "03_eda", "model_card", "data_card", "made"]
+    assert soup.select_one('#index a[href="#model_card"]')
+    assert soup.title.get_text() == "Song Genre Classification"
+    assert not soup.select("main:not(#made) footer")
+    assert len(soup.select("#made footer")) == 4
 
 
 @pytest.mark.integration

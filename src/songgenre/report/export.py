@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 
 from songgenre import children
 from songgenre.atomic import check_output_file, replacing
@@ -23,6 +23,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 LOGS = f'<script src="{SCRIPT}"></script>'.encode()
 """Element of a page that loads the facts about the runs."""
+
+TITLE = "Song Genre Classification"
+"""Title of the joined pages."""
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of all files in a zip, so that the same site gives the same bytes."""
@@ -101,7 +104,7 @@ def print_pdf(project: Project, to: Path) -> None:
 
 
 def bind_pages(project: Project) -> str:
-    """Join all pages into one, without scripts and players.
+    """Join all pages into one, without scripts and players; a last chapter says how they were made.
 
     Parameters
     ----------
@@ -113,11 +116,16 @@ def bind_pages(project: Project) -> str:
     str
         HTML; links between pages lead to places within it.
     """
-    pages, run_facts = ["index", *report_names(project), "map"], run_logs(project)
+    run_facts = run_logs(project)
     book = BeautifulSoup((project.html / "map.html").read_text("utf-8"), "html.parser")
-    for element in book.select("body > *"):
+    for element in book.select("body > *, head > script"):
         element.decompose()
-    for page in pages:
+    assert book.title
+    assert book.body
+    book.title.string = TITLE
+    appendix = book.new_tag("main", id="made")
+    appendix.append(book.new_tag("h1", string="How the pages were made"))
+    for page in _page_names(project):
         soup = BeautifulSoup((project.html / f"{page}.html").read_text("utf-8"), "html.parser")
         for element in soup(["script", "audio"]):
             element.decompose()
@@ -129,10 +137,28 @@ def bind_pages(project: Project) -> str:
             link["href"] = _inner_link(str(link["href"]), page)
         for main in soup("main"):
             main["id"] = page
-            main["style"] = "" if page == pages[0] else "break-before: page"
-            main.extend(soup.select("footer.made"))
-            book.body.append(main)  # type: ignore[union-attr]
+            book.body.append(main)
+        for footer in soup.select("footer.made"):
+            _shorten(footer, soup.title.get_text() if soup.title else page)
+            appendix.append(footer)
+    book.body.append(appendix)
     return str(book)
+
+
+def _shorten(footer: Tag, title: str) -> None:
+    """Make the provenance of a page a part of the last chapter: with its title and its parameters."""
+    for heading in footer("h2"):
+        heading.string = title
+    for note in footer.select(".note"):
+        note.decompose()
+    for parameters in footer("details"):
+        parameters["open"] = ""
+
+
+def _page_names(project: Project) -> list[str]:
+    """List the pages of the site in the order of reading."""
+    names = ["index", "map", *report_names(project)]
+    return names + sorted((page.stem for page in project.html.glob("*_card.html")), reverse=True)
 
 
 def _check(project: Project) -> None:
