@@ -51,7 +51,7 @@ def test_what_is_no_song_is_told(
     y: np.ndarray | bytes | None,
     reason: str,
 ) -> None:
-    monkeypatch.setattr(inference, "load_classifier", lambda name: Classifier(name, 30.0, ()))
+    monkeypatch.setattr(inference, "load_classifier", lambda name: Classifier(name, 30.0, (), ()))
     path = tmp_path / name
     if isinstance(y, np.ndarray):
         write_audio(path, y)

@@ -144,8 +144,24 @@ def cut_patches(spectrogram: np.ndarray) -> np.ndarray:
     """
     missing = max(0, PATCH_FRAMES - len(spectrogram))
     filled = np.pad(spectrogram, ((0, missing), (0, 0)), mode="wrap")
-    starts = np.linspace(0, len(filled) - PATCH_FRAMES, len(filled) // PATCH_FRAMES).round().astype(int)
-    return np.stack([filled[start : start + PATCH_FRAMES] for start in starts])
+    return np.stack([filled[start : start + PATCH_FRAMES] for start in place_patches(len(spectrogram))])
+
+
+def place_patches(n_frames: int) -> np.ndarray:
+    """Compute where the patches of a spectrogram start.
+
+    Parameters
+    ----------
+    n_frames : int
+        Number of frames of the spectrogram.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_patches,), dtype=int]
+        First frame of each patch of `cut_patches`.
+    """
+    filled = max(n_frames, PATCH_FRAMES)
+    return np.linspace(0, filled - PATCH_FRAMES, filled // PATCH_FRAMES).round().astype(int)
 
 
 def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> MusicnnFeatures:
@@ -166,6 +182,26 @@ def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Mus
     MusicnnFeatures
         Embedding and tags.
     """
+    return pool_patches(*activate_patches(variables, spectrogram))
+
+
+def activate_patches(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the features and the tags of each patch of a clip.
+
+    Parameters
+    ----------
+    variables : mapping
+        Variables of the network, see `forward`.
+    spectrogram : np.ndarray [shape=(n_frames, N_MELS)]
+        Log-mel spectrogram of the clip.
+
+    Returns
+    -------
+    activations : np.ndarray [shape=(n_patches, PENULTIMATE + 2 * POOLED)]
+        Features of each patch.
+    tags : np.ndarray [shape=(n_patches, n_tags)]
+        Probability of each tag in each patch.
+    """
     with threadpool_limits(1):
         activations = _convolve_patches(cut_patches(spectrogram), variables)
         maximum, mean = activations.max(axis=1), activations.mean(axis=1)
@@ -173,7 +209,7 @@ def forward(variables: Mapping[str, np.ndarray], spectrogram: np.ndarray) -> Mus
         hidden = _dense(_normalize(pooled, variables, 9), variables, "dense")
         penultimate = _normalize(np.maximum(hidden, 0), variables, 10)
         tags = 1 / (1 + np.exp(-_dense(penultimate, variables, "dense_1")))
-        return pool_patches(np.concatenate([penultimate, mean, maximum], axis=1), tags)
+        return np.concatenate([penultimate, mean, maximum], axis=1), tags
 
 
 def pool_patches(activations: np.ndarray, tags: np.ndarray) -> MusicnnFeatures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -41,6 +41,8 @@ class SongPrediction(NamedTuple):
         Largest `outside` of a song that counts as one of the genres.
     tags : pd.DataFrame or None
         Probability of each tag in each window, if the model computes them; index as in `windows`.
+    taggram : pd.DataFrame or None
+        Probability of each tag every 3 s, if the model computes them; the index is the start in seconds.
     """
 
     song: AudioInput
@@ -50,6 +52,7 @@ class SongPrediction(NamedTuple):
     outside: float | None = None
     max_outside: float = 1.0
     tags: pd.DataFrame | None = None
+    taggram: pd.DataFrame | None = None
 
     @property
     def probabilities(self) -> pd.Series:
@@ -142,7 +145,9 @@ def windows(duration_s: float, clip_duration_s: float) -> list[tuple[float, floa
     return [(start_s + number * clip_duration_s, length_s / n) for number in range(n)]
 
 
-def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | SkippedSong:
+def predict_song(
+    song: AudioInput, name: loading.Name, report: Callable[[int, int], None] = lambda done, total: None
+) -> SongPrediction | SkippedSong:
     """Predict the genre of a song.
 
     Parameters
@@ -151,6 +156,8 @@ def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | Skipp
         The song.
     name : str
         Name of the model, see `songgenre.predict.loading.load_model`.
+    report : callable
+        Called with the number of predicted windows and of all windows, before each window is predicted.
 
     Returns
     -------
@@ -168,14 +175,19 @@ def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | Skipp
     if decoded.reason:
         return SkippedSong(song, decoded.detail)
     places = decoded.clips
+    predictions = []
     try:
-        predictions = [classifier.predict(audio.Clip(song.path, *place)) for place in places]
+        for done, place in enumerate(places):
+            report(done, len(places))
+            predictions.append(classifier.predict(audio.Clip(song.path, *place)))
     except UserError as error:
         return SkippedSong(song, str(error))
     index = pd.Index([start_s for start_s, _ in places], name="start_s")
     table = pd.DataFrame([prediction.probabilities for prediction in predictions], index=index)
     outside = [prediction.outside for prediction in predictions if prediction.outside is not None]
     tags = [prediction.tags for prediction in predictions if prediction.tags is not None]
+    window_tags = [patches.to_numpy().mean(axis=0) for patches in tags]
+    taggram = [patches.set_axis(patches.index + start_s) for patches, (start_s, _) in zip(tags, places, strict=False)]
     return SongPrediction(
         song,
         classifier.name,
@@ -183,7 +195,8 @@ def predict_song(song: AudioInput, name: loading.Name) -> SongPrediction | Skipp
         places[0][1],
         float(np.mean(outside)) if outside else None,
         classifier.max_outside,
-        pd.DataFrame(tags, index=index) if tags else None,
+        pd.DataFrame(window_tags, index, tags[0].columns) if tags else None,
+        pd.concat(taggram) if tags else None,
     )
 
 

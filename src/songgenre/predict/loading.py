@@ -13,7 +13,7 @@ import pandas as pd
 from songgenre import audio
 from songgenre.errors import UserError
 from songgenre.models.pretrained.archive import SUFFIX, load_archive
-from songgenre.models.pretrained.head import Head, load_head
+from songgenre.models.pretrained.head import OTHER, Head, load_head
 from songgenre.native_stderr import suppress_native_stderr
 from songgenre.paths import Project, cache_folder
 
@@ -104,13 +104,14 @@ class ClipPrediction(NamedTuple):
         Probability of each genre, 0 to 1; they sum to 1.
     outside : float or None
         Probability that the clip has none of the genres; None if the model does not tell.
-    tags : pd.Series or None
-        Probability of each tag of the network, if the model computes them.
+    tags : pd.DataFrame or None [shape=(n_patches, n_tags)]
+        Probability of each tag of the network every 3 s, if the model computes them; the index is the start in
+        seconds.
     """
 
     probabilities: pd.Series
     outside: float | None = None
-    tags: pd.Series | None = None
+    tags: pd.DataFrame | None = None
 
 
 Predictor = Callable[[ClipInputs], ClipPrediction]
@@ -126,6 +127,8 @@ class Classifier(NamedTuple):
         Name of the model, for example ``"pretrained"``, or ``"svm"`` if that is the best scikit-learn model.
     clip_duration_s : float
         Length of the clips that the model was trained on, in seconds.
+    genres : tuple of str
+        Genres that the model predicts.
     members : tuple of callable
         Models whose probabilities are averaged; usually one.
     max_outside : float
@@ -138,6 +141,7 @@ class Classifier(NamedTuple):
 
     name: str
     clip_duration_s: float
+    genres: tuple[str, ...]
     members: tuple[Predictor, ...]
     networks: tuple[Network, ...] = ()
     config: Features | None = None
@@ -227,10 +231,20 @@ def _models(name: Name, project: Project) -> list[str]:
     return params.load_params(project.params).evaluation.ensemble if name == "ensemble" else [name]
 
 
+def _stage(model: str) -> str:
+    """Name the stage that trains a model."""
+    return model if model in ("cnn", "transfer") else "sklearn"
+
+
 def _file(model: str, project: Project) -> Path:
-    if model == "cnn":
-        return project.model("cnn") / "cnn.keras"
-    return project.model("transfer" if model == "transfer" else "sklearn") / f"{model}.skops"
+    return project.model(_stage(model)) / f"{model}.{'keras' if model == 'cnn' else 'skops'}"
+
+
+def _genres(model: str, project: Project) -> tuple[str, ...]:
+    """Read the genres of a model from its metrics."""
+    from songgenre.evaluation.files import read_metrics
+
+    return tuple(read_metrics(project.metrics(_stage(model)))[model].f1)
 
 
 def is_exported(name: Name) -> bool:
@@ -255,12 +269,13 @@ def _load_head(name: str, head: Head) -> Classifier:
     from songgenre.models.pretrained.embedding import NETWORK
 
     def predict(inputs: ClipInputs) -> ClipPrediction:
-        embedding, tags = inputs.bundled
+        embedding, tags, starts_s = inputs.bundled
         probabilities, outside = head.predict(embedding)
-        return ClipPrediction(probabilities, outside, pd.Series(tags, index=musicnn.TAGS[NETWORK]))
+        return ClipPrediction(probabilities, outside, pd.DataFrame(tags, starts_s, musicnn.TAGS[NETWORK]))
 
     network = load_weights(pretrained_folder(), NETWORK)
-    return Classifier(name, BUNDLED_CLIP_S, (predict,), (network,), max_outside=float(head.max_outside))
+    genres = tuple(sorted(set(head.classes) - {OTHER}))
+    return Classifier(name, BUNDLED_CLIP_S, genres, (predict,), (network,), max_outside=float(head.max_outside))
 
 
 def _load_trained(name: Name, project: Project) -> Classifier:
@@ -272,6 +287,7 @@ def _load_trained(name: Name, project: Project) -> Classifier:
     return Classifier(
         models[0] if name == "sklearn" else name,
         settings.wrangling.clip_duration_s,
+        _genres(models[0], project),
         tuple(_load_predictor(model, project) for model in models),
         _networks() if needs_networks else (),
         settings.features if needs_features else None,
@@ -305,14 +321,13 @@ def _embedding_row(inputs: ClipInputs) -> pd.DataFrame:
 
 
 def _load_cnn(project: Project) -> Predictor:
-    from songgenre.evaluation.files import read_metrics
     from songgenre.models import cnn
     from songgenre.models.crops import MelDataset
     from songgenre.models.storage import load_keras
 
     with suppress_native_stderr():
         model = load_keras(_file("cnn", project))
-    genres = list(read_metrics(project.metrics("cnn"))["cnn"].f1)
+    genres = list(_genres("cnn", project))
 
     def predict(inputs: ClipInputs) -> ClipPrediction:
         mel = inputs.mel

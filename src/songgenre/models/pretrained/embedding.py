@@ -28,12 +28,15 @@ class Embedded(NamedTuple):
     ----------
     embedding : np.ndarray [shape=(PENULTIMATE,), dtype=float32]
         Mean of the penultimate layer over the patches.
-    tags : np.ndarray [shape=(n_tags,), dtype=float32]
-        Probability of each tag of `NETWORK`, see `songgenre.models.musicnn.TAGS`.
+    tags : np.ndarray [shape=(n_patches, n_tags), dtype=float32]
+        Probability of each tag of `NETWORK` in each patch of 3 s, see `songgenre.models.musicnn.TAGS`.
+    starts_s : np.ndarray [shape=(n_patches,)]
+        Start of each patch in seconds.
     """
 
     embedding: np.ndarray
     tags: np.ndarray
+    starts_s: np.ndarray
 
 
 def embed(y: np.ndarray, network: Network) -> Embedded:
@@ -51,8 +54,11 @@ def embed(y: np.ndarray, network: Network) -> Embedded:
     Embedded
         Embedding and tags.
     """
-    features = musicnn.forward(network, musicnn.log_mel(normalize_level(y)))
-    return Embedded(features.embedding[: musicnn.PENULTIMATE], features.tags)
+    spectrogram = musicnn.log_mel(normalize_level(y))
+    activations, tags = musicnn.activate_patches(network, spectrogram)
+    starts_s = musicnn.place_patches(len(spectrogram)) * musicnn.HOP_LENGTH / musicnn.SAMPLE_RATE
+    embedding = musicnn.pool_patches(activations, tags).embedding[: musicnn.PENULTIMATE]
+    return Embedded(embedding, tags, starts_s)
 
 
 def normalize_level(y: np.ndarray) -> np.ndarray:

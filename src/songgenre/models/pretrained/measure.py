@@ -17,7 +17,7 @@ from songgenre.models import musicnn
 from songgenre.models.embeddings import Network
 from songgenre.models.musicnn_weights import NETWORKS
 from songgenre.models.pretrained import robustness, train
-from songgenre.models.pretrained.embedding import Embedded, embed, normalize_level
+from songgenre.models.pretrained.embedding import embed, normalize_level
 from songgenre.models.pretrained.head import OTHER
 
 MODEL = "bundled"
@@ -246,5 +246,5 @@ def _embed_variants(path: str, networks: Sequence[Network]) -> dict[str, np.ndar
     }
 
 
-def _features(y: np.ndarray, network: Network) -> Embedded:
-    return Embedded(*musicnn.forward(network, musicnn.log_mel(y)))
+def _features(y: np.ndarray, network: Network) -> musicnn.MusicnnFeatures:
+    return musicnn.forward(network, musicnn.log_mel(y))
