@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -20,7 +21,29 @@ COLORS = (
 
 N_TAGS = 3
 """Number of tags in texts."""
-N_WINDOW_TAGS, N_JSON_TAGS = 5, 10
+N_WINDOW_TAGS, N_JSON_TAGS, N_LANES = 5, 10, 8
+PATCH_S = 3.0
+"""Length of the patches for which the network predicts tags, in seconds."""
+MIN_MARGIN_S = 0.05
+"""Shortest beginning without prediction that is explained."""
+
+
+class TagLane(NamedTuple):
+    """A tag over time.
+
+    Parameters
+    ----------
+    tag : str
+        The tag.
+    mean : float
+        Mean probability of the tag.
+    patches : list of (float, float)
+        Start in seconds and probability in each patch of `PATCH_S`.
+    """
+
+    tag: str
+    mean: float
+    patches: list[tuple[float, float]]
 
 
 def genre_hex_colors(genres: Iterable[str]) -> dict[str, str]:
@@ -59,7 +82,23 @@ def genre_letters(genres: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
-def summary(prediction: SongPrediction, threshold: float) -> str:
+def percent(share: float) -> str:
+    """Format a probability for a page.
+
+    Parameters
+    ----------
+    share : float
+        Probability, 0 to 1.
+
+    Returns
+    -------
+    str
+        Such as ``68 %``, with a no-break space.
+    """
+    return f"{100 * share:.0f}\u00a0%"
+
+
+def summary(prediction: SongPrediction, threshold: float, form: Callable[[float], str] = "{:.2f}".format) -> str:
     """Summarize a prediction in a few words.
 
     Parameters
@@ -68,6 +107,8 @@ def summary(prediction: SongPrediction, threshold: float) -> str:
         The prediction.
     threshold : float
         A song whose most probable genre is less probable than this is *unsure*.
+    form : callable
+        Formats a probability, such as `percent`.
 
     Returns
     -------
@@ -75,7 +116,7 @@ def summary(prediction: SongPrediction, threshold: float) -> str:
         Genre and probability; *unsure* and the two most probable genres; or *outside*, the most probable tags and the
         nearest genre.
     """
-    first, *rest = (f"{genre} {share:.2f}" for genre, share in prediction.probabilities.items())
+    first, *rest = (f"{genre} {form(share)}" for genre, share in prediction.probabilities.items())
     if prediction.is_outside:
         return f"outside: none of the genres (tags: {', '.join(prediction.top_tags(N_TAGS))}); nearest: {first}"
     return f"unsure: {' or '.join([first, *rest[:1]])}" if prediction.is_unsure(threshold) else first
@@ -95,6 +136,47 @@ def format_time(seconds: float) -> str:
         Such as ``3:05``.
     """
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def tag_lanes(prediction: SongPrediction) -> list[TagLane]:
+    """Lay out the most probable tags over time.
+
+    Parameters
+    ----------
+    prediction : SongPrediction
+        The prediction.
+
+    Returns
+    -------
+    list of TagLane
+        The tags, the most probable first; empty if the model computes none.
+    """
+    if prediction.taggram is None:
+        return []
+    taggram = prediction.taggram[list(prediction.top_tags(N_LANES))]
+    return [TagLane(str(tag), float(shares.mean()), list(shares.items())) for tag, shares in taggram.items()]
+
+
+def describe_margin(prediction: SongPrediction) -> str:
+    """Explain the beginning and the end of a song that are not predicted.
+
+    Parameters
+    ----------
+    prediction : SongPrediction
+        The prediction.
+
+    Returns
+    -------
+    str
+        A sentence; empty if the whole song is predicted.
+    """
+    margin_s = prediction.windows.index[0]
+    if margin_s < MIN_MARGIN_S:
+        return ""
+    return (
+        f"The first and the last {margin_s:.1f} s are not predicted, because the model predicts whole windows of "
+        f"{prediction.window_s:.0f} s."
+    )
 
 
 def render_song(prediction: SongPrediction, threshold: float, with_tags: bool = False) -> RenderableType:

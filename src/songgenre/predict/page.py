@@ -1,20 +1,33 @@
-"""Predictions as one self-contained HTML page with player, probabilities and a chart over time."""
+"""Predictions as one self-contained HTML page with player, probabilities and tags over time."""
 
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from songgenre.atomic import replacing
-from songgenre.predict.formatting import format_time, genre_hex_colors, summary
+from songgenre.predict.formatting import (
+    PATCH_S,
+    describe_margin,
+    format_time,
+    genre_hex_colors,
+    percent,
+    summary,
+    tag_lanes,
+)
 from songgenre.predict.inference import SongPrediction
-from songgenre.predict.inputs import MEGABYTE, STANDARD_INPUT
+from songgenre.predict.inputs import MEGABYTE, STANDARD_INPUT, AudioInput
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
+SITE = Path(__file__).parents[1] / "report" / "templates"
+"""Folder with the style of the report site."""
 MAX_EMBEDDED_BYTES = 5 * MEGABYTE
 """Largest song that the page embeds, in bytes; the page links to a larger one."""
 
@@ -41,43 +54,50 @@ def write(predictions: Sequence[SongPrediction], threshold: float, path: Path) -
     path : Path
         HTML file to write.
     """
-    environment = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
-    songs = [_describe(prediction, threshold) for prediction in predictions]
-    html = environment.get_template(TEMPLATE.name).render(songs=songs, threshold=threshold)
+    loader = FileSystemLoader([TEMPLATE.parent, SITE])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    environment.filters |= {"percent": percent, "time": format_time}
+    songs = [_describe(prediction, threshold, path.parent) for prediction in predictions]
+    html = environment.get_template(TEMPLATE.name).render(songs=songs, threshold=threshold, patch_s=PATCH_S)
     with replacing(path) as partial:
         partial.write_text(html, encoding="utf-8", newline="\n")
 
 
-def _describe(prediction: SongPrediction, threshold: float) -> dict[str, Any]:
-    text, color = summary(prediction, threshold), genre_hex_colors(prediction.windows.columns)
+def _describe(prediction: SongPrediction, threshold: float, folder: Path) -> dict[str, Any]:
+    color, index = genre_hex_colors(prediction.windows.columns), prediction.windows.index
     return {
-        "name": prediction.song.label,
+        "name": _name(prediction.song),
         "model": prediction.model.replace("_", " "),
-        "verdict": text,
+        "verdict": summary(prediction, threshold, percent),
         "probabilities": [(genre, share, color[genre]) for genre, share in prediction.probabilities.items()],
-        "bars": [_bar(number, prediction, color) for number in range(len(prediction.windows))],
-        "end": format_time(prediction.windows.index[-1] + prediction.window_s),
+        "windows": [
+            (start_s, _stack(shares, color))
+            for start_s, (_, shares) in zip(index, prediction.windows.iterrows(), strict=True)
+        ],
+        "window_s": prediction.window_s,
+        "duration_s": index[0] + index[-1] + prediction.window_s,
+        "lanes": tag_lanes(prediction),
+        "margin": describe_margin(prediction),
         "alt": _alt(prediction),
-        "player": _player(prediction),
+        "player": _player(prediction, folder),
     }
 
 
-def _bar(number: int, prediction: SongPrediction, color: dict[str, str]) -> dict[str, Any]:
+def _name(song: AudioInput) -> str:
+    """Name the file without its folder."""
+    return song._replace(name=song.path.name).label if song.name == str(song.path) else song.label
+
+
+def _stack(shares: pd.Series, color: dict[str, str]) -> list[tuple[str, float, float, str]]:
     """Lay out the bar of a window: its parts from the bottom up, as shares of the height."""
-    start_s, shares = prediction.windows.index[number], prediction.windows.iloc[number][sorted(color)]
-    tops = (1 - shares.cumsum()).clip(lower=0)
-    parts = [(genre, tops[genre], share, color[genre]) for genre, share in shares.items()]
-    return {
-        "number": number,
-        "start": format_time(start_s),
-        "end": format_time(start_s + prediction.window_s),
-        "parts": parts,
-    }
+    ordered = shares[sorted(color)]
+    tops = (1 - ordered.cumsum()).clip(lower=0)
+    return [(genre, tops[genre], share, color[genre]) for genre, share in ordered.items()]
 
 
 def _alt(prediction: SongPrediction) -> str:
     descriptions = [
-        f"{format_time(start_s)} {genre} {share:.2f}"
+        f"{format_time(start_s)} {genre} {percent(share)}"
         for start_s, genre, share in zip(
             prediction.windows.index, prediction.windows.idxmax(axis=1), prediction.windows.max(axis=1), strict=True
         )
@@ -87,10 +107,11 @@ def _alt(prediction: SongPrediction) -> str:
     )
 
 
-def _player(prediction: SongPrediction) -> dict[str, str | None]:
-    """Choose the source of the player and the link to the song; None for what is unavailable."""
+def _player(prediction: SongPrediction, folder: Path) -> dict[str, str | None]:
+    """Choose the source of the player and the link to the song, relative to the page; None for what is unavailable."""
     name, path = prediction.song.name, prediction.song.path
-    address = path.resolve().as_uri() if name == str(path) else None
+    relative = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    address = quote(relative) if name == str(path) else None
     link = address or (None if name == STANDARD_INPUT else name)
     if path.stat().st_size > MAX_EMBEDDED_BYTES:
         return {"plays": address, "link": link}
