@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
+from songgenre.predict.formatting import percent
 from songgenre.serve.app import MAX_SONGS
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def said(server: Server, song: Path) -> dict:
 def judged(page: Page, server: Server, song: Path) -> Page:
     """The page with the answer."""
     page.goto(server.url)
-    page.get_by_label("Choose a song").set_input_files(song)
+    page.get_by_label("Choose songs").set_input_files(song)
     expect(page.locator("#verdict")).to_be_visible(timeout=ANSWERED)
     return page
 
@@ -88,14 +89,14 @@ def test_a_song_that_is_chosen_is_judged_and_nobody_else_is_asked(
     page: Page, server: Server, song: Path, said: dict, requests: list[str], complaints: list[str]
 ) -> None:
     page.goto(server.url)
-    page.get_by_label("Choose a song").set_input_files(song)
+    page.get_by_label("Choose songs").set_input_files(song)
     expect(page.get_by_role("status")).to_have_text(re.compile(r"Predicting a song\.flac|^$"))
     expect(page.locator("#verdict")).to_have_text(said["verdict"], timeout=ANSWERED)
     expect(page.get_by_role("heading", level=2)).to_have_text("a song.flac")
     expect(page.get_by_role("status")).to_be_empty()
-    rows = [row.split() for row in page.locator("tbody tr").all_inner_texts()]
-    assert [(genre, share) for genre, share, _ in rows] == [
-        (genre, f"{share:.2f}") for genre, share in said["probabilities"].items()
+    rows = [row.split("\t") for row in page.locator("tbody tr").all_inner_texts()]
+    assert [(genre.strip(), share) for genre, share, _ in rows] == [
+        (genre, percent(share)) for genre, share in said["probabilities"].items()
     ]
     own = [url for url in requests if not url.startswith(("data:", f"blob:{server.url}"))]
     assert own == [f"{server.url}/", f"{server.url}/page.css", f"{server.url}/page.js", f"{server.url}/predict"]
@@ -142,17 +143,17 @@ def wait_until(page: Page, condition: str) -> None:
 
 
 def at_cursor(page: Page) -> dict[str, str]:
-    rows = [row.split() for row in page.locator("tbody tr").all_inner_texts()]
-    return {genre: share for genre, _, share in rows}
+    rows = [row.split("\t") for row in page.locator("tbody tr").all_inner_texts()]
+    return {genre.strip(): share for genre, _, share in rows}
 
 
 def test_cursor_goes_by_keyboard_and_by_mouse_and_tells_the_window_below_it(judged: Page, said: dict) -> None:
     timeline = judged.get_by_role("slider", name="Time in the song")
-    shares = [{genre: f"{share:.2f}" for genre, share in window["probabilities"].items()} for window in said["windows"]]
+    shares = [{genre: percent(share) for genre, share in window["probabilities"].items()} for window in said["windows"]]
     timeline.focus()
     expect(timeline).to_have_attribute("aria-valuetext", "0:00, no prediction")
     judged.keyboard.press("ArrowRight")
-    expect(timeline).to_have_attribute("aria-valuetext", re.compile(r"^0:05, [a-z-]+ \d\.\d\d$"))
+    expect(timeline).to_have_attribute("aria-valuetext", re.compile(r"^0:05, [a-z-]+ \d+\s%$"))
     assert at_cursor(judged) == shares[0]
     judged.keyboard.press("PageUp")
     expect(timeline).to_have_attribute("aria-valuetext", re.compile(r"^0:35, "))
@@ -160,9 +161,8 @@ def test_cursor_goes_by_keyboard_and_by_mouse_and_tells_the_window_below_it(judg
     wait_until(judged, "Math.abs(document.querySelector('audio').currentTime - 35) < 0.1")
     judged.keyboard.press("End")
     expect(timeline).to_have_attribute("aria-valuenow", "61.0")
-    box = timeline.bounding_box()
-    assert box
-    timeline.click(position={"x": box["width"] / 4, "y": 20})
+    bars = judged.locator("#bars")
+    bars.click(position={"x": bars.bounding_box()["width"] / 4, "y": 20})
     expect(timeline).to_have_attribute("aria-valuetext", re.compile(r"^0:15, "))
     wait_until(judged, "Math.abs(document.querySelector('audio').currentTime - 15.25) < 0.3")
 
@@ -186,7 +186,7 @@ def test_what_is_no_song_or_too_large_is_told_and_the_next_song_judged(
     page: Page, server: Server, song: Path, said: dict
 ) -> None:
     page.goto(server.url)
-    chooser, alert = page.get_by_label("Choose a song"), page.get_by_role("alert")
+    chooser, alert = page.get_by_label("Choose songs"), page.get_by_role("alert")
     chooser.set_input_files(FilePayload(name="note.mp3", mimeType="audio/mpeg", buffer=b"no music"))
     expect(alert).to_contain_text("note.mp3", timeout=ANSWERED)
     expect(page.locator("#verdict")).to_be_hidden()
@@ -197,24 +197,60 @@ def test_what_is_no_song_or_too_large_is_told_and_the_next_song_judged(
     expect(alert).to_be_empty()
 
 
-def test_the_last_of_two_songs_is_shown(
+def test_several_songs_are_judged_and_each_can_be_shown(
     page: Page, server: Server, song: Path, write_audio: Callable[..., Path], melody: Callable[..., np.ndarray]
 ) -> None:
     page.goto(server.url)
-    chooser = page.get_by_label("Choose a song")
-    chooser.set_input_files(song)
-    chooser.set_input_files(write_audio(song.with_name("short.flac"), melody(3, 2, 16_000), 16_000))
-    expect(page.locator("#end")).to_have_text("0:02", timeout=ANSWERED)
+    short = write_audio(song.with_name("short.flac"), melody(3, 2, 16_000), 16_000)
+    note = song.with_name("note.xyz")
+    note.write_bytes(b"no music")
+    page.get_by_label("Choose songs").set_input_files([song, note, short])
+    entries = page.locator("#songs button")
+    expect(entries.nth(2)).to_contain_text("%", timeout=ANSWERED)
+    expect(page.get_by_role("heading", level=2)).to_have_text("a song.flac")
+    expect(entries.nth(0)).to_have_attribute("aria-current", "true")
+    expect(entries.nth(1)).to_be_disabled()
+    expect(page.get_by_role("alert")).to_contain_text("note.xyz")
+    expect(page.get_by_text("convert it with ffmpeg")).to_be_visible()
+    entries.nth(2).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#end")).to_have_text("0:02")
     expect(page.get_by_role("heading", level=2)).to_have_text("short.flac")
+
+
+def test_progress_counts_the_windows(page: Page, server: Server, song: Path) -> None:
+    page.goto(server.url)
+    page.evaluate(
+        """() => {
+          window.seen = [];
+          new MutationObserver(() => window.seen.push(document.getElementById("status").textContent))
+            .observe(document.getElementById("status"), {childList: true});
+        }"""
+    )
+    page.get_by_label("Choose songs").set_input_files(song)
+    expect(page.locator("#verdict")).to_be_visible(timeout=ANSWERED)
+    seen = page.evaluate("window.seen")
+    assert f"Predicting {song.name}: window 1 of 2" in seen
+    assert f"Predicting {song.name}: window 2 of 2" in seen
+    expect(page.locator("#progress")).to_be_hidden()
+
+
+def test_tags_are_drawn_over_time(judged: Page, said: dict) -> None:
+    lanes = judged.locator(".lane.tag")
+    expect(lanes).to_have_count(len(said["lanes"]))
+    for lane, told in zip(lanes.all(), said["lanes"], strict=True):
+        expect(lane.locator("span")).to_have_text(f"{told['tag']}{percent(told['mean'])}")
+        assert lane.locator("rect").count() == len(told["patches"])
+    assert lanes.first.locator("svg").bounding_box()["x"] == judged.locator("#bars").bounding_box()["x"]
 
 
 def test_a_song_that_the_browser_cannot_play_is_judged_all_the_same(
     page: Page, server: Server, tmp_path: Path, write_audio: Callable[..., Path], melody: Callable[..., np.ndarray]
 ) -> None:
     page.goto(server.url)
-    page.get_by_label("Choose a song").set_input_files(write_audio(tmp_path / "song.au", melody(4, 2, 16_000), 16_000))
+    page.get_by_label("Choose songs").set_input_files(write_audio(tmp_path / "song.au", melody(4, 2, 16_000), 16_000))
     expect(page.locator("#verdict")).to_be_visible(timeout=ANSWERED)
-    expect(page.get_by_text("This browser cannot play the file.")).to_be_visible()
+    expect(page.get_by_text("This browser cannot play the file")).to_be_visible()
     expect(page.locator("audio")).to_be_hidden()
 
 
@@ -228,7 +264,7 @@ def test_a_server_that_is_busy_says_so(
     with ExitStack() as waiting:
         for _ in range(MAX_SONGS):
             waiting.enter_context(socket.create_connection((host, int(port)))).sendall(head.encode())
-        page.get_by_label("Choose a song").set_input_files(large)
+        page.get_by_label("Choose songs").set_input_files(large)
         expect(page.get_by_role("alert")).to_contain_text("queue", timeout=ANSWERED)
 
 
@@ -237,11 +273,11 @@ def test_unsure_is_said_and_a_server_that_has_gone_too(
 ) -> None:
     with serving("--threshold", "1") as server:
         page.goto(server.url)
-        page.get_by_label("Choose a song").set_input_files(song)
+        page.get_by_label("Choose songs").set_input_files(song)
         expect(page.locator("#verdict")).to_have_text(
-            re.compile(r"^unsure: [a-z-]+ \d\.\d\d or [a-z-]+ \d\.\d\d$"), timeout=ANSWERED
+            re.compile(r"^unsure: [a-z-]+ \d+\s% or [a-z-]+ \d+\s%$"), timeout=ANSWERED
         )
-    page.get_by_label("Choose a song").set_input_files(song)
+    page.get_by_label("Choose songs").set_input_files(song)
     expect(page.get_by_role("alert")).to_contain_text("server", timeout=ANSWERED)
 
 

@@ -25,7 +25,7 @@ def made(tmp_path: Path) -> Make:
     def make(song: AudioInput) -> BeautifulSoup:
         windows = pd.DataFrame({"jazz": [0.25, 0.4], "rock": [0.75, 0.6]}, index=[5.0, 35.0])
         tags = pd.DataFrame({"guitar": [0.5, 0.25], "slow": [0.1, 0.2], "harp": [0, 0.1]}, index=[5.0, 8.0])
-        prediction = SongPrediction(song, "soft_voting", windows, 30.0, tags=tags, taggram=tags)
+        prediction = SongPrediction(song, "soft_voting", windows, 30.0, tags=tags, taggram=tags, duration_s=70.5)
         page.write([prediction], 0.5, tmp_path / "page.html")
         return BeautifulSoup((tmp_path / "page.html").read_text(), "html.parser")
 
@@ -43,8 +43,8 @@ def test_page_shows_verdict_player_and_picture(song: Path, made: Make) -> None:
     assert heights == pytest.approx([0.25, 0.75, 0.4, 0.6])
     bottoms = [float(part["y"]) + float(part["height"]) for part in soup.svg("rect")]
     assert bottoms == pytest.approx([1, 0.75, 1, 0.6])
-    assert soup.select_one(".timeline")["data-duration"] == "70.0"
-    assert "first and the last 5.0 s" in soup.get_text()
+    assert soup.select_one(".timeline")["data-duration"] == "70.5"
+    assert "0:00 to 0:05 and 1:05 to 1:10" in soup.get_text()
 
 
 def test_page_shows_tags_over_time(song: Path, made: Make) -> None:

@@ -130,6 +130,32 @@ def test_answer_is_that_of_the_command(client: httpx.Client, song: Path, monkeyp
     assert set(answer["colors"]) == set(mean)
 
 
+def test_progress_comes_before_the_answer(client: httpx.Client, song: Path) -> None:
+    headers = AUDIO | {"Accept": "application/x-ndjson"}
+    with client.stream("POST", "/predict", content=song.read_bytes(), headers=headers) as response:
+        *progress, answer = [json.loads(line) for line in response.iter_lines()]
+    assert progress == [{"done": 0, "total": 2}, {"done": 1, "total": 2}]
+    assert answer == client.post("/predict", content=song.read_bytes(), headers=AUDIO).json()
+
+
+def test_tags_are_told_every_three_seconds_and_what_is_not_predicted(client: httpx.Client, song: Path) -> None:
+    answer = client.post("/predict", content=song.read_bytes(), headers=AUDIO).json()
+    starts = [start_s for start_s, _ in answer["lanes"][0]["patches"]]
+    assert len(starts) == 20
+    assert np.diff(starts) == pytest.approx(3, abs=0.1)
+    assert [lane["mean"] for lane in answer["lanes"]] == sorted(
+        (lane["mean"] for lane in answer["lanes"]), reverse=True
+    )
+    assert answer["lanes"][0]["tag"] == next(iter(answer["tags"]))
+    assert answer["gaps"] == ""
+
+
+def test_page_names_the_genres_before_a_song_is_chosen(client: httpx.Client, song: Path) -> None:
+    question = BeautifulSoup(client.get("/").text, "html.parser").select_one(".question").get_text()
+    answer = client.post("/predict", content=song.read_bytes(), headers=AUDIO).json()
+    assert all(genre in question for genre in answer["probabilities"])
+
+
 def test_page_needs_nothing_but_its_own_style_and_script(client: httpx.Client) -> None:
     soup = BeautifulSoup(client.get("/").text, "html.parser")
     loaded = [tag.get("src") or tag.get("href") for tag in soup(["link", "script", "img", "a", "iframe"])]

@@ -24,8 +24,8 @@ N_TAGS = 3
 N_WINDOW_TAGS, N_JSON_TAGS, N_LANES = 5, 10, 8
 PATCH_S = 3.0
 """Length of the patches for which the network predicts tags, in seconds."""
-MIN_MARGIN_S = 0.05
-"""Shortest beginning without prediction that is explained."""
+MIN_GAP_S = 1.0
+"""Shortest part without a prediction that is explained, in seconds."""
 
 
 class TagLane(NamedTuple):
@@ -157,8 +157,8 @@ def tag_lanes(prediction: SongPrediction) -> list[TagLane]:
     return [TagLane(str(tag), float(shares.mean()), list(shares.items())) for tag, shares in taggram.items()]
 
 
-def describe_margin(prediction: SongPrediction) -> str:
-    """Explain the beginning and the end of a song that are not predicted.
+def describe_gaps(prediction: SongPrediction) -> str:
+    """Explain which parts of a song are not predicted.
 
     Parameters
     ----------
@@ -170,12 +170,17 @@ def describe_margin(prediction: SongPrediction) -> str:
     str
         A sentence; empty if the whole song is predicted.
     """
-    margin_s = prediction.windows.index[0]
-    if margin_s < MIN_MARGIN_S:
+    starts = list(prediction.windows.index)
+    ends = [0.0, *(start_s + prediction.window_s for start_s in starts)]
+    edges = zip(ends, [*starts, prediction.end_s], strict=True)
+    gaps = [
+        f"{format_time(end_s)} to {format_time(start_s)}" for end_s, start_s in edges if start_s - end_s >= MIN_GAP_S
+    ]
+    if not gaps:
         return ""
     return (
-        f"The first and the last {margin_s:.1f} s are not predicted, because the model predicts whole windows of "
-        f"{prediction.window_s:.0f} s."
+        f"Without a prediction: {' and '.join(gaps)}, because the model predicts whole windows of "
+        f"{prediction.window_s:.0f} s around the middle that are not silent."
     )
 
 

@@ -43,6 +43,8 @@ class SongPrediction(NamedTuple):
         Probability of each tag in each window, if the model computes them; index as in `windows`.
     taggram : pd.DataFrame or None
         Probability of each tag every 3 s, if the model computes them; the index is the start in seconds.
+    duration_s : float
+        Length of the song in seconds; 0 if it is unknown.
     """
 
     song: AudioInput
@@ -53,6 +55,12 @@ class SongPrediction(NamedTuple):
     max_outside: float = 1.0
     tags: pd.DataFrame | None = None
     taggram: pd.DataFrame | None = None
+    duration_s: float = 0.0
+
+    @property
+    def end_s(self) -> float:
+        """End of the song, or of its last window, in seconds."""
+        return max(self.duration_s, self.windows.index[-1] + self.window_s)
 
     @property
     def probabilities(self) -> pd.Series:
@@ -197,6 +205,7 @@ def predict_song(
         classifier.max_outside,
         pd.DataFrame(window_tags, index, tags[0].columns) if tags else None,
         pd.concat(taggram) if tags else None,
+        decoded.duration_s,
     )
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from songgenre.atomic import replacing
 from songgenre.predict.formatting import (
     PATCH_S,
-    describe_margin,
+    describe_gaps,
     format_time,
     genre_hex_colors,
     percent,
@@ -75,9 +75,9 @@ def _describe(prediction: SongPrediction, threshold: float, folder: Path) -> dic
             for start_s, (_, shares) in zip(index, prediction.windows.iterrows(), strict=True)
         ],
         "window_s": prediction.window_s,
-        "duration_s": index[0] + index[-1] + prediction.window_s,
+        "duration_s": prediction.end_s,
         "lanes": tag_lanes(prediction),
-        "margin": describe_margin(prediction),
+        "gaps": describe_gaps(prediction),
         "alt": _alt(prediction),
         "player": _player(prediction, folder),
     }

@@ -25,10 +25,14 @@ from tornado.web import Application, RequestHandler, stream_request_body
 from songgenre.errors import UserError
 from songgenre.predict import formatting, loading
 from songgenre.predict.inputs import MEGABYTE
-from songgenre.serve.worker import Worker, WorkerResult
+from songgenre.serve.worker import Progress, Worker, WorkerResult
 
 STATIC = Path(__file__).parent / "static"
 """The page, its style and its script."""
+SITE = Path(__file__).parents[1] / "report" / "templates"
+"""Folder with the style of the report site."""
+STREAM = "application/x-ndjson"
+"""Media type of a response that reports progress: a JSON object per line, the last one with the prediction."""
 MAX_SONGS = 8
 """Largest number of songs in upload, in the queue and in prediction together."""
 RETRY_AFTER_S = 5
@@ -101,7 +105,14 @@ class Service:
         self.songs = 0
         self.predicting = asyncio.Lock()
         environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined)
-        self.page = environment.get_template("page.html").render(settings._asdict())
+        self.page = environment.get_template("page.html").render(
+            settings._asdict() | {"genres": worker.genres, "unsure": formatting.percent(settings.threshold)}
+        )
+        self.script = (STATIC / "page.js").read_text(encoding="utf-8")
+        self.style = "".join(
+            path.read_text(encoding="utf-8")
+            for path in (SITE / "style.css", SITE / "timeline.css", STATIC / "page.css")
+        )
 
     def application(self) -> Application:
         """Build the web application.
@@ -115,8 +126,8 @@ class Service:
         return Application(
             [
                 (r"/", TextHandler, service | {"text": self.page, "kind": "text/html"}),
-                (r"/page.css", TextHandler, service | {"text": _read("page.css"), "kind": "text/css"}),
-                (r"/page.js", TextHandler, service | {"text": _read("page.js"), "kind": "text/javascript"}),
+                (r"/page.css", TextHandler, service | {"text": self.style, "kind": "text/css"}),
+                (r"/page.js", TextHandler, service | {"text": self.script, "kind": "text/javascript"}),
                 (r"/predict", PredictHandler, service),
             ],
             default_handler_class=NotFoundHandler,
@@ -225,7 +236,7 @@ class PredictHandler(Handler):
         """
         super().initialize(service)
         self.song: Any = None
-        self.is_answered = self.client_disconnected = False
+        self.is_answered = self.client_disconnected = self.is_streaming = False
 
     def prepare(self) -> None:
         """Check the headers of the upload and the length of the queue."""
@@ -282,18 +293,40 @@ class PredictHandler(Handler):
         self.refuse(413, f"The song is larger than {self.service.settings.max_mb} MB. Convert it to mp3, or cut it.")
 
     async def post(self) -> None:
-        """Predict the song and send the result."""
+        """Predict the song and send the result, and the progress if the client accepts `STREAM`."""
         self.is_answered = True
+        loop = asyncio.get_running_loop()
         try:
             async with self.service.predicting:
                 if self.client_disconnected:
                     return
-                answer = await asyncio.to_thread(self.service.worker.predict, Path(self.song.name))
+                answer = await asyncio.to_thread(
+                    self.service.worker.predict,
+                    Path(self.song.name),
+                    lambda progress: loop.call_soon_threadsafe(self.send_progress, progress),
+                )
             self.finish(describe_prediction(answer, self.service.settings.threshold))
         except UserError as error:
-            self.refuse(422, str(error))
+            if self.is_streaming:
+                self.finish({"error": str(error)})
+            else:
+                self.refuse(422, str(error))
         finally:
             self.discard_upload()
+
+    def send_progress(self, progress: Progress) -> None:
+        """Send a line with the progress, if the client accepts `STREAM`.
+
+        Parameters
+        ----------
+        progress : Progress
+            Progress of the prediction.
+        """
+        if self.request.headers.get("Accept") == STREAM and not self.client_disconnected:
+            self.is_streaming = True
+            self.set_header("Content-Type", STREAM)
+            self.write(json.dumps(progress._asdict()) + "\n")
+            self.flush()
 
     def on_connection_close(self) -> None:
         """Delete the upload if the client disconnects before its prediction."""
@@ -322,13 +355,16 @@ def describe_prediction(answer: WorkerResult, threshold: float) -> dict[str, Any
     Returns
     -------
     dict
-        The fields of ``songgenre predict --json``, and the windows, colors and times that the page shows.
+        The fields of ``songgenre predict --json``, and what the page shows: windows, tags over time, colors and times.
     """
     prediction, duration_s = answer
     content: dict[str, Any] = json.loads(formatting.as_json(prediction, threshold))
     return content | {
-        "verdict": formatting.summary(prediction, threshold),
+        "verdict": formatting.summary(prediction, threshold, formatting.percent),
         "duration_s": duration_s,
+        "gaps": formatting.describe_gaps(prediction),
+        "lanes": [lane._asdict() for lane in formatting.tag_lanes(prediction)],
+        "patch_s": formatting.PATCH_S,
         "window_s": prediction.window_s,
         "windows": [
             {"start_s": start_s, "probabilities": shares.to_dict()} for start_s, shares in prediction.windows.iterrows()
@@ -432,7 +468,3 @@ async def _serve(
     server.stop()
     await server.close_all_connections()
     worker.close()
-
-
-def _read(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8")

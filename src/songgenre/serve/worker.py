@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
+import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -34,6 +36,19 @@ class WorkerResult(NamedTuple):
     duration_s: float
 
 
+class Progress(NamedTuple):
+    """Progress of a prediction.
+
+    Parameters
+    ----------
+    done, total : int
+        Number of predicted windows, and of all windows of the song.
+    """
+
+    done: int
+    total: int
+
+
 class Worker:
     """A process that predicts one file after the other; it is restarted after a crash or a timeout.
 
@@ -45,6 +60,11 @@ class Worker:
         Longest song in seconds.
     skip_hash_check : bool
         Whether to load a model of the project even if its hash differs from ``dvc.lock``.
+
+    Attributes
+    ----------
+    genres : tuple of str
+        Genres that the model predicts.
 
     Raises
     ------
@@ -61,13 +81,15 @@ class Worker:
         self._closing = threading.Lock()
         self._start()
 
-    def predict(self, path: Path) -> WorkerResult:
+    def predict(self, path: Path, report: Callable[[Progress], object]) -> WorkerResult:
         """Predict a file and wait for the result; for one thread at a time.
 
         Parameters
         ----------
         path : Path
             The audio file.
+        report : callable
+            Called before each window is predicted.
 
         Returns
         -------
@@ -83,10 +105,14 @@ class Worker:
             if not self._process.is_alive():
                 self._start()
             self._connection.send(path)
-            if not self._connection.poll(TIMEOUT_S):
-                self.close()
-                raise UserError(f"The prediction takes longer than {TIMEOUT_S:g} s. Cut the song.")
-            return _unless_error(self._connection.recv())
+            deadline = time.monotonic() + TIMEOUT_S
+            while self._connection.poll(max(0, deadline - time.monotonic())):
+                received = _unless_error(self._connection.recv())
+                if isinstance(received, WorkerResult):
+                    return received
+                report(received)
+            self.close()
+            raise UserError(f"The prediction takes longer than {TIMEOUT_S:g} s. Cut the song.")
         except (EOFError, OSError):
             self.close()
             raise UserError(
@@ -109,7 +135,7 @@ class Worker:
         self._process.start()
         theirs.close()
         try:
-            _unless_error(self._connection.recv())
+            self.genres: tuple[str, ...] = _unless_error(self._connection.recv())
         except EOFError:
             raise UserError(
                 "The process that loads the model ended, perhaps because memory ran out. Close other programs."
@@ -130,12 +156,11 @@ def _work(connection: Connection, name: loading.Name, max_duration_s: float, ski
     try:
         if not skip_hash_check:
             loading.verify_models(name)
-        load_classifier(name)
-        connection.send(None)
+        connection.send(load_classifier(name).genres)
         while True:
             path = connection.recv()
             try:
-                connection.send(_predict(path, name, max_duration_s))
+                connection.send(_predict(path, name, max_duration_s, connection))
             except UserError as error:
                 connection.send(UserError(str(error).replace(str(path), "the file")))
     except (UserError, ModuleNotFoundError) as error:
@@ -144,7 +169,7 @@ def _work(connection: Connection, name: loading.Name, max_duration_s: float, ski
         pass
 
 
-def _predict(path: Path, name: loading.Name, max_duration_s: float) -> WorkerResult:
+def _predict(path: Path, name: loading.Name, max_duration_s: float, connection: Connection) -> WorkerResult:
     from songgenre import audio
     from songgenre.predict.inference import SkippedSong, predict_song
     from songgenre.predict.inputs import STANDARD_INPUT, AudioInput
@@ -154,7 +179,9 @@ def _predict(path: Path, name: loading.Name, max_duration_s: float) -> WorkerRes
         raise UserError(
             f"The song lasts {duration_s / 60:.1f} minutes; at most {max_duration_s / 60:g} are allowed. Cut it."
         )
-    prediction = predict_song(AudioInput(STANDARD_INPUT, path).with_tags(), name)
+    prediction = predict_song(
+        AudioInput(STANDARD_INPUT, path).with_tags(), name, lambda done, total: connection.send(Progress(done, total))
+    )
     if isinstance(prediction, SkippedSong):
         raise UserError(prediction.reason)
     return WorkerResult(prediction, duration_s)

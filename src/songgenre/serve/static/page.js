@@ -5,11 +5,14 @@ const input = document.querySelector("input");
 const player = element("player");
 const timeline = element("timeline");
 
+const queue = [];
+
 let answer = null;
-let underWay = null;
+let awaited = false;
+let isBusy = false;
 let time = 0;
 
-input.addEventListener("change", () => predict(input.files[0]));
+input.addEventListener("change", () => add([...input.files]));
 
 for (const name of ["dragenter", "dragover"]) {
   addEventListener(name, (event) => {
@@ -21,51 +24,103 @@ addEventListener("dragleave", (event) => event.relatedTarget || body.classList.r
 addEventListener("drop", (event) => {
   event.preventDefault();
   body.classList.remove("over");
-  predict(event.dataTransfer.files[0]);
+  add([...event.dataTransfer.files]);
 });
 
-/** Send a song and show the answer; what was under way for another one is given up. */
-async function predict(file) {
-  if (!file) return;
-  underWay?.abort();
-  const mine = (underWay = new AbortController());
-  player.pause();
-  element("answer").hidden = true;
-  tell(`Predicting ${file.name} …`, "");
-  try {
-    const result = await ask(file, mine.signal);
-    if (mine !== underWay) return;
-    tell("", "");
-    show(file, result);
-  } catch (error) {
-    if (mine === underWay) tell("", `${file.name}: ${error.message}`);
-  } finally {
-    if (mine === underWay) input.value = "";
+/** Add songs to the queue; the first of them that is predicted is shown. */
+function add(files) {
+  if (!files.length) return;
+  element("error").textContent = "";
+  element("help").hidden = true;
+  awaited = true;
+  for (const file of files) {
+    const entry = document.createElement("button");
+    entry.type = "button";
+    entry.disabled = true;
+    const state = document.createElement("span");
+    state.textContent = "waiting";
+    entry.append(Object.assign(document.createElement("span"), { textContent: file.name }), state);
+    entry.addEventListener("click", () => show(song));
+    const song = { file, entry, state, result: null };
+    const item = document.createElement("li");
+    item.append(entry);
+    element("songs").append(item);
+    queue.push(song);
   }
+  element("songs").hidden = element("songs").children.length < 2;
+  input.value = "";
+  if (!isBusy) work();
 }
 
-async function ask(file, signal) {
+/** Predict the songs of the queue, one after the other. */
+async function work() {
+  isBusy = true;
+  while (queue.length) {
+    const song = queue.shift();
+    report(song, 0, "sending");
+    try {
+      song.result = await ask(song);
+      song.state.textContent = song.result.verdict;
+      song.entry.disabled = false;
+      if (awaited) show(song);
+    } catch (error) {
+      song.state.textContent = "not predicted";
+      element("help").hidden &&= !error.isUnreadable;
+      element("error").textContent += `${song.file.name}: ${error.message}\n`;
+    }
+  }
+  isBusy = false;
+  element("status").textContent = "";
+  element("progress").hidden = true;
+}
+
+function report(song, share, state) {
+  song.state.textContent = state;
+  element("status").textContent = `Predicting ${song.file.name}: ${state}`;
+  element("progress").hidden = false;
+  element("progress").value = share;
+}
+
+/** Send a song, and read lines of progress until the last one, which is the prediction. */
+function ask(song) {
   const mostMb = Number(body.dataset.maxMb);
-  if (file.size > mostMb * 1e6) throw Error(`${(file.size / 1e6).toFixed(1)} MB exceed the limit of ${mostMb} MB.`);
-  const headers = { "Content-Type": "application/octet-stream" };
-  let response;
-  try {
-    response = await fetch("predict", { method: "POST", body: file, headers, signal });
-  } catch {
-    throw Error("The file cannot be read, or the server does not respond. Check that it is still running.");
+  const mb = song.file.size / 1e6;
+  if (mb > mostMb) throw Error(`${mb.toFixed(1)} MB exceed the limit of ${mostMb} MB. Convert the song to mp3, or cut it.`);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const lines = () => request.responseText.split("\n").filter(Boolean);
+    request.upload.addEventListener("progress", ({ loaded, total }) =>
+      report(song, (0.3 * loaded) / total, loaded < total ? `${percent(loaded / total)} sent` : "decoding"),
+    );
+    request.addEventListener("progress", () => {
+      const complete = request.responseText.split("\n").slice(0, -1);
+      if (!complete.length) return;
+      const { done, total } = JSON.parse(complete.at(-1));
+      report(song, 0.4 + (0.6 * done) / total, `window ${done + 1} of ${total}`);
+    });
+    request.addEventListener("load", () => {
+      const result = JSON.parse(lines().at(-1) ?? "{}");
+      if (result.probabilities) resolve(result);
+      else if (request.status === 422) reject(Object.assign(Error(result.error), { isUnreadable: true }));
+      else reject(Error(result.error ?? "The server ended the prediction. Try again."));
+    });
+    request.addEventListener("error", () =>
+      reject(Error("The file cannot be read, or the server does not respond. Check that it is still running.")),
+    );
+    request.open("POST", "predict");
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("Accept", "application/x-ndjson");
+    request.send(song.file);
+  });
+}
+
+function show({ file, entry, result }) {
+  awaited = false;
+  player.pause();
+  for (const other of element("songs").querySelectorAll("button")) {
+    if (other === entry) other.setAttribute("aria-current", "true");
+    else other.removeAttribute("aria-current");
   }
-  const result = await response.json();
-  if (!response.ok) throw Error(result.error);
-  return result;
-}
-
-function tell(status, error) {
-  element("status").textContent = status;
-  element("error").textContent = error;
-  body.classList.toggle("busy", status !== "");
-}
-
-function show(file, result) {
   answer = result;
   answer.genres = Object.keys(result.probabilities).sort((a, b) => result.probabilities[b] - result.probabilities[a]);
   element("name").textContent = file.name;
@@ -75,7 +130,9 @@ function show(file, result) {
   element("end").textContent = clock(result.duration_s);
   element("genres").replaceChildren(...answer.genres.map(row));
   timeline.setAttribute("aria-valuemax", result.duration_s.toFixed(1));
+  element("gaps").textContent = result.gaps;
   drawBars();
+  drawLanes();
   URL.revokeObjectURL(player.src);
   element("mute").hidden = true;
   player.hidden = false;
@@ -92,8 +149,9 @@ function row(genre) {
   swatch.append(shape("rect", { width: 1, height: 1, rx: 0.15, fill: answer.colors[genre] }));
   name.append(swatch, genre);
   const ofSong = document.createElement("td");
-  ofSong.textContent = answer.probabilities[genre].toFixed(2);
-  cells.append(name, ofSong, document.createElement("td"));
+  ofSong.className = "number";
+  ofSong.textContent = percent(answer.probabilities[genre]);
+  cells.append(name, ofSong, Object.assign(document.createElement("td"), { className: "number" }));
   return cells;
 }
 
@@ -114,6 +172,29 @@ function drawBars() {
   );
 }
 
+/** Draw the most probable tags over time; a deeper color is a higher probability. */
+function drawLanes() {
+  const { lanes, duration_s, patch_s } = answer;
+  const top = Math.max(...lanes.flatMap(({ patches }) => patches.map(([, share]) => share)));
+  element("lanes").replaceChildren(
+    ...lanes.map(({ tag, mean, patches }) => {
+      const lane = Object.assign(document.createElement("div"), { className: "lane tag" });
+      const name = document.createElement("span");
+      name.append(tag, Object.assign(document.createElement("small"), { textContent: percent(mean) }));
+      const field = shape("svg", { viewBox: `0 0 ${duration_s} 1`, preserveAspectRatio: "none", "aria-hidden": true });
+      field.append(
+        ...patches.map(([x, share]) => shape("rect", { x, y: 0, width: patch_s, height: 1, "fill-opacity": share / top })),
+      );
+      lane.append(name, field);
+      return lane;
+    }),
+  );
+  element("tags").textContent = lanes.length
+    ? `Tags that the network predicts every ${patch_s} s, with their mean: ` +
+      `${lanes.map(({ tag, mean }) => `${tag} ${percent(mean)}`).join(", ")}. The strongest color is ${percent(top)}.`
+    : "";
+}
+
 function shape(name, attributes) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -128,14 +209,14 @@ function moveTo(seconds) {
   const current = answer.windows.findLast(({ start_s }) => start_s <= time && time <= start_s + answer.window_s);
   [...element("genres").rows].forEach((cells, number) => {
     const share = current?.probabilities[answer.genres[number]];
-    cells.lastChild.textContent = share === undefined ? "–" : share.toFixed(2);
+    cells.lastChild.textContent = share === undefined ? "–" : percent(share);
     cells.classList.toggle("likeliest", share !== undefined && share === Math.max(...Object.values(current.probabilities)));
   });
   const likeliest = current && answer.genres.reduce((a, b) => (current.probabilities[b] > current.probabilities[a] ? b : a));
   timeline.setAttribute("aria-valuenow", time.toFixed(1));
   timeline.setAttribute(
     "aria-valuetext",
-    current ? `${clock(time)}, ${likeliest} ${current.probabilities[likeliest].toFixed(2)}` : `${clock(time)}, no prediction`,
+    current ? `${clock(time)}, ${likeliest} ${percent(current.probabilities[likeliest])}` : `${clock(time)}, no prediction`,
   );
 }
 
@@ -157,8 +238,8 @@ player.addEventListener("error", () => {
 });
 
 timeline.addEventListener("pointerdown", (event) => {
-  const { left, width } = timeline.getBoundingClientRect();
-  seek(((event.clientX - left) / width) * answer.duration_s);
+  const { left, width } = document.querySelector(".track").getBoundingClientRect();
+  if (event.clientX >= left) seek(((event.clientX - left) / width) * answer.duration_s);
 });
 
 timeline.addEventListener("keydown", (event) => {
@@ -177,5 +258,7 @@ timeline.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+
+const percent = (share) => `${Math.round(100 * share)}\u00a0%`;
 
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
