@@ -128,7 +128,7 @@ def test_page_is_written_beside_the_answer(
 ) -> None:
     assert f"Wrote {page.resolve()}" in printed.stderr.splitlines()
     soup = BeautifulSoup(page.read_text(), "html.parser")
-    assert answered.loc["b.flac", "genre"] in soup.strong.get_text()
+    assert answered.loc["b.flac", "genre"] in soup.select_one(".verdict").get_text()
     assert answered.loc["b.flac", "genre"] in printed.stdout.splitlines()[0]
 
 

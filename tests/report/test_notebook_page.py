@@ -233,9 +233,9 @@ def test_tables_of_pandas_are_tidied(tmp_path: Path) -> None:
     soup = rendered(tmp_path, displayed(table))
     rows = [[cell.get_text() for cell in row(["th", "td"])] for row in soup.table("tr")]
     assert rows == [
-        ["share", "tempo", "p", "track_id"],
-        ["0.123", "120.5", "1e-06", "x1"],
-        ["0.500", "99.0", "1.000", "x2"],
+        ["share", "year", "tempo", "p", "track_id"],
+        ["0.123", "\N{EN DASH}", "120.5", "1e-06", "x1"],
+        ["0.500", "1999", "99.0", "1.000", "x2"],
     ]
 
 

@@ -282,10 +282,11 @@ def _describe_nested(project: Project, model: str, tracks: pd.DataFrame) -> str:
     if model not in scores.index:
         return ""
     accuracy, low, high = scores.loc[model, ["accuracy", "ci95_low", "ci95_high"]]
-    without = "without it" if tracks["artist"].isna().any() else "without its artist"
+    known = ", as far as it is known" if tracks["artist"].isna().any() else ""
     return (
         f"In nested cross-validation over all {len(tracks)} songs the accuracy is **{accuracy:.3f}** ({low:.3f} to "
-        f"{high:.3f}). Quote this figure: every song is tested, by models that were trained {without}.\n"
+        f"{high:.3f}). Quote this figure: every song is tested, by models that were trained without its artist"
+        f"{known}.\n"
     )
 
 

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 from bs4 import Tag
 
+MISSING = "\N{EN DASH}"
+"""What stands for a number that is missing."""
 MAX_DECIMALS = 3
 LARGE = 100
 """Columns with numbers from here on have one decimal, other columns at most `MAX_DECIMALS`."""
 
 _NUMBER = re.compile(r"[+-]?(\d[\d,]*\.?\d*(e[+-]?\d+)?|inf)\s*%?|nan|nat|none|<na>", re.IGNORECASE)
+_MISSING = re.compile(r"nan|nat|none|<na>", re.IGNORECASE)
 _DECIMAL = re.compile(r"[+-]?\d+\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 _ID = re.compile(r"id|\w+[_ ]id|sha-?256|hash", re.IGNORECASE)
 
@@ -96,10 +99,22 @@ def _format_numbers(table: Tag) -> None:
     for column in range(1, width + 1):
         cells = [row[-column] for row in rows if len(row) >= column]
         if all(_NUMBER.fullmatch(_text(cell)) for cell in cells):
+            _mark_missing(cells)
             _round(cells)
             heads = [row("th")[-column] for row in table("tr") if not row("td") and len(row("th")) >= column]
             for cell in (*cells, *heads):
                 cell["class"] = "number"
+
+
+def _mark_missing(cells: Sequence[Tag]) -> None:
+    """Replace missing numbers; pandas shows integers beside them with a decimal, which is removed."""
+    missing = [cell for cell in cells if _MISSING.fullmatch(_text(cell))]
+    others = [cell for cell in cells if not _MISSING.fullmatch(_text(cell))]
+    if missing and all(_text(cell).endswith(".0") for cell in others):
+        for cell in others:
+            cell.string = _text(cell).removesuffix(".0")
+    for cell in missing:
+        cell.string = MISSING
 
 
 def _round(cells: Sequence[Tag]) -> None:
