@@ -227,9 +227,8 @@ def test_ids_are_unique(tmp_path: Path) -> None:
 
 
 def test_tables_of_pandas_are_tidied(tmp_path: Path) -> None:
-    table = pd.DataFrame(
-        {"track_id": ["x1", "x2"], "share": [0.123456, 0.5], "tempo": [120.51234, 99.0], "p": [1e-6, 1]}
-    )
+    numbers = {"share": [0.123456, 0.5], "year": [None, 1999], "tempo": [120.51234, 99.0], "p": [1e-6, 1]}
+    table = pd.DataFrame({"track_id": ["x1", "x2"], **numbers})
     soup = rendered(tmp_path, displayed(table))
     rows = [[cell.get_text() for cell in row(["th", "td"])] for row in soup.table("tr")]
     assert rows == [
