@@ -70,7 +70,7 @@ def run(
 
     with TemporaryDirectory() as temporary:
         audio_inputs = list(_resolve(sources, Path(temporary), fail))
-        lines = _lines(_predictions(audio_inputs, name, predicted, fail), threshold, form, with_tags)
+        lines = _lines(_predictions(audio_inputs, name, predicted if html else None, fail), threshold, form, with_tags)
         for_reader = sys.stdout if not sys.stdout.isatty() else None
         for line in lines:
             print(line, file=for_reader, flush=True)
@@ -93,14 +93,15 @@ def _resolve(sources: Sequence[str], folder: Path, fail: Callable[[str], None]) 
 def _predictions(
     audio_inputs: Sequence[inputs.AudioInput],
     name: loading.Name,
-    predicted: list[SongPrediction],
+    predicted: list[SongPrediction] | None,
     fail: Callable[[str], None],
 ) -> Iterator[SongPrediction]:
-    """Yield the predictions, and append each to `predicted`."""
+    """Yield the predictions, and append each to `predicted` unless that is None, as thousands of them fill memory."""
     for answer in predict_songs(audio_inputs, name):
         if isinstance(answer, SongPrediction):
             answer = answer._replace(song=answer.song.with_tags())
-            predicted.append(answer)
+            if predicted is not None:
+                predicted.append(answer)
             yield answer
         else:
             fail(f"{answer.song.title}: {answer.reason}")
