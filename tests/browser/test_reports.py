@@ -350,6 +350,15 @@ def test_the_graph_says_what_each_stage_took_and_fits_the_screen(page: Page, fro
         ]
 
 
+@pytest.mark.parametrize("width", [320, 390, 641, 900])
+def test_the_graph_has_readable_labels(page: Page, front: Path, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(front.as_uri())
+    labels = page.locator(".pipeline text:visible")
+    size = "text => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a"
+    assert min(label.evaluate(size) for label in labels.all()) >= 9
+
+
 def test_the_graph_can_be_walked_by_keyboard(page: Page, site: str) -> None:
     page.goto(f"{site}/index.html")
     page.locator(".pipeline.beside a").first.focus()
