@@ -57,6 +57,14 @@ def test_page_shows_tags_over_time(song: Path, made: Make) -> None:
     assert [(float(patch["x"]), float(patch["fill-opacity"])) for patch in lanes[0]("rect")] == [(5, 1), (8, 0.5)]
 
 
+def test_page_of_a_model_without_tags_has_no_lanes(song: Path, tmp_path: Path) -> None:
+    windows = pd.DataFrame({"jazz": [1.0], "rock": [0.0]}, index=[0.0])
+    page.write([SongPrediction(AudioInput(str(song), song), "cnn", windows, 30.0)], 0.5, tmp_path / "page.html")
+    soup = BeautifulSoup((tmp_path / "page.html").read_text(), "html.parser")
+    assert soup.select_one(".lane.genres")
+    assert not soup.select(".lane.tag")
+
+
 def test_page_contains_no_absolute_path(song: Path, made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "MAX_EMBEDDED_BYTES", 1000)
     assert str(song.parent) not in str(made(AudioInput(str(song), song)))
