@@ -13,7 +13,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 repro: setup ## Rebuild what is not up to date: data, models and reports (the default)
-	@python -c 'from songgenre.instruction_level import explain_limits as limits; limits() and print(limits())'
+	@python -c 'from songgenre.runtime.instruction_level import explain_limits as limits; limits() and print(limits())'
 	songgenre run
 	@echo "The reports are in $(CURDIR)/reports/html/index.html"
 

@@ -16,7 +16,7 @@ from songgenre.models.musicnn import (
     pool_patches,
 )
 from songgenre.models.musicnn_weights import variable_name
-from songgenre.native_stderr import suppress_native_stderr
+from songgenre.runtime.native_stderr import suppress_native_stderr
 
 with suppress_native_stderr():
     import keras

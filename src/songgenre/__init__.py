@@ -2,7 +2,7 @@
 
 import sys
 
-from songgenre import instruction_level
+from songgenre.runtime import instruction_level
 
 # jsonschema, which nbformat uses, takes a second to load this package, only to check IRIs. No schema here has any, and
 # jsonschema does without it where it cannot be imported.

@@ -21,15 +21,15 @@ WITHOUT_INFLUENCE = frozenset(
         "code_version",
         "compute",
         "errors",
-        "native_stderr",
-        "numba_cache",
         "params",
         "paths",
         "progress",
         "redaction",
+        "runtime/native_stderr",
+        "runtime/numba_cache",
     }
 )
-"""Modules of the package root that store, schedule or report a result, but do not change its value."""
+"""Modules that store, schedule or report a result, but do not change its value."""
 
 
 def code_version(function: Callable[..., Any]) -> str:
@@ -39,7 +39,7 @@ def code_version(function: Callable[..., Any]) -> str:
     ----------
     function : callable
         Function of this package. The hash covers its module, all modules that this imports, directly or not, except
-        `WITHOUT_INFLUENCE`, and `songgenre.instruction_level`.
+        `WITHOUT_INFLUENCE`, and `songgenre.runtime.instruction_level`.
 
     Returns
     -------
@@ -50,7 +50,7 @@ def code_version(function: Callable[..., Any]) -> str:
     distributions = packages_distributions()
     libraries = {name for imported in files.values() for package in imported for name in distributions.get(package, [])}
     digest = hashlib.sha256()
-    for file in sorted({*files, PACKAGE / "instruction_level.py"}):
+    for file in sorted({*files, PACKAGE / "runtime" / "instruction_level.py"}):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(PACKAGE).as_posix()} {len(content)} ".encode() + content)
     for library in sorted(libraries):
@@ -83,11 +83,12 @@ def source_files(module: str) -> dict[Path, set[str]]:
 
 
 def _file(module: str) -> Path:
-    return PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
 def _is_without_influence(path: Path) -> bool:
-    return path.parent == PACKAGE and path.stem in WITHOUT_INFLUENCE
+    return path.relative_to(PACKAGE).with_suffix("").as_posix() in WITHOUT_INFLUENCE
 
 
 def _imported_names(file: Path) -> set[str]:

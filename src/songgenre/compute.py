@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, TypeVar
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor
 
-from songgenre import instruction_level
 from songgenre.errors import UserError
 from songgenre.params import LOCAL, Compute
 from songgenre.progress import progress_bar
+from songgenre.runtime import instruction_level
 
 if TYPE_CHECKING:
     from dask.distributed import Client, Future

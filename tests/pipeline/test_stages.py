@@ -32,26 +32,30 @@ WITHOUT_INFLUENCE = {
 """Modules that a change of which cannot change what a stage writes."""
 
 
+def defining_file(name: str) -> Path | None:
+    """The file of a module or package, or of the one that a name is imported from."""
+    path = ROOT / "src" / Path(*name.split("."))
+    candidates = [place for each in (path, path.parent) for place in (each.with_suffix(".py"), each / "__init__.py")]
+    return next(filter(Path.is_file, candidates), None)
+
+
 def imported(source: str) -> set[Path]:
-    """The files of this package that Python code imports."""
-    files = set()
+    """The files of this package that Python code imports, but for that of the package itself."""
+    files: set[Path | None] = set()
     for node in ast.walk(ast.parse(source)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            path = ROOT / "src" / Path(*name.split("."))
-            if path.with_suffix(".py").is_file():
-                files.add(path.with_suffix(".py"))
-    return files
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        files |= set(map(defining_file, names))
+    return files - {None, ROOT / "src" / "songgenre" / "__init__.py"}
 
 
 def closure(source: str) -> set[Path]:
     """The files that code imports, directly or not; every import of the package runs `instruction_level`."""
     found: set[Path] = set()
-    waiting = imported(source) | {ROOT / "src" / "songgenre" / "instruction_level.py"}
+    waiting = imported(source) | {ROOT / "src" / "songgenre" / "runtime" / "instruction_level.py"}
     while waiting:
         path = waiting.pop()
         found.add(path)

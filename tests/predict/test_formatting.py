@@ -9,11 +9,11 @@ import pytest
 import seaborn as sns
 from rich.console import Console
 
+from songgenre.audio.tags import Tags
 from songgenre.plots.style import genre_colors
 from songgenre.predict import command, formatting
 from songgenre.predict.inference import SongPrediction
 from songgenre.predict.inputs import AudioInput
-from songgenre.tags import Tags
 
 
 @pytest.fixture

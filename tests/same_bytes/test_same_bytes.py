@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from songgenre.instruction_level import explain_limits
 from songgenre.models.musicnn_weights import MUSICNN
 from songgenre.paths import Project
+from songgenre.runtime.instruction_level import explain_limits
 
 FOLDER = Path(__file__).parent
 RECORDED = json.loads((FOLDER / "hashes.json").read_text())

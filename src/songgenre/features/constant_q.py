@@ -13,7 +13,7 @@ from typing import NamedTuple
 import librosa
 import numpy as np
 
-from songgenre import numba_cache  # noqa: F401
+from songgenre.runtime import numba_cache  # noqa: F401
 
 FMIN = 32.70319566257483
 """Frequency of the lowest bin (the note C1), in Hz."""

@@ -15,9 +15,9 @@ import librosa
 import numpy as np
 import pandas as pd
 
-from songgenre import numba_cache  # noqa: F401
 from songgenre.features import kernels, rhythm
 from songgenre.features.spectra import MAX_MFCC, N_CHROMA, Spectra
+from songgenre.runtime import numba_cache  # noqa: F401
 
 FeatureSet = Literal["basic", "fma", "full"]
 

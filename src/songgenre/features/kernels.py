@@ -8,7 +8,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from songgenre import numba_cache  # noqa: F401
+from songgenre.runtime import numba_cache  # noqa: F401
 
 
 @numba.njit(cache=True)

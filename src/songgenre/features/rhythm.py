@@ -8,8 +8,8 @@ import librosa
 import numpy as np
 import scipy.fft
 
-from songgenre import numba_cache  # noqa: F401
 from songgenre.features.spectra import Spectra
+from songgenre.runtime import numba_cache  # noqa: F401
 
 N_BANDS = 16
 """Number of groups of neighboring mel bands in the fluctuation patterns."""

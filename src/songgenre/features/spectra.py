@@ -8,9 +8,9 @@ import librosa
 import numpy as np
 import scipy.fft
 
-from songgenre import numba_cache  # noqa: F401
 from songgenre.features import kernels
 from songgenre.features.constant_q import constant_q
+from songgenre.runtime import numba_cache  # noqa: F401
 
 N_CHROMA = 12
 MAX_MFCC = 40

@@ -24,9 +24,9 @@ from songgenre.models.crops import (
     n_batches,
     split_dataset,
 )
-from songgenre.native_stderr import suppress_native_stderr
 from songgenre.params import Cnn, Hardware, Network
 from songgenre.progress import progress_bar
+from songgenre.runtime.native_stderr import suppress_native_stderr
 
 with suppress_native_stderr():
     import keras

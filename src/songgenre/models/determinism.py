@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from songgenre.native_stderr import suppress_native_stderr
+from songgenre.runtime.native_stderr import suppress_native_stderr
 
 with suppress_native_stderr():
     import keras

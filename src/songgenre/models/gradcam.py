@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from songgenre.models.crops import MelDataset
-from songgenre.native_stderr import suppress_native_stderr
+from songgenre.runtime.native_stderr import suppress_native_stderr
 
 with suppress_native_stderr():
     import keras

@@ -19,9 +19,9 @@ from typing import Any
 import psutil
 from ruamel.yaml import YAML
 
-from songgenre import instruction_level
 from songgenre.atomic import replacing
 from songgenre.paths import Project
+from songgenre.runtime import instruction_level
 
 PACKAGES = ["keras", "librosa", "numpy", "pandas", "papermill", "scikit-learn", "scipy", "soundfile", "tensorflow"]
 

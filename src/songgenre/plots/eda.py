@@ -13,8 +13,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from songgenre import audio, numba_cache  # noqa: F401
+from songgenre import audio
 from songgenre.plots.style import WIDTH, Color, genre_colors, label_bars, shorten
+from songgenre.runtime import numba_cache  # noqa: F401
 from songgenre.tables.columns import count_artists
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from songgenre.audio.tags import Tags, read_tags
 from songgenre.errors import UserError
 from songgenre.progress import echo
 from songgenre.redaction import redact
 from songgenre.sources.files import find_songs
-from songgenre.tags import Tags, read_tags
 
 MEGABYTE = 1_000_000
 MAX_BYTES = 200 * MEGABYTE

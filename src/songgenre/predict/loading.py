@@ -14,8 +14,8 @@ from songgenre import audio
 from songgenre.errors import UserError
 from songgenre.models.pretrained.archive import SUFFIX, load_archive
 from songgenre.models.pretrained.head import OTHER, Head, load_head
-from songgenre.native_stderr import suppress_native_stderr
 from songgenre.paths import Project, cache_folder
+from songgenre.runtime.native_stderr import suppress_native_stderr
 
 if TYPE_CHECKING:
     from songgenre.features.extract import ClipFeatures

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from bs4 import BeautifulSoup, Tag
 
-from songgenre import children
 from songgenre.atomic import check_output_file, replacing
 from songgenre.errors import UserError
 from songgenre.notebook.provenance import SCRIPT, run_logs, script
 from songgenre.paths import Project
 from songgenre.report.notebook_page import report_names
+from songgenre.runtime import children
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

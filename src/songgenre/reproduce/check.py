@@ -22,12 +22,12 @@ from rich.markup import escape
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from songgenre import children
 from songgenre.errors import UserError
-from songgenre.instruction_level import explain_limits
 from songgenre.paths import Project
 from songgenre.reproduce.diff import changed_values, explain, flatten
 from songgenre.reproduce.severity import Severity, StageClass, assess, classify_stage
+from songgenre.runtime import children
+from songgenre.runtime.instruction_level import explain_limits
 
 Stages = dict[str, Mapping[str, Any]]
 """Stages of a ``dvc.lock``, by name."""

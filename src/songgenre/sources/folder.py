@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from songgenre.audio import open_bytes
+from songgenre.audio.tags import Tags, read_tags
 from songgenre.errors import UserError
 from songgenre.progress import echo, progress_bar
 from songgenre.sources import gtzan
 from songgenre.sources.base import Source, SourceInfo, Track, sanitize_text, track_id
 from songgenre.sources.files import find_songs
 from songgenre.sources.listing import Row, find_listing, read_listing
-from songgenre.tags import Tags, read_tags
 
 INFO = SourceInfo(
     name="folder",

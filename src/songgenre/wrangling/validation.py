@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from songgenre import audio
-from songgenre.ffmpeg import NoAudioStreamError
+from songgenre.audio.ffmpeg import NoAudioStreamError
 from songgenre.wrangling.levels import Levels
 
 TOLERANCE_S = 1.0

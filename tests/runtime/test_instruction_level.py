@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from songgenre import instruction_level
+from songgenre.runtime import instruction_level
 
 PROBE = """
-from songgenre import instruction_level
+from songgenre.runtime import instruction_level
 import json
 import numpy, scipy.linalg, threadpoolctl
 from numba.core.registry import cpu_target
@@ -80,7 +80,7 @@ def test_one_variable_that_is_set_by_hand_makes_the_level_native(
 @pytest.mark.integration
 @pytest.mark.parametrize("variables", [{}, {"NUMBA_CPU_NAME": "x86-64-v3"}])
 def test_a_process_that_loads_numpy_first_is_not_pinned(variables: dict[str, str]) -> None:
-    script = "import numpy, songgenre.instruction_level as level; print(level.current())"
+    script = "import numpy, songgenre.runtime.instruction_level as level; print(level.current())"
     environment = {name: value for name, value in os.environ.items() if name not in instruction_level.X86_64_V3}
     command = [sys.executable, "-c", script]
     ended = subprocess.run(command, env=environment | variables, capture_output=True, check=True, text=True)

@@ -17,7 +17,7 @@ import soundfile
 import soxr
 
 from songgenre.errors import UserError
-from songgenre.native_stderr import suppress_native_stderr
+from songgenre.runtime.native_stderr import suppress_native_stderr
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -384,7 +384,7 @@ def open_with_ffmpeg(path: Path | str) -> Iterator[AudioFile]:
     UserError, OSError, RuntimeError, ValueError, MemoryError
         As `open_audio`.
     """
-    from songgenre.ffmpeg import FFmpegFile
+    from songgenre.audio.ffmpeg import FFmpegFile
 
     with (
         _open(path) as source,

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from songgenre.native_stderr import suppress_native_stderr
+from songgenre.runtime.native_stderr import suppress_native_stderr
 
 
 def test_what_c_code_writes_to_the_standard_error_is_dropped(capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from songgenre.tags import Tags, read_tags
+from songgenre.audio.tags import Tags, read_tags
 
 TAGS = {"artist": "Björk", "album_artist": "Anna", "title": "Jóga", "genre": "Rap/Hip Hop", "date": "1997-09-01"}
 

@@ -10,7 +10,7 @@ import pytest
 from numba.core.caching import IndexDataCacheFile
 
 import songgenre
-from songgenre.numba_cache import COMPILED_AT_IMPORT
+from songgenre.runtime.numba_cache import COMPILED_AT_IMPORT
 
 COMPILE = """
 import sys
@@ -18,7 +18,7 @@ import numba
 import numpy as np
 for number in range(int(sys.argv[1])):  # the names of compiled functions hold a running number
     numba.njit(lambda x: x)(number)
-from songgenre import numba_cache
+from songgenre.runtime import numba_cache
 import librosa
 y = np.array([1.0, -1.0, 1.0, 1.0])
 assert librosa.zero_crossings(y).tolist() == [True, True, True, False]
@@ -26,7 +26,7 @@ assert librosa.util.localmax(y).tolist() == [False, False, True, False]
 """
 SAVE = """
 import sys
-from songgenre.numba_cache import IndexDataCacheFile
+from songgenre.runtime.numba_cache import IndexDataCacheFile
 cache = IndexDataCacheFile(sys.argv[1], "function", "stamp")
 for number in range(50):
     cache.save((sys.argv[2], number), (sys.argv[2], number))
