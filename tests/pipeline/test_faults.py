@@ -37,7 +37,7 @@ WRITES = {
     "transfer": "data/features",
     "evaluation": "reports/notebooks",
 }
-"""Where each stage writes first; nothing there is read by it, but for `READ`."""
+"""A folder in which each stage writes; nothing there is read by it, but for `READ`."""
 
 READ = "data/raw/folder.json"
 """What the stage scraping reads in the folder that it writes."""
