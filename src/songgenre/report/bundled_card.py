@@ -156,6 +156,8 @@ def bundled_card(measurements: Measurements) -> str:
         (genre, (songs["genre"] == genre).sum(), *(f"{metrics.recall[genre]:.2f}" for metrics in scores.values()))
         for genre in genres
     ]
+    shares = measure.MAX_SHARE_OUTSIDE, outside.other_songs, outside.signals
+    intended, others, signals = (f"{100 * share:.0f}" for share in shares)
     of_collections = [(name, metrics.n_test, _accuracy(metrics)) for name, metrics in collections.items()]
     return f"""# Model card: the bundled model
 
@@ -199,9 +201,9 @@ between confidence and accuracy.
 
 The probability *outside* separates songs of other genres from songs of these genres with an AUROC of
 **{outside.auroc:.2f}** (0.5 is chance), on collections that the model was not trained on. A song counts as outside if
-this probability is above {outside.maximum:.2f}. The threshold is chosen so that {measure.MAX_SHARE_OUTSIDE:.0%} of the
-songs of these genres are wrongly called outside. {outside.other_songs:.0%} of the songs of other genres exceed it. So
-do {outside.signals:.0%} of the generated signals, if the model was not trained on signals of their kind.
+this probability is above {outside.maximum:.2f}. The threshold is chosen so that {intended} % of the
+songs of these genres are wrongly called outside. {others} % of the songs of other genres exceed it. So
+do {signals} % of the generated signals, if the model was not trained on signals of their kind.
 
 `songgenre dev describe-bundled` measures how many predictions change if the recording is equalised or compressed,
 compares the embedding with others, and writes `docs/bundled_model.md`.
@@ -237,7 +239,7 @@ def design_page(changed: pd.Series, embeddings: pd.DataFrame) -> str:
     str
         Markdown.
     """
-    of_transformations = [(name, f"{share:.1%}") for name, share in _summarize(changed).items()]
+    of_transformations = [(name, f"{100 * share:.1f} %") for name, share in _summarize(changed).items()]
     of_embeddings = [
         (name, f"{row.iloc[0]:.0f}", *(f"{value:.3f}" for value in row.iloc[1:])) for name, row in embeddings.iterrows()
     ]

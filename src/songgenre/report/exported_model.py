@@ -206,7 +206,7 @@ The model knows only the genres above. Do not use it to decide what people are p
 
 def _describe_outside(outside: measure.Outside) -> str:
     signals = f"{100 * outside.signals:.0f} % of generated signals (tones, noise, clicks) are called outside."
-    if outside.auroc is None or outside.other_songs is None:
+    if np.isnan(outside.auroc):
         return (
             f"The corpus has no genre `{OTHER}`, so the model has not learned what other genres sound like: *outside*\n"
             f"marks sounds that are not music. {signals}\n"

@@ -36,18 +36,18 @@ class Outside(NamedTuple):
 
     Parameters
     ----------
-    auroc : float or None
-        Area under the receiver operating characteristic; 0.5 is chance; None without songs of other genres.
+    auroc : float
+        Area under the receiver operating characteristic; 0.5 is chance; NaN without songs of other genres.
     maximum : float
         Largest probability of a song that counts as one of the genres.
     genre_songs, other_songs, signals : float
-        Share that counts as none of the genres; None without songs of other genres.
+        Share that counts as none of the genres; NaN without songs of other genres.
     """
 
-    auroc: float | None
+    auroc: float
     maximum: float
     genre_songs: float
-    other_songs: float | None
+    other_songs: float
     signals: float
 
 
@@ -113,10 +113,10 @@ def score_outside(X: np.ndarray, songs: pd.DataFrame, signals: Mapping[str, np.n
         for learn, out in LeaveOneGroupOut().split(every, groups=kinds)
     ]
     return Outside(
-        float(roc_auc_score(is_other, found)) if is_other.any() else None,
+        float(roc_auc_score(is_other, found)) if is_other.any() else np.nan,
         maximum,
         float(np.mean(found[~is_other] > maximum)),
-        float(np.mean(found[is_other] > maximum)) if is_other.any() else None,
+        float(np.mean(found[is_other] > maximum)) if is_other.any() else np.nan,
         float(np.mean(np.concatenate(detected) > maximum)),
     )
 
