@@ -54,6 +54,14 @@ def test_head_predicts_what_scikit_learn_predicts(X: np.ndarray, songs: pd.DataF
     np.testing.assert_allclose(predicted.sum(axis=1), 1)
 
 
+def test_two_genres_are_told_apart(X: np.ndarray, songs: pd.DataFrame) -> None:
+    two = songs["genre"].isin(GENRES[:2]).to_numpy()
+    model, rows = trained(X[two], songs[two]), songs[two].reset_index(drop=True)
+    predicted = pd.DataFrame([model.predict(x).probabilities for x in X[two]])
+    assert (predicted.idxmax(axis=1) == rows["genre"]).mean() > 0.9
+    np.testing.assert_allclose(predicted, train.fit(X[two], rows).probabilities(X[two]), atol=1e-5)
+
+
 def test_other_genres_and_signals_are_outside(X: np.ndarray, songs: pd.DataFrame) -> None:
     model = trained(X, songs)
     outside = np.array([model.predict(x).outside for x in X])

@@ -33,6 +33,8 @@ CLIP_S = 30.0
 FOLDS, REPEATS = 5, 3
 MIN_COLLECTIONS = 2
 """Smallest number of collections to leave out; with fewer, artists are left out."""
+HALVES = np.array([-0.5, 0.5])
+"""Shares of two classes in the difference of their scores."""
 Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
@@ -63,7 +65,7 @@ class Fitted(NamedTuple):
         pd.DataFrame [shape=(n_songs, n_classes)]
             Probabilities.
         """
-        scores = self.model.decision_function(X) * self.inverse_temperature
+        scores = _decide(self.model, X) * self.inverse_temperature
         return pd.DataFrame(softmax(scores, axis=1), columns=self.model.classes_)
 
 
@@ -207,7 +209,13 @@ def fit(X: np.ndarray, songs: pd.DataFrame) -> Fitted:
 def _scores(X: np.ndarray, y: np.ndarray, folds: Folds, shrinkage: float) -> np.ndarray:
     """Compute the scores of each class for the songs of each fold, by a model without these songs."""
     models = [(build_model(len(np.unique(y)), shrinkage).fit(X[learn], y[learn]), out) for learn, out in folds]
-    return np.concatenate([model.decision_function(X[out]) for model, out in models])
+    return np.concatenate([_decide(model, X[out]) for model, out in models])
+
+
+def _decide(model: Pipeline, X: np.ndarray) -> np.ndarray:
+    """Compute a score per class; of two classes, scikit-learn gives only the difference of the scores."""
+    scores = model.decision_function(X)
+    return scores if scores.ndim == 2 else np.outer(scores, HALVES)
 
 
 def _mean_accuracy(y: np.ndarray, folds: Folds, classes: np.ndarray, scores: np.ndarray) -> float:
@@ -405,6 +413,9 @@ def train_head(X: np.ndarray, songs: pd.DataFrame, signals: np.ndarray, max_outs
     """
     (scaler, _, lda), factor = fit(X, songs)
     detector = fit_signal_detector(X, signals)[-1]
-    arrays = [scaler.mean_, scaler.scale_, lda.coef_.T * factor, lda.intercept_ * factor]
+    coefficients, intercepts = lda.coef_.T, lda.intercept_
+    if len(intercepts) == 1:
+        coefficients, intercepts = coefficients * HALVES, intercepts * HALVES
+    arrays = [scaler.mean_, scaler.scale_, coefficients * factor, intercepts * factor]
     arrays += [detector.coef_[0], detector.intercept_[0], max_outside]
     return Head(tuple(map(str, lda.classes_)), *(np.asarray(array, dtype=np.float32) for array in arrays))
