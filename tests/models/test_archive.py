@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def head(**arrays: np.ndarray) -> Head:
         name: rng.random(SHAPES.get(name, (musicnn.PENULTIMATE,))).astype(np.float32) + np.float32(0.5)
         for name in ARRAYS
     }
+    drawn["max_outside"] = np.float32(0.5)
     return Head(("jazz", "polka"), **{name: np.asarray(array) for name, array in (drawn | arrays).items()})
 
 
@@ -46,6 +48,18 @@ def rewrite(path: Path, changed: dict[str, bytes]) -> None:
 def with_manifest(path: Path, **changes: object) -> None:
     parts = members(path)
     rewrite(path, parts | {MANIFEST: json.dumps(json.loads(parts[MANIFEST]) | changes).encode()})
+
+
+def with_head(path: Path, content: bytes) -> None:
+    parts = members(path) | {HEAD: content}
+    rewrite(path, parts)
+    with_manifest(path, sha256={name: hashlib.sha256(parts[name]).hexdigest() for name in (HEAD, CARD)})
+
+
+def array_header(shape: tuple[int, ...], dtype: str) -> bytes:
+    content = io.BytesIO()
+    np.lib.format.write_array_header_1_0(content, {"descr": dtype, "fortran_order": False, "shape": shape})
+    return content.getvalue()
 
 
 def test_a_model_is_saved_and_loaded(saved: Path) -> None:
@@ -104,16 +118,69 @@ def test_a_model_for_another_version_is_refused(saved: Path, changes: dict[str, 
         {"scale": np.full(musicnn.PENULTIMATE, np.nan, np.float32)},
         {"weights": np.zeros((musicnn.PENULTIMATE, 2), np.float64)},
         {"mean": np.zeros(musicnn.PENULTIMATE, dtype=object)},
+        {"scale": np.zeros(musicnn.PENULTIMATE, np.float32)},
+        {"max_outside": np.float32(1e30)},
+        {"classes": np.array([1, 2])},
+        {"classes": np.array(["jazz", "jazz"])},
+        {"classes": np.array(["other", "other"])},
+        {"classes": np.array([["jazz"], ["polka"]])},
+        {"classes": np.array([], str), "weights": np.ones((musicnn.PENULTIMATE, 0), np.float32), "bias": np.ones(0)},
     ],
 )
 def test_arrays_that_would_predict_nonsense_are_refused(saved: Path, arrays: dict[str, np.ndarray]) -> None:
     content = io.BytesIO()
-    np.savez(content, classes=np.array(["jazz", "polka"]), **{name: getattr(head(**arrays), name) for name in ARRAYS})
-    parts = members(saved) | {HEAD: content.getvalue()}
-    rewrite(saved, parts)
-    with_manifest(saved, sha256={name: hashlib.sha256(parts[name]).hexdigest() for name in (HEAD, CARD)})
+    valid = {name: getattr(head(), name) for name in ARRAYS} | {"classes": np.array(["jazz", "polka"])}
+    np.savez(content, **(valid | arrays))
+    with_head(saved, content.getvalue())
     with pytest.raises(UserError, match="not a model"):
         load_archive(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no array",
+        b"\x93NUMPY\x01\x00\x04\x00((((",
+        array_header((2**70,), "<f4"),
+        array_header((10**7,), "<U0"),
+    ],
+)
+@pytest.mark.parametrize("name", ["classes", "mean"])
+def test_damaged_arrays_are_refused(saved: Path, name: str, content: bytes) -> None:
+    with zipfile.ZipFile(io.BytesIO(members(saved)[HEAD])) as file:
+        arrays = {part: file.read(part) for part in file.namelist()}
+    rewrite(saved.with_suffix(".npz"), arrays | {f"{name}.npy": content})
+    with_head(saved, saved.with_suffix(".npz").read_bytes())
+    with pytest.raises(UserError, match="not a model"):
+        load_archive(saved)
+
+
+def test_arrays_that_unpack_to_more_than_a_part_may_have_are_refused(saved: Path) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, mean=np.zeros(archive.MAX_MEMBER_BYTES, np.int8))
+    with_head(saved, content.getvalue())
+    with pytest.raises(UserError, match="larger than"):
+        load_archive(saved)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_damaged_compression_is_refused(saved: Path, method: int) -> None:
+    parts = members(saved)
+    with zipfile.ZipFile(saved, "w", method) as file:
+        for name, content in parts.items():
+            file.writestr(name, content)
+    damaged = bytearray(saved.read_bytes())
+    for place in range(45, 100):
+        damaged[place] ^= 0xFF
+    saved.write_bytes(damaged)
+    with pytest.raises(UserError, match="not a model"):
+        load_archive(saved)
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.songgenre")
+    with pytest.raises(UserError, match="not a regular file"):
+        load_archive(tmp_path / "pipe.songgenre")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"[]", b"\0" * 1000])

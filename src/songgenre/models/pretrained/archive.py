@@ -16,7 +16,7 @@ from songgenre.errors import UserError
 from songgenre.models import musicnn
 from songgenre.models.musicnn_weights import MUSICNN
 from songgenre.models.pretrained.embedding import NETWORK
-from songgenre.models.pretrained.head import Head, load_head, write_head
+from songgenre.models.pretrained.head import OTHER, UNREADABLE, Head, load_head, write_head
 
 SUFFIX = ".songgenre"
 FORMAT = 1
@@ -89,6 +89,8 @@ def load_archive(path: Path) -> Archive:
         If the file is missing, damaged or changed, or needs another network or another version of this package.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("not a regular file")
         with zipfile.ZipFile(path) as archive:
             members = {name: _read(archive, name) for name in (MANIFEST, HEAD, CARD)}
         manifest = json.loads(members.pop(MANIFEST))
@@ -96,7 +98,7 @@ def load_archive(path: Path) -> Archive:
         version, name, network = manifest["format"], str(manifest["name"]), manifest["network_sha256"]
     except FileNotFoundError:
         raise UserError(f"{path}: not found. Name a file that `songgenre model export` wrote.") from None
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, RuntimeError) as error:
+    except (*UNREADABLE, TypeError) as error:
         raise UserError(f"{path}: not a model ({error}). Export it again with `songgenre model export`.") from None
     if version != FORMAT:
         raise UserError(f"{path}: format {version}; this version reads format {FORMAT}. Update songgenre.")
@@ -105,8 +107,9 @@ def load_archive(path: Path) -> Archive:
     if recorded != {part: hashlib.sha256(member).hexdigest() for part, member in members.items()}:
         raise UserError(f"{path}: changed since it was exported. Get the file again.")
     try:
+        _check_size(members[HEAD])
         head = load_head(io.BytesIO(members[HEAD]))
-    except UserError as error:
+    except (*UNREADABLE, UserError) as error:
         raise UserError(f"{path}: not a model. {error}") from None
     _check_head(head, path)
     return Archive(name, head, members[CARD].decode(errors="replace"))
@@ -120,12 +123,31 @@ def _read(archive: zipfile.ZipFile, name: str) -> bytes:
     return content
 
 
+def _check_size(head: bytes) -> None:
+    """Refuse arrays that are small only as long as they are compressed; zipfile reads no more than is announced."""
+    with zipfile.ZipFile(io.BytesIO(head)) as arrays:
+        size = sum(array.file_size for array in arrays.infolist())
+    if size > MAX_MEMBER_BYTES:
+        raise ValueError(f"The arrays are larger than {MAX_MEMBER_BYTES} bytes.")
+
+
 def _check_head(head: Head, path: Path) -> None:
     """Refuse arrays with wrong shapes or values, which would give wrong predictions instead of an error."""
     d, n = musicnn.PENULTIMATE, len(head.classes)
     shapes = {"mean": (d,), "scale": (d,), "weights": (d, n), "bias": (n,), "signal_weights": (d,)}
     shapes |= {"signal_bias": (), "max_outside": ()}
-    for name, shape in shapes.items():
-        array = getattr(head, name)
-        if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
-            raise UserError(f"{path}: not a model ({name} is damaged). Export it again with `songgenre model export`.")
+    damaged = [name for name, shape in shapes.items() if not _is_finite(getattr(head, name), shape)]
+    if len(set(head.classes)) < n or not set(head.classes) - {OTHER}:
+        damaged.append("classes")
+    if not damaged and not (head.scale > 0).all():
+        damaged.append("scale")
+    if not damaged and not 0 <= head.max_outside <= 1:
+        damaged.append("max_outside")
+    if damaged:
+        raise UserError(
+            f"{path}: not a model ({damaged[0]} is damaged). Export it again with `songgenre model export`."
+        )
+
+
+def _is_finite(array: np.ndarray, shape: tuple[int, ...]) -> bool:
+    return array.shape == shape and array.dtype == np.float32 and bool(np.isfinite(array).all())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from lzma import LZMAError
 from pathlib import Path
+from tokenize import TokenError
 from typing import BinaryIO, NamedTuple
 from zipfile import BadZipFile
+from zlib import error as ZlibError  # noqa: N812
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,22 @@ from songgenre.errors import UserError
 BUNDLED = Path(__file__).parent / "head.npz"
 OTHER = "other"
 """Class of the songs that belong to none of the genres."""
+
+
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    RuntimeError,
+    TokenError,
+    BadZipFile,
+    LZMAError,
+    ZlibError,
+)
+"""What zipfile and NumPy raise for damaged files."""
 
 
 class HeadPrediction(NamedTuple):
@@ -130,8 +149,11 @@ def load_head(path: Path | BinaryIO = BUNDLED) -> Head:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Head(tuple(file["classes"].tolist()), *(file[name] for name in ARRAYS))
-    except (OSError, ValueError, KeyError, EOFError, MemoryError, BadZipFile) as error:
+            classes = np.asarray(file["classes"])
+            if classes.ndim != 1 or classes.dtype.kind != "U" or not classes.itemsize:
+                raise ValueError("the genres are no texts")
+            return Head(tuple(classes.tolist()), *(np.asarray(file[name]) for name in ARRAYS))
+    except UNREADABLE as error:
         raise UserError(
             f"{path}: the weights of the classifier cannot be read: {error}. "
             "Restore the file, or train it with `songgenre dev train-head`."
