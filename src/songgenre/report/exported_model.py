@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,9 @@ from songgenre.tables.tracks import TRACKS
 
 MIN_ARTISTS = 3
 """Fewest artists of a genre: one to leave out, and two to tune and calibrate with."""
+
+NAME = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}"
+"""Pattern of the name of a model: text in one line."""
 
 
 class Measurements(NamedTuple):
@@ -71,18 +76,21 @@ def export_model(project: Project, name: str, path: Path, pretrained: Path, seed
     Raises
     ------
     UserError
-        If the file cannot be written, the songs are missing, or a genre has too few artists.
+        If the name is not a line of text, the file cannot be written, the songs are missing, or there are too few.
     """
+    if not re.fullmatch(NAME, name) or not name.strip():
+        raise UserError(f"{name!r}: not a name of a model. Use one line of 1 to 100 characters.")
     check_output_file(path, SUFFIX)
     songs = read_corpus(project)
-    network = load_weights(pretrained, NETWORK)
-    X = train.embed_songs(songs, network)
-    signals = train.embed_signals(network, seed)
-    score = partial(measure.score_genres, songs=songs, seed=seed)
     folds = {
         "songs by unseen artists": train.artist_folds(songs, seed),
         "left-out collections": train.collection_folds(songs),
     }
+    _check_folds(songs, [*chain(*folds.values()), *train.tuning_folds(songs)])
+    network = load_weights(pretrained, NETWORK)
+    X = train.embed_songs(songs, network)
+    signals = train.embed_signals(network, seed)
+    score = partial(measure.score_genres, songs=songs, seed=seed)
     measurements = Measurements(
         songs,
         {protocol: score(train.predict_left_out(X, songs, split)) for protocol, split in folds.items() if split},
@@ -110,7 +118,8 @@ def read_corpus(project: Project) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the table of the tracks is missing, or a genre has fewer artists than `MIN_ARTISTS`.
+        If the table of the tracks is missing, there are fewer than two genres, or a genre has fewer artists than
+        `MIN_ARTISTS`.
     """
     tracks = read_table(TRACKS, project.tracks)
     songs = pd.DataFrame(
@@ -121,6 +130,8 @@ def read_corpus(project: Project) -> pd.DataFrame:
             "collection": tracks["collection"],
         }
     )
+    if songs["genre"].nunique() < 2:
+        raise UserError(f"{project.tracks}: fewer than two genres. Add songs of another genre, or of `{OTHER}` genres.")
     fewest = songs.groupby("genre")["artist"].nunique()
     if fewest.min() < MIN_ARTISTS:
         raise UserError(
@@ -128,6 +139,18 @@ def read_corpus(project: Project) -> pd.DataFrame:
             "Add songs by others, or name the artists in a tracks.csv."
         )
     return songs
+
+
+def _check_folds(songs: pd.DataFrame, folds: train.Folds) -> None:
+    """Check before the work of hours that a model can be tuned without the songs of each fold."""
+    n_genres = songs["genre"].nunique()
+    for learn, _ in folds:
+        tuned = [len(rest) for rest, _ in train.tuning_folds(songs.iloc[learn])]
+        if min(tuned, default=0) <= n_genres:
+            raise UserError(
+                f"corpus: {len(songs)} songs of {n_genres} genres are too few to leave some out. Add songs to the "
+                "genres that have the fewest."
+            )
 
 
 def model_card(name: str, measurements: Measurements) -> str:

@@ -13,12 +13,12 @@ def table(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     header : sequence of str
         Names of the columns.
     rows : iterable of iterable
-        Cells of each row; every cell is formatted with `str`.
+        Cells of each row; every cell is formatted with `str`, and its ``|`` are escaped.
 
     Returns
     -------
     str
         Markdown.
     """
-    lines = [header, ["---"] * len(header), *(list(map(str, row)) for row in rows)]
+    lines = [header, ["---"] * len(header), *([str(cell).replace("|", r"\|") for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
