@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -636,14 +637,17 @@ def write_section(path: Path, name: str, values: Mapping[str, Any]) -> None:
     """
     parameters = _validate(_parse(path), path)
     changed = {**parameters.section(name), **values}
-    _validate(parameters.model_dump() | {name: changed}, f"{path} (not changed)")
+    wanted = _validate(parameters.model_dump() | {name: changed}, f"{path} (not changed)")
     yaml = YAML()
     yaml.Representer = _Representer
     yaml.preserve_quotes, yaml.width = True, 1_000_000
     content = yaml.load(path)
     _merge(content[name], changed)
-    with replacing(path) as partial:
+    with replacing(path.resolve()) as partial:
         yaml.dump(content, partial)
+        shutil.copymode(path, partial)
+        if _validate(_parse(partial), path) != wanted:
+            raise UserError(f"{path}: not changed, as YAML would change a value. Remove control characters from it.")
 
 
 def _validate(content: Any, path: object) -> Params:

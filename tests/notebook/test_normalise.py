@@ -15,6 +15,7 @@ import pytest
 from nbformat.corpus.words import generate_corpus_id
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from songgenre.errors import UserError
 from songgenre.notebook.normalise import clean, clean_file, normalize
 
 ROOT = Path(__file__).parents[2]
@@ -182,3 +183,11 @@ def test_git_shows_only_what_a_person_changed(jupyter: Jupyter) -> None:
     [removed, again, added] = [line[1:].strip() for line in changed]
     assert again == removed[:-1] + '\\n",'
     assert added == '"My own remark."'
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "[" * 99_999, '{"nbformat": 4}', '{"nbformat": 4, "cells": [1]}'])
+def test_file_that_is_no_notebook_is_named_and_stays(tmp_path: Path, content: str) -> None:
+    (tmp_path / "x.ipynb").write_text(content)
+    with pytest.raises(UserError, match=r"x\.ipynb: not a readable notebook"):
+        clean_file(tmp_path / "x.ipynb")
+    assert (tmp_path / "x.ipynb").read_text() == content

@@ -107,6 +107,38 @@ def test_values_that_are_not_valid_are_not_written(project: Project, name: str, 
     assert project.params.read_bytes() == (ROOT / "params.yaml").read_bytes()
 
 
+def test_value_that_yaml_would_change_is_not_written(project: Project) -> None:
+    edit(project, "03_eda", ('"hip-hop"', '"hip\\x85hop"'))
+    with pytest.raises(UserError, match="not changed"):
+        parameters.write_parameters(project, "03_eda")
+    assert project.params.read_bytes() == (ROOT / "params.yaml").read_bytes()
+
+
+def test_link_and_permissions_of_the_file_stay(project: Project) -> None:
+    linked = project.params.rename(project.root / "linked.yaml")
+    linked.chmod(0o600)
+    project.params.symlink_to(linked)
+    edit(project, "03_eda", ("songs_per_genre = 3", "songs_per_genre = 9"))
+    parameters.write_parameters(project, "03_eda")
+    assert project.params.is_symlink()
+    assert linked.stat().st_mode & 0o777 == 0o600
+    assert load_params(linked).eda.songs_per_genre == 9
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "[" * 99_999, '{"nbformat": 4, "cells": [1], "metadata": {}}'])
+def test_file_that_is_no_notebook_is_named(project: Project, content: str) -> None:
+    notebook = project.notebooks / "03_eda.ipynb"
+    notebook.write_text(content)
+    with pytest.raises(UserError, match=r"03_eda\.ipynb: not a readable notebook"):
+        parameters.parameters_cell(notebook)
+
+
+def test_cell_with_a_list_as_a_key_is_refused(project: Project) -> None:
+    edit(project, "03_eda", ("songs_per_genre = 3", "songs_per_genre = {[1]: 2}"))
+    with pytest.raises(UserError, match="literal"):
+        parameters.parameters_cell(project.notebooks / "03_eda.ipynb")
+
+
 def test_command_shows_the_differences_and_writes_only_if_asked(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,7 +66,7 @@ def clean_file(path: Path, check: bool = False) -> bool:
     try:
         before = path.read_text("utf-8")
         after = nbformat.writes(clean(nbformat.reads(before, as_version=4))) + "\n"
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, nbformat.ValidationError) as error:
         raise UserError(f"{path}: not a readable notebook. Restore it with git, or name another. {error}") from None
     if after != before and not check:
         with replacing(path) as partial:

@@ -76,9 +76,13 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
     Raises
     ------
     UserError
-        If not exactly one cell is tagged ``parameters``, or the cell contains anything but assignments of literals.
+        If the file is no notebook, not exactly one cell is tagged ``parameters``, or the cell contains anything but
+        assignments of literals.
     """
-    cells = nbformat.read(notebook, as_version=4).cells
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except (ValueError, TypeError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+        raise UserError(f"{notebook}: not a readable notebook ({error}). Restore it with git.") from None
     declarations = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if len(declarations) != 1:
         raise UserError(
@@ -89,7 +93,7 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
             statement.targets[0].id: ast.literal_eval(statement.value)
             for statement in ast.parse(declarations[0].source).body
         }
-    except (AttributeError, SyntaxError, ValueError):
+    except (AttributeError, SyntaxError, TypeError, ValueError):
         raise UserError(
             f"{notebook}: the parameters cell does not consist of literals. Write only lines `name = literal` into it."
         ) from None
