@@ -238,6 +238,41 @@ def test_tables_of_pandas_are_tidied(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("table", "header"),
+    [
+        ({"title": ["Song"], "track_id": ["x"]}, ["title", "track_id"]),
+        ({"track_id": ["x"], "hash": ["y"]}, ["track_id", "hash"]),
+        ({"track_id": ["x"], "title": ["Song"], "hash": ["y"]}, ["title", "track_id", "hash"]),
+    ],
+)
+def test_ids_stand_last_even_where_they_did_before(
+    tmp_path: Path, table: dict[str, list[str]], header: list[str]
+) -> None:
+    page = rendered(tmp_path, displayed(pd.DataFrame(table)))
+    assert [cell.get_text() for cell in page.select("thead th")] == header
+
+
+def test_enormous_numbers_keep_their_exponent(tmp_path: Path) -> None:
+    page = rendered(tmp_path, displayed(pd.DataFrame({"value": [1.25e300, 2.0]})))
+    assert len(page.select_one("tbody td").get_text()) < 20
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<figure><img></figure>",
+        '<figure><img src="http://example.org/x.png"></figure>',
+        '<figure><img src="data:image/png;base64,A"></figure>',
+        '<figure><img src="data:image/png;base64,é"></figure>',
+        "<table><thead><tr></tr></thead><tbody><tr></tr></tbody></table>",
+    ],
+)
+def test_broken_html_does_not_stop_a_page(tmp_path: Path, html: str) -> None:
+    cell = new_code_cell("x", outputs=[new_output("display_data", {"text/html": f"{html}<p>below</p>"})])
+    assert "below" in rendered(tmp_path, cell).get_text()
+
+
 def test_name_of_an_index_stands_in_the_first_header_row(tmp_path: Path) -> None:
     table = pd.DataFrame({"songs": [1, 2]}, index=pd.Index([1999, 2000], name="year"))
     soup = rendered(tmp_path, displayed(table))

@@ -12,6 +12,8 @@ MISSING = "\N{EN DASH}"
 MAX_DECIMALS = 3
 LARGE = 100
 """Columns with numbers from here on have one decimal, other columns at most `MAX_DECIMALS`."""
+HUGE = 1e15
+"""Numbers from here on keep their exponent."""
 
 _NUMBER = re.compile(r"[+-]?(\d[\d,]*\.?\d*(e[+-]?\d+)?|inf)\s*%?|nan|nat|none|<na>", re.IGNORECASE)
 _MISSING = re.compile(r"nan|nat|none|<na>", re.IGNORECASE)
@@ -71,7 +73,7 @@ def _is_regular(table: Tag) -> bool:
     rows = [*_head_rows(table), *_body_rows(table)]
     widths = {len(_cells(row)) for row in rows}
     spans = table.select("[colspan], [rowspan]")
-    return len(_head_rows(table)) == 1 and len(rows) > 1 and len(widths) == 1 and not spans
+    return len(_head_rows(table)) == 1 and len(rows) > 1 and len(widths) == 1 and min(widths) > 0 and not spans
 
 
 def _remove_row_numbers(table: Tag) -> None:
@@ -84,12 +86,13 @@ def _remove_row_numbers(table: Tag) -> None:
 
 
 def _move_ids(table: Tag) -> None:
-    rows = [_cells(row) for row in (*_head_rows(table), *_body_rows(table))]
+    elements = [*_head_rows(table), *_body_rows(table)]
+    rows = [_cells(row) for row in elements]
     ids = [column for column, cell in enumerate(rows[0]) if _ID.fullmatch(_text(cell)) and rows[1][column].name == "td"]
-    for row in rows:
+    for element, row in zip(elements, rows, strict=True):
         for column in ids:
             row[column]["class"] = "id"
-            row[-1].insert_after(row[column].extract())
+            element.append(row[column].extract())
 
 
 def _format_numbers(table: Tag) -> None:
@@ -124,6 +127,6 @@ def _round(cells: Sequence[Tag]) -> None:
     digits = 1 if is_large else MAX_DECIMALS
     for cell in decimals:
         number = float(_text(cell))
-        if len(_text(cell).partition(".")[2]) > digits:
+        if len(_text(cell).partition(".")[2]) > digits and abs(number) < HUGE:
             rounded = f"{number:.{digits}f}"
             cell.string = rounded if float(rounded) or not number else f"{number:.0e}"

@@ -272,7 +272,7 @@ def _read(notebook: Path) -> NotebookNode:
         nbformat.validate(content)
     except FileNotFoundError:
         raise UserError(f"{notebook}: not found. Run `dvc repro` first.") from None
-    except (ValueError, AttributeError, nbformat.ValidationError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, nbformat.ValidationError) as error:
         raise UserError(
             f"{notebook}: not a valid notebook: {error}. Restore it with git, or run its stage again with `dvc repro`."
         ) from error
@@ -316,7 +316,7 @@ def _text(tag: Tag | None) -> str:
 
 def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:
     """Add a number, a caption and a width to a figure; without a caption, its text alternative is the caption."""
-    width = image.get("width") or _png_width(str(image["src"]))
+    width = image.get("width") or _png_width(str(image.get("src", "")))
     if width:
         image["width"], image["style"] = str(width), f"--width: {width}px"
     caption = image.find_next_sibling("figcaption") or soup.new_tag("figcaption", string=str(image["alt"]))
@@ -331,7 +331,10 @@ def _png_width(source: str) -> int:
     kind, _, content = source.partition(",")
     if kind != "data:image/png;base64":
         return 0
-    header = base64.b64decode(content[:32] + "=" * (-len(content[:32]) % 4))
+    try:
+        header = base64.b64decode(content[:32] + "=" * (-len(content[:32]) % 4))
+    except ValueError:
+        return 0
     return int.from_bytes(header[16:20], "big")
 
 

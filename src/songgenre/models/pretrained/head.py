@@ -20,7 +20,6 @@ BUNDLED = Path(__file__).parent / "head.npz"
 OTHER = "other"
 """Class of the songs that belong to none of the genres."""
 
-
 UNREADABLE = (
     OSError,
     ValueError,
