@@ -191,6 +191,13 @@ def test_other_files_are_no_models(tmp_path: Path, content: bytes) -> None:
         load_archive(path)
 
 
+@pytest.mark.parametrize("name", ["", "\x1b[31mred", "two\nlines", "\ud800", "x" * 101, None, ["jazz"]])
+def test_a_name_that_is_no_line_of_text_is_refused(saved: Path, name: object) -> None:
+    with_manifest(saved, name=name)
+    with pytest.raises(UserError, match="its name"):
+        load_archive(saved)
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"none\.songgenre: not found"):
         load_archive(tmp_path / "none.songgenre")

@@ -62,6 +62,12 @@ def test_two_genres_are_told_apart(X: np.ndarray, songs: pd.DataFrame) -> None:
     np.testing.assert_allclose(predicted, train.fit(X[two], rows).probabilities(X[two]), atol=1e-5)
 
 
+def test_learning_curve_has_no_points_that_leave_too_few_songs_to_tune() -> None:
+    rows = [(genre, f"{genre}{n % 6}", "xy"[n % 2], "") for genre in GENRES[:2] for n in range(12)]
+    few = pd.DataFrame(rows, columns=["genre", "artist", "collection", "path"])
+    assert measure.learning_curve(np.random.default_rng(0).random((24, 12)), few, seed=0).index.isin([5]).all()
+
+
 def test_other_genres_and_signals_are_outside(X: np.ndarray, songs: pd.DataFrame) -> None:
     model = trained(X, songs)
     outside = np.array([model.predict(x).outside for x in X])

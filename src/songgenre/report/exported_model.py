@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,7 +15,7 @@ from songgenre.errors import UserError
 from songgenre.evaluation.metrics import Metrics
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train
-from songgenre.models.pretrained.archive import SUFFIX, Archive, save_archive
+from songgenre.models.pretrained.archive import SUFFIX, Archive, is_name, save_archive
 from songgenre.models.pretrained.embedding import NETWORK
 from songgenre.models.pretrained.head import OTHER
 from songgenre.paths import Project
@@ -26,9 +25,6 @@ from songgenre.tables.tracks import TRACKS
 
 MIN_ARTISTS = 3
 """Fewest artists of a genre: one to leave out, and two to tune and calibrate with."""
-
-NAME = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}"
-"""Pattern of the name of a model: text in one line."""
 
 
 class Measurements(NamedTuple):
@@ -78,7 +74,7 @@ def export_model(project: Project, name: str, path: Path, pretrained: Path, seed
     UserError
         If the name is not a line of text, the file cannot be written, the songs are missing, or there are too few.
     """
-    if not re.fullmatch(NAME, name) or not name.strip():
+    if not is_name(name):
         raise UserError(f"{name!r}: not a name of a model. Use one line of 1 to 100 characters.")
     check_output_file(path, SUFFIX)
     songs = read_corpus(project)
@@ -143,14 +139,11 @@ def read_corpus(project: Project) -> pd.DataFrame:
 
 def _check_folds(songs: pd.DataFrame, folds: train.Folds) -> None:
     """Check before the work of hours that a model can be tuned without the songs of each fold."""
-    n_genres = songs["genre"].nunique()
-    for learn, _ in folds:
-        tuned = [len(rest) for rest, _ in train.tuning_folds(songs.iloc[learn])]
-        if min(tuned, default=0) <= n_genres:
-            raise UserError(
-                f"corpus: {len(songs)} songs of {n_genres} genres are too few to leave some out. Add songs to the "
-                "genres that have the fewest."
-            )
+    if not all(train.can_tune(songs.iloc[learn]) for learn, _ in folds):
+        raise UserError(
+            f"corpus: {len(songs)} songs of {songs['genre'].nunique()} genres are too few to leave some out. Add songs "
+            "to the genres that have the fewest."
+        )
 
 
 def model_card(name: str, measurements: Measurements) -> str:

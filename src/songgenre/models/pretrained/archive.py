@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ from songgenre.models.pretrained.head import OTHER, UNREADABLE, Head, load_head,
 SUFFIX = ".songgenre"
 FORMAT = 1
 MANIFEST, HEAD, CARD = "model.json", "head.npz", "MODEL_CARD.md"
+NAME = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}"
 MAX_MEMBER_BYTES = 10_000_000
 """Largest size of each part of a file that is loaded."""
 
@@ -95,17 +97,19 @@ def load_archive(path: Path) -> Archive:
             members = {name: _read(archive, name) for name in (MANIFEST, HEAD, CARD)}
         manifest = json.loads(members.pop(MANIFEST))
         recorded = manifest["sha256"]
-        version, name, network = manifest["format"], str(manifest["name"]), manifest["network_sha256"]
+        version, name, network = manifest["format"], manifest["name"], manifest["network_sha256"]
     except FileNotFoundError:
         raise UserError(f"{path}: not found. Name a file that `songgenre model export` wrote.") from None
     except (*UNREADABLE, TypeError) as error:
         raise UserError(f"{path}: not a model ({error}). Export it again with `songgenre model export`.") from None
     if version != FORMAT:
-        raise UserError(f"{path}: format {version}; this version reads format {FORMAT}. Update songgenre.")
+        raise UserError(f"{path}: format {version!r:.20}; this version reads format {FORMAT}. Update songgenre.")
     if network != MUSICNN.sha256:
         raise UserError(f"{path}: made for weights of musicnn with another hash. Export it again.")
     if recorded != {part: hashlib.sha256(member).hexdigest() for part, member in members.items()}:
         raise UserError(f"{path}: changed since it was exported. Get the file again.")
+    if not is_name(name):
+        raise UserError(f"{path}: not a model (its name is not a line of text). Export it again.")
     try:
         _check_size(members[HEAD])
         head = load_head(io.BytesIO(members[HEAD]))
@@ -113,6 +117,27 @@ def load_archive(path: Path) -> Archive:
         raise UserError(f"{path}: not a model. {error}") from None
     _check_head(head, path)
     return Archive(name, head, members[CARD].decode(errors="replace"))
+
+
+def is_name(name: object) -> bool:
+    """Tell whether something can be the name of a model or a genre.
+
+    Parameters
+    ----------
+    name : object
+        Anything.
+
+    Returns
+    -------
+    bool
+        True if it is a text of one line, not empty, with at most 100 characters.
+
+    Examples
+    --------
+    >>> is_name("Jazz | $1"), is_name(" "), is_name("a" + chr(10) + "b"), is_name(3)
+    (True, False, False, False)
+    """
+    return isinstance(name, str) and bool(name.strip() and re.fullmatch(NAME, name))
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> bytes:

@@ -150,7 +150,7 @@ def learning_curve(X: np.ndarray, songs: pd.DataFrame, seed: int) -> pd.Series:
             for learn, out in folds
         ]
         fewest = [songs.iloc[learn].groupby("genre")["artist"].nunique().min() for learn, _ in small]
-        if min(fewest) > 1:
+        if min(fewest) > 1 and all(train.can_tune(songs.iloc[learn]) for learn, _ in small):
             accuracy[n] = score_genres(train.predict_left_out(X, songs, small), songs, seed).accuracy
     return pd.Series(accuracy, name="accuracy").rename_axis("songs per genre")
 

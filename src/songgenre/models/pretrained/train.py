@@ -272,6 +272,27 @@ def tuning_folds(songs: pd.DataFrame) -> Folds:
     return folds if len(folds) >= MIN_COLLECTIONS else artist_folds(songs, seed=0, repeats=1)
 
 
+def can_tune(songs: pd.DataFrame) -> bool:
+    """Tell whether each of the folds of `tuning_folds` leaves enough songs to learn from.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        Result of `read_songs`.
+
+    Returns
+    -------
+    bool
+        True if there are folds, and each leaves more songs than classes, which the discriminant analysis needs.
+
+    Raises
+    ------
+    UserError
+        If there are too few collections, and a genre has a single artist.
+    """
+    return min((len(learn) for learn, _ in tuning_folds(songs)), default=0) > songs["genre"].nunique()
+
+
 def artist_folds(songs: pd.DataFrame, seed: int, repeats: int = REPEATS) -> Folds:
     """Divide songs into artist-grouped stratified folds, several times.
 
