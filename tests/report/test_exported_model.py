@@ -41,5 +41,13 @@ def test_one_genre_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         exported_model.read_corpus(Project(tmp_path))
 
 
+def test_genre_of_several_lines_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracks = corpus(artists=4, songs=2).replace({"genre": {"a": "a\nb"}})
+    tracks = tracks.rename(columns={"artist": "artist_group", "path": "audio_path"})
+    monkeypatch.setattr(exported_model, "read_table", lambda schema, path: tracks)
+    with pytest.raises(UserError, match="not one line"):
+        exported_model.read_corpus(Project(tmp_path))
+
+
 def test_a_bar_in_a_cell_does_not_begin_another_cell() -> None:
     assert markdown.table(["genre"], [["a|b"]]).splitlines()[-1] == r"| a\|b |"

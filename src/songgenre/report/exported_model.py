@@ -114,8 +114,8 @@ def read_corpus(project: Project) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the table of the tracks is missing, there are fewer than two genres, or a genre has fewer artists than
-        `MIN_ARTISTS`.
+        If the table of the tracks is missing, there are fewer than two genres, or a genre has a name of several
+        lines or fewer artists than `MIN_ARTISTS`.
     """
     tracks = read_table(TRACKS, project.tracks)
     songs = pd.DataFrame(
@@ -128,6 +128,8 @@ def read_corpus(project: Project) -> pd.DataFrame:
     )
     if songs["genre"].nunique() < 2:
         raise UserError(f"{project.tracks}: fewer than two genres. Add songs of another genre, or of `{OTHER}` genres.")
+    if odd := [genre for genre in songs["genre"].unique() if not is_name(genre)]:
+        raise UserError(f"Genre {odd[0]!r:.50}: not one line of 1 to 100 characters. Rename it.")
     fewest = songs.groupby("genre")["artist"].nunique()
     if fewest.min() < MIN_ARTISTS:
         raise UserError(

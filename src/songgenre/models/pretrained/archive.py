@@ -162,7 +162,7 @@ def _check_head(head: Head, path: Path) -> None:
     shapes = {"mean": (d,), "scale": (d,), "weights": (d, n), "bias": (n,), "signal_weights": (d,)}
     shapes |= {"signal_bias": (), "max_outside": ()}
     damaged = [name for name, shape in shapes.items() if not _is_finite(getattr(head, name), shape)]
-    if len(set(head.classes)) < n or not set(head.classes) - {OTHER}:
+    if len(set(head.classes)) < n or not set(head.classes) - {OTHER} or not all(map(is_name, head.classes)):
         damaged.append("classes")
     if not damaged and not (head.scale > 0).all():
         damaged.append("scale")
