@@ -280,7 +280,7 @@ def test_scheduler_without_workers_and_a_lost_one_are_named(
 def test_workers_with_other_code_are_refused(project: Project, two_workers: Cluster, tmp_path: Path) -> None:
     package = tmp_path / "other" / "songgenre"
     shutil.copytree(Path(songgenre.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    with (package / "audio" / "clips.py").open("a") as file:
+    with (package / "audio" / "decoding.py").open("a") as file:
         file.write("LOUDER = 2\n")
     with (
         workers(1, two_workers.address, tmp_path, PYTHONPATH=str(package.parent)),

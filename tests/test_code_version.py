@@ -49,6 +49,6 @@ def test_the_libraries_that_compute_count(function: object, libraries: set[str])
 def test_another_source_is_another_version(monkeypatch: pytest.MonkeyPatch) -> None:
     version = code_version.code_version(extract)
     assert re.fullmatch("[0-9a-f]{64}", version)
-    another = code_version.PACKAGE / "audio" / "clips.py"
+    another = code_version.PACKAGE / "audio" / "decoding.py"
     monkeypatch.setattr(code_version, "source_files", lambda module: {another: {"numpy"}})
     assert code_version.code_version(extract) != version

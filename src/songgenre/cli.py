@@ -81,7 +81,7 @@ songgenre predict song.mp3 --model jazz.songgenre
 
 [bold]Exit code[/]
 
-0 if every song was classified, 1 if a song failed or the model is unavailable, 2 if the command line is invalid."""
+0 if every song was predicted, 1 if a song failed or the model is unavailable, 2 if the command line is invalid."""
 
 SIMILAR_EXAMPLES = """[bold]Examples[/]
 
@@ -345,7 +345,7 @@ def model_export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.")],
     to: Annotated[Path, typer.Option(metavar="FILE", help="Output file, which ends in .songgenre.")],
 ) -> None:
-    """Train a model like the bundled one on the songs of this project, and write it with its card into one file.
+    """Train a classifier of musicnn embeddings on the songs of this project, and save it with its card in one file.
 
     The songs are those that the stage wrangling accepted. `songgenre predict --model FILE` uses the file on any
     machine, also without a project.

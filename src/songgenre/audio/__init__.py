@@ -1,6 +1,6 @@
 """Decoding, clips and tags of audio files."""
 
-from songgenre.audio.clips import (
+from songgenre.audio.decoding import (
     BLOCK,
     DECODING_ERRORS,
     END_S,

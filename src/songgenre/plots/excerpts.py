@@ -106,7 +106,9 @@ def first_excerpts(catalogue: pd.DataFrame, folder: Path, n: int) -> HTML:
     """
     rows: dict[str, tuple[str, str, str]] = {}
     for song in catalogue.dropna(subset="audio_path").explode("genres").dropna(subset="genres").itertuples():
-        if len(rows) < n and song.genres not in rows:
+        if len(rows) == n:
+            break
+        if song.genres not in rows:
             with suppress(UserError):
                 path = folder / song.audio_path
                 clip = audio.Clip(path, *audio.center_clip(audio.duration_s(path), DURATION_S))

@@ -181,13 +181,13 @@ def model_card(name: str, measurements: Measurements) -> str:
     return f"""# Model card: {name}
 
 A linear discriminant analysis of the penultimate layer of musicnn 0.1.0 (Pons & Serra 2019, ISC licence), trained by
-`songgenre model export`. `songgenre predict --model FILE` reads this file. It contains the weights of the classifier,
-and no data of any song.
+`songgenre model export`. The file that `songgenre predict --model FILE` reads contains this card and the weights of the
+classifier, and no audio data.
 
 ## Training data
 
 - songs: {len(songs)}
-- artists: {songs["artist"].nunique()}; each song without a known artist counts as one
+- artists: {songs["artist"].nunique()}, if each song without a known artist has its own
 - collections: {songs["collection"].nunique()}
 - genres: {", ".join(genres)}
 
@@ -196,12 +196,11 @@ and no data of any song.
 {table(["tested on", "predictions", "accuracy", "calibration error"], protocols)}
 
 - *Songs by unseen artists*: artist-grouped folds, repeated {train.REPEATS} times. The tested songs come from the same
-  collections as the training songs, so **expect a lower accuracy on music of other origin**.
-- *Left-out collections*: each collection is predicted by a model that was trained without it. The row is missing if
-  fewer than {train.MIN_COLLECTIONS} collections have every genre.
+  collections as the training songs, so **expect a lower accuracy on music from other sources**.
+- *Left-out collections*, if there are several: each collection is predicted by a model that was trained without it.
 
 The intervals are 95 % intervals from a bootstrap over artists. The calibration error is the weighted mean distance
-between confidence and accuracy.
+between confidence and accuracy. Each song is predicted {train.REPEATS} times by artist-grouped folds.
 
 {table(["genre", "songs", *(f"recall, {protocol}" for protocol in scores)], per_genre)}
 
@@ -231,7 +230,8 @@ def _describe_outside(outside: measure.Outside) -> str:
             f"To teach it, add a genre `{OTHER}` with songs of other genres."
         )
     return (
-        f"Songs of other genres are told from songs of these genres with an AUROC of {outside.auroc:.2f} (0.5 is\n"
-        f"chance). {100 * outside.genre_songs:.0f} % of the songs of these genres are wrongly called outside,\n"
-        f"{100 * outside.other_songs:.0f} % of the songs of other genres rightly.\n{signals}"
+        f"The probability *outside*, that a song has none of these genres or is not music, separates songs of other\n"
+        f"genres from songs of these genres with an AUROC of {outside.auroc:.2f} (0.5 is chance). A song counts as\n"
+        f"outside above {outside.maximum:.2f}: {100 * outside.genre_songs:.0f} % of the songs of these genres and\n"
+        f"{100 * outside.other_songs:.0f} % of the songs of other genres do. {signals}"
     )

@@ -322,7 +322,7 @@ class PredictHandler(Handler):
         progress : Progress
             Progress of the prediction.
         """
-        if self.request.headers.get("Accept") == STREAM and not self.client_disconnected:
+        if STREAM in self.request.headers.get("Accept", "") and not self.client_disconnected:
             self.is_streaming = True
             self.set_header("Content-Type", STREAM)
             self.write(json.dumps(progress._asdict()) + "\n")

@@ -82,6 +82,14 @@ function report(song, share, state) {
 }
 
 /** Send a song, and read lines of progress until the last one, which is the prediction. */
+function parse(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return {};
+  }
+}
+
 function ask(song) {
   const mostMb = Number(body.dataset.maxMb);
   const mb = song.file.size / 1e6;
@@ -99,7 +107,7 @@ function ask(song) {
       report(song, 0.4 + (0.6 * done) / total, `window ${done + 1} of ${total}`);
     });
     request.addEventListener("load", () => {
-      const result = JSON.parse(lines().at(-1) ?? "{}");
+      const result = parse(lines().at(-1));
       if (result.probabilities) resolve(result);
       else if (request.status === 422) reject(Object.assign(Error(result.error), { isUnreadable: true }));
       else reject(Error(result.error ?? "The server ended the prediction. Try again."));
