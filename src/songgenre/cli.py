@@ -19,10 +19,10 @@ from songgenre.paths import Project
 from songgenre.redaction import redact
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
-notebook = typer.Typer(no_args_is_help=True, help="Run the notebooks of the pipeline, and compare their parameters.")
+notebook = typer.Typer(no_args_is_help=True, help="Run notebooks, and compare their parameters with params.yaml.")
 report = typer.Typer(no_args_is_help=True, help="Build and export the report site.")
 app.add_typer(notebook, name="notebook")
-demo = typer.Typer(no_args_is_help=True, help="Open the demo record shop.")
+demo = typer.Typer(no_args_is_help=True, help="Open the web site of the invented songs.")
 app.add_typer(report, name="report")
 app.add_typer(demo, name="demo")
 pretrained = typer.Typer(no_args_is_help=True, help="Get the weights of the pretrained networks.")
@@ -153,7 +153,7 @@ def run(
         typer.Option(metavar="DIR", help="Your folder of music; it is written into params.yaml as the source."),
     ] = None,
 ) -> None:
-    """Rebuild everything that is out of date, also after changes in your folder of music.
+    """Run the stages that are out of date, also after changes in your folder of music.
 
     The command compares the names, sizes and times of the files in the folder with those of the last run, then runs
     `dvc repro`.
@@ -430,7 +430,7 @@ def reproduce(
         Path | None, typer.Option("--with", help="Compare with an existing rebuild instead of a new one.")
     ] = None,
 ) -> None:
-    """Rebuild the committed pipeline from scratch and report every difference (exit code 1 if there is any)."""
+    """Rebuild the pipeline of the current commit from scratch and report every difference; if there is any, exit with 1."""
     from songgenre.reproduce import check as rebuilding
 
     if not rebuilding.reproduce(Project.find(), Console(), into, rebuilt):
