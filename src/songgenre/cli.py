@@ -430,7 +430,7 @@ def reproduce(
         Path | None, typer.Option("--with", help="Compare with an existing rebuild instead of a new one.")
     ] = None,
 ) -> None:
-    """Rebuild the pipeline of the current commit from scratch and report every difference; if there is any, exit with 1."""
+    """Rebuild the pipeline of the current commit from scratch and report every difference (exit code 1 if any)."""
     from songgenre.reproduce import check as rebuilding
 
     if not rebuilding.reproduce(Project.find(), Console(), into, rebuilt):
