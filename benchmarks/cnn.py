@@ -1,7 +1,7 @@
 """Crops a second and memory of training, from a file of 300 songs and of 2,000, against the same network fed by Keras.
 
 Each measurement is a process of its own. The peer holds one crop of each song as an array and calls ``model.fit`` on
-it, as a tutorial would; it varies nothing.
+it, as a tutorial would, without augmentation.
 """
 
 from __future__ import annotations

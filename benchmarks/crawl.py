@@ -1,7 +1,7 @@
 """Requests per second and memory of the crawler, against a bare httpx loop of the same concurrency.
 
-Both load the same listings, song pages and audio of a site on this machine, which is a process of its own; the loop
-neither parses pages for what they say nor keeps a journal.
+Both load the same listings, song pages and audio of a site on this machine, which runs in another process. The loop
+neither parses the pages nor keeps a journal.
 """
 
 from __future__ import annotations

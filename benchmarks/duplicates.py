@@ -1,8 +1,4 @@
-"""Precision, recall and seconds of the search for duplicates.
-
-Measured on the folder that SONGGENRE_REAL_MUSIC names, in which no recording may be twice, or else on the songs of the
-pipeline.
-"""
+"""Precision, recall and time of the search for duplicates, in songs of which none is twice."""
 
 from __future__ import annotations
 

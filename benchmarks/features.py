@@ -1,7 +1,4 @@
-"""Features of a clip against two ways with librosa, on one core; then of a corpus, on all.
-
-The clips are those of the folder that SONGGENRE_REAL_MUSIC names, or else the songs of the pipeline.
-"""
+"""Time of the features of a clip against two ways with librosa, on one core; then of a corpus, on all cores."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""`songgenre predict`: how long one song takes, from the command to the answer, and how many a second it judges.
+"""Time of `songgenre predict` for one song, from the command to the answer, and songs per second for many.
 
-The peer is the same command, once for every song. The songs are those of the folder that SONGGENRE_REAL_MUSIC names, or
-else of the pipeline; the models other than the one that ships are those that `dvc repro` trained.
+The peer is the same command, once for every song. `pretrained` is the bundled model; `dvc repro` trained the others.
 """
 
 from __future__ import annotations

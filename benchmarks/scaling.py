@@ -1,4 +1,4 @@
-"""Core hours, storage and money for the features of large collections, from what was measured on one clip."""
+"""Core hours, storage and money for the features of large collections, estimated from the time of one clip."""
 
 from __future__ import annotations
 
