@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from songgenre.errors import ERRNO_HINTS, HINT_EXTRAS, UserError, did_you_mean
-from songgenre.paths import Project
+from songgenre.paths import MODEL_SUFFIX, Project, is_exported_model
 from songgenre.redaction import redact
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -34,16 +34,15 @@ app.add_typer(dev, name="dev")
 
 
 MODELS = ("pretrained", "sklearn", "cnn", "transfer", "ensemble")
-EXPORTED = ".songgenre"
 
 
 def _parse_model(name: str) -> str:
-    if name.lower().endswith(EXPORTED):
+    if is_exported_model(name):
         return str(Path(name).resolve())
     if name not in MODELS:
         raise typer.BadParameter(
             f"no model is called {name!r}.{did_you_mean(name, MODELS)} Choose from {', '.join(MODELS)}, "
-            f"or name a FILE{EXPORTED}."
+            f"or name a FILE{MODEL_SUFFIX}."
         )
     return name
 

@@ -9,6 +9,9 @@ from typing import Self
 
 from songgenre.errors import UserError
 
+MODEL_SUFFIX = ".songgenre"
+"""Ending of the file of an exported model."""
+
 
 @dataclass(frozen=True)
 class Project:
@@ -261,6 +264,22 @@ class Project:
     def html(self) -> Path:
         """Folder of the web pages of the report."""
         return self.reports / "html"
+
+
+def is_exported_model(name: str) -> bool:
+    """Tell whether the name of a model is the path of an exported one.
+
+    Parameters
+    ----------
+    name : str
+        Name or path.
+
+    Returns
+    -------
+    bool
+        True if it ends in `MODEL_SUFFIX`, in upper or lower case.
+    """
+    return name.lower().endswith(MODEL_SUFFIX)
 
 
 def cache_folder() -> Path:

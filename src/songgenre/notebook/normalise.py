@@ -13,6 +13,8 @@ from nbformat import NotebookNode
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
 
+UNREADABLE = (ValueError, TypeError, AttributeError, RecursionError, nbformat.ValidationError)
+"""Errors that nbformat raises for files that are no notebooks."""
 NBFORMAT_MINOR = 5
 """Version 4.5 of the format is the first one with cell ids."""
 
@@ -66,7 +68,7 @@ def clean_file(path: Path, check: bool = False) -> bool:
     try:
         before = path.read_text("utf-8")
         after = nbformat.writes(clean(nbformat.reads(before, as_version=4))) + "\n"
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise UserError(f"{path}: not a readable notebook. Restore it with git, or name another. {error}") from None
     if after != before and not check:
         with replacing(path) as partial:

@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 
 from songgenre.errors import UserError, did_you_mean
+from songgenre.notebook.normalise import UNREADABLE
 from songgenre.params import Params, write_section
 from songgenre.paths import Project
 from songgenre.redaction import redact
@@ -81,7 +82,7 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
     """
     try:
         cells = nbformat.read(notebook, as_version=4).cells
-    except (ValueError, TypeError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{notebook}: not a readable notebook ({error}). Restore it with git.") from None
     declarations = [cell for cell in cells if "parameters" in cell.metadata.get("tags", [])]
     if len(declarations) != 1:

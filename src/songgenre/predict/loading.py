@@ -12,9 +12,9 @@ import pandas as pd
 
 from songgenre import audio
 from songgenre.errors import UserError
-from songgenre.models.pretrained.archive import SUFFIX, load_archive
+from songgenre.models.pretrained.archive import load_archive
 from songgenre.models.pretrained.head import OTHER, Head, load_head
-from songgenre.paths import Project, cache_folder
+from songgenre.paths import Project, cache_folder, is_exported_model
 from songgenre.runtime.native_stderr import suppress_native_stderr
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def load_model(name: Name) -> Classifier:
     UserError
         If the model or the weights of its networks are unavailable.
     """
-    if is_exported(name):
+    if is_exported_model(name):
         archive = load_archive(Path(name))
         return _load_head(archive.name, archive.head)
     if name == "pretrained":
@@ -216,7 +216,7 @@ def verify_models(name: Name) -> None:
     """
     from songgenre.models.integrity import verify_hash
 
-    if name != "pretrained" and not is_exported(name):
+    if name != "pretrained" and not is_exported_model(name):
         project = Project.find()
         for model in _models(name, project):
             verify_hash(project, _file(model, project))
@@ -245,22 +245,6 @@ def _genres(model: str, project: Project) -> tuple[str, ...]:
     from songgenre.evaluation.files import read_metrics
 
     return tuple(read_metrics(project.metrics(_stage(model)))[model].f1)
-
-
-def is_exported(name: Name) -> bool:
-    """Tell whether a name is the path of an exported model.
-
-    Parameters
-    ----------
-    name : str
-        Name or path.
-
-    Returns
-    -------
-    bool
-        True if it ends in ``.songgenre``.
-    """
-    return name.lower().endswith(SUFFIX)
 
 
 def _load_head(name: str, head: Head) -> Classifier:

@@ -148,14 +148,6 @@ def bundled_card(measurements: Measurements) -> str:
     """
     songs, elsewhere, scores, collections, outside = measurements
     genres = list(scores["songs by unseen artists"].f1)
-    protocols = [
-        (name, metrics.n_test, _accuracy(metrics), f"{metrics.expected_calibration_error:.3f}")
-        for name, metrics in scores.items()
-    ]
-    per_genre = [
-        (genre, (songs["genre"] == genre).sum(), *(f"{metrics.recall[genre]:.2f}" for metrics in scores.values()))
-        for genre in genres
-    ]
     shares = measure.MAX_SHARE_OUTSIDE, outside.other_songs, outside.signals
     intended, others, signals = (f"{100 * share:.0f}" for share in shares)
     of_collections = [(name, metrics.n_test, _accuracy(metrics)) for name, metrics in collections.items()]
@@ -182,7 +174,7 @@ reconstructed.
 
 ## Accuracy
 
-{table(["tested on", "predictions", "accuracy", "calibration error"], protocols)}
+{accuracy_table(scores)}
 
 - *Songs by unseen artists*: {train.FOLDS} artist-grouped folds, repeated {train.REPEATS} times. The tested songs come
   from the same collections as the training songs, so this figure is too optimistic for other music.
@@ -193,7 +185,7 @@ reconstructed.
 The intervals are 95 % intervals from a bootstrap over artists. The calibration error is the weighted mean distance
 between confidence and accuracy.
 
-{table(["genre", "songs", *(f"recall, {name}" for name in scores)], per_genre)}
+{recall_table(songs, scores)}
 
 {table(["left-out collection", "songs", "accuracy"], of_collections)}
 
@@ -261,6 +253,49 @@ the genres was tested, with models that were trained without its artist.
 
 {table(["transformation", "songs that change genre"], of_transformations)}
 """
+
+
+def accuracy_table(scores: Mapping[str, Metrics]) -> str:
+    """Format the accuracy and the calibration error by each protocol.
+
+    Parameters
+    ----------
+    scores : mapping
+        Metrics of the genres by protocol.
+
+    Returns
+    -------
+    str
+        Markdown table, a row per protocol.
+    """
+    rows = [
+        (protocol, metrics.n_test, _accuracy(metrics), f"{metrics.expected_calibration_error:.3f}")
+        for protocol, metrics in scores.items()
+    ]
+    return table(["tested on", "predictions", "accuracy", "calibration error"], rows)
+
+
+def recall_table(songs: pd.DataFrame, scores: Mapping[str, Metrics]) -> str:
+    """Format the number of songs and the recall of each genre.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        Training songs, with the column ``genre``.
+    scores : mapping
+        Metrics of the genres by protocol.
+
+    Returns
+    -------
+    str
+        Markdown table, a row per genre.
+    """
+    genres = list(next(iter(scores.values())).f1)
+    rows = [
+        (genre, (songs["genre"] == genre).sum(), *(f"{metrics.recall[genre]:.2f}" for metrics in scores.values()))
+        for genre in genres
+    ]
+    return table(["genre", "songs", *(f"recall, {protocol}" for protocol in scores)], rows)
 
 
 def _accuracy(metrics: Metrics) -> str:

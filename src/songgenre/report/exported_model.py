@@ -15,10 +15,11 @@ from songgenre.errors import UserError
 from songgenre.evaluation.metrics import Metrics
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train
-from songgenre.models.pretrained.archive import SUFFIX, Archive, is_name, save_archive
+from songgenre.models.pretrained.archive import Archive, is_name, save_archive
 from songgenre.models.pretrained.embedding import NETWORK
 from songgenre.models.pretrained.head import OTHER
-from songgenre.paths import Project
+from songgenre.paths import MODEL_SUFFIX, Project
+from songgenre.report.bundled_card import accuracy_table, recall_table
 from songgenre.report.markdown import table
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
@@ -28,7 +29,7 @@ MIN_ARTISTS = 3
 
 
 class Measurements(NamedTuple):
-    """What the card of an exported model reports.
+    """Measurements that the card of an exported model reports.
 
     Parameters
     ----------
@@ -76,7 +77,7 @@ def export_model(project: Project, name: str, path: Path, pretrained: Path, seed
     """
     if not is_name(name):
         raise UserError(f"{name!r}: not a name of a model. Use one line of 1 to 100 characters.")
-    check_output_file(path, SUFFIX)
+    check_output_file(path, MODEL_SUFFIX)
     songs = read_corpus(project)
     folds = {
         "songs by unseen artists": train.artist_folds(songs, seed),
@@ -165,19 +166,6 @@ def model_card(name: str, measurements: Measurements) -> str:
     """
     songs, scores, curve, outside = measurements
     genres = sorted(set(songs["genre"]) - {OTHER})
-    protocols = [
-        (
-            protocol,
-            metrics.n_test,
-            f"{metrics.accuracy:.3f} ({metrics.ci95_low:.3f} to {metrics.ci95_high:.3f})",
-            f"{metrics.expected_calibration_error:.3f}",
-        )
-        for protocol, metrics in scores.items()
-    ]
-    per_genre = [
-        (genre, (songs["genre"] == genre).sum(), *(f"{metrics.recall[genre]:.2f}" for metrics in scores.values()))
-        for genre in genres
-    ]
     return f"""# Model card: {name}
 
 A linear discriminant analysis of the penultimate layer of musicnn 0.1.0 (Pons & Serra 2019, ISC licence), trained by
@@ -193,7 +181,7 @@ classifier, and no audio data.
 
 ## Accuracy
 
-{table(["tested on", "predictions", "accuracy", "calibration error"], protocols)}
+{accuracy_table(scores)}
 
 - *Songs by unseen artists*: artist-grouped folds, repeated {train.REPEATS} times. The tested songs come from the same
   collections as the training songs, so **expect a lower accuracy on music from other sources**.
@@ -202,7 +190,7 @@ classifier, and no audio data.
 The intervals are 95 % intervals from a bootstrap over artists. The calibration error is the weighted mean distance
 between confidence and accuracy. Each song is predicted {train.REPEATS} times by artist-grouped folds.
 
-{table(["genre", "songs", *(f"recall, {protocol}" for protocol in scores)], per_genre)}
+{recall_table(songs, scores)}
 
 ## Learning curve
 

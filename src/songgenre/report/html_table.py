@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bs4 import Tag
 
 MISSING = "\N{EN DASH}"
-"""What stands for a number that is missing."""
+"""Sign in place of a missing number."""
 MAX_DECIMALS = 3
 LARGE = 100
 """Columns with numbers from here on have one decimal, other columns at most `MAX_DECIMALS`."""
@@ -36,7 +36,19 @@ def tidy(table: Tag) -> None:
     _format_numbers(table)
 
 
-def _text(tag: Tag) -> str:
+def visible_text(tag: Tag) -> str:
+    """Return the text of an element, with single spaces.
+
+    Parameters
+    ----------
+    tag : Tag
+        Any element.
+
+    Returns
+    -------
+    str
+        The text.
+    """
     return " ".join(tag.get_text().split())
 
 
@@ -59,11 +71,11 @@ def _merge_header(table: Tag) -> None:
         return
     first, second = map(_cells, rows)
     pairs = list(zip(first[1:], second[1:], strict=False))
-    if len(first) != len(second) or any(_text(above) and _text(below) for above, below in pairs):
+    if len(first) != len(second) or any(visible_text(above) and visible_text(below) for above, below in pairs):
         return
     for above, below in pairs:
-        above.string = _text(above) or _text(below)
-    columns, index = _text(first[0]), _text(second[0])
+        above.string = visible_text(above) or visible_text(below)
+    columns, index = visible_text(first[0]), visible_text(second[0])
     first[0].string = f"{index} ↓ {columns} →" if columns and index else columns or index
     rows[1].decompose()
 
@@ -79,8 +91,8 @@ def _is_regular(table: Tag) -> bool:
 def _remove_row_numbers(table: Tag) -> None:
     corner, *_ = _cells(_head_rows(table)[0])
     labels = [_cells(row)[0] for row in _body_rows(table)]
-    is_index = not _text(corner) and all(label.name == "th" for label in labels)
-    if is_index and all(_text(label).isdecimal() for label in labels) and len(_cells(_body_rows(table)[0])) > 1:
+    is_index = not visible_text(corner) and all(label.name == "th" for label in labels)
+    if is_index and all(visible_text(label).isdecimal() for label in labels) and len(_cells(_body_rows(table)[0])) > 1:
         for cell in (corner, *labels):
             cell.decompose()
 
@@ -88,7 +100,11 @@ def _remove_row_numbers(table: Tag) -> None:
 def _move_ids(table: Tag) -> None:
     elements = [*_head_rows(table), *_body_rows(table)]
     rows = [_cells(row) for row in elements]
-    ids = [column for column, cell in enumerate(rows[0]) if _ID.fullmatch(_text(cell)) and rows[1][column].name == "td"]
+    ids = [
+        column
+        for column, cell in enumerate(rows[0])
+        if _ID.fullmatch(visible_text(cell)) and rows[1][column].name == "td"
+    ]
     for element, row in zip(elements, rows, strict=True):
         for column in ids:
             row[column]["class"] = "id"
@@ -101,7 +117,7 @@ def _format_numbers(table: Tag) -> None:
     width = max(map(len, rows), default=0)
     for column in range(1, width + 1):
         cells = [row[-column] for row in rows if len(row) >= column]
-        if all(_NUMBER.fullmatch(_text(cell)) for cell in cells):
+        if all(_NUMBER.fullmatch(visible_text(cell)) for cell in cells):
             _mark_missing(cells)
             _round(cells)
             heads = [row("th")[-column] for row in table("tr") if not row("td") and len(row("th")) >= column]
@@ -111,22 +127,22 @@ def _format_numbers(table: Tag) -> None:
 
 def _mark_missing(cells: Sequence[Tag]) -> None:
     """Replace missing numbers; pandas shows integers beside them with a decimal, which is removed."""
-    missing = [cell for cell in cells if _MISSING.fullmatch(_text(cell))]
-    others = [cell for cell in cells if not _MISSING.fullmatch(_text(cell))]
-    if missing and all(_text(cell).endswith(".0") for cell in others):
+    missing = [cell for cell in cells if _MISSING.fullmatch(visible_text(cell))]
+    others = [cell for cell in cells if not _MISSING.fullmatch(visible_text(cell))]
+    if missing and all(visible_text(cell).endswith(".0") for cell in others):
         for cell in others:
-            cell.string = _text(cell).removesuffix(".0")
+            cell.string = visible_text(cell).removesuffix(".0")
     for cell in missing:
         cell.string = MISSING
 
 
 def _round(cells: Sequence[Tag]) -> None:
     """Round a column to `MAX_DECIMALS`, or to one decimal if it has large numbers; no number becomes zero."""
-    decimals = [cell for cell in cells if _DECIMAL.fullmatch(_text(cell))]
-    is_large = any(abs(float(_text(cell))) >= LARGE for cell in decimals)
+    decimals = [cell for cell in cells if _DECIMAL.fullmatch(visible_text(cell))]
+    is_large = any(abs(float(visible_text(cell))) >= LARGE for cell in decimals)
     digits = 1 if is_large else MAX_DECIMALS
     for cell in decimals:
-        number = float(_text(cell))
-        if len(_text(cell).partition(".")[2]) > digits and abs(number) < HUGE:
+        number = float(visible_text(cell))
+        if len(visible_text(cell).partition(".")[2]) > digits and abs(number) < HUGE:
             rounded = f"{number:.{digits}f}"
             cell.string = rounded if float(rounded) or not number else f"{number:.0e}"

@@ -20,7 +20,7 @@ from nbformat import NotebookNode
 
 from songgenre.errors import UserError
 from songgenre.paths import Project
-from songgenre.report.html_table import tidy
+from songgenre.report.html_table import tidy, visible_text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,7 +39,7 @@ _ATTRIBUTES = """
 
 
 class Navigation(NamedTuple):
-    """What every page links to.
+    """Links of every page.
 
     Parameters
     ----------
@@ -311,7 +311,7 @@ def _extract_lead(soup: BeautifulSoup, paragraph: Tag | None) -> Markup:
 
 
 def _text(tag: Tag | None) -> str:
-    return " ".join(tag.get_text().split()) if tag else ""
+    return visible_text(tag) if tag else ""
 
 
 def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:

@@ -25,12 +25,11 @@ from tornado.web import Application, RequestHandler, stream_request_body
 from songgenre.errors import UserError
 from songgenre.predict import formatting, loading
 from songgenre.predict.inputs import MEGABYTE
+from songgenre.predict.page import SITE
 from songgenre.serve.worker import Progress, Worker, WorkerResult
 
 STATIC = Path(__file__).parent / "static"
 """The page, its style and its script."""
-SITE = Path(__file__).parents[1] / "report" / "templates"
-"""Folder with the style of the report site."""
 STREAM = "application/x-ndjson"
 """Media type of a response that reports progress: a JSON object per line, the last one with the prediction."""
 MAX_SONGS = 8

@@ -19,7 +19,6 @@ from songgenre.models.musicnn_weights import MUSICNN
 from songgenre.models.pretrained.embedding import NETWORK
 from songgenre.models.pretrained.head import OTHER, UNREADABLE, Head, load_head, write_head
 
-SUFFIX = ".songgenre"
 FORMAT = 1
 MANIFEST, HEAD, CARD = "model.json", "head.npz", "MODEL_CARD.md"
 NAME = r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,100}"
@@ -53,7 +52,7 @@ def save_archive(model: Archive, path: Path) -> None:
     model : Archive
         Model to save.
     path : Path
-        File to write, a zip archive that ends in `SUFFIX`.
+        File to write, a zip archive that ends in `songgenre.paths.MODEL_SUFFIX`.
     """
     content = io.BytesIO()
     write_head(model.head, content)

@@ -33,7 +33,7 @@ UNREADABLE = (
     LZMAError,
     ZlibError,
 )
-"""What zipfile and NumPy raise for damaged files."""
+"""Errors that zipfile and NumPy raise for damaged files."""
 
 
 class HeadPrediction(NamedTuple):
