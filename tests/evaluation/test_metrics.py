@@ -23,9 +23,9 @@ from songgenre.evaluation.metrics import (
     evaluate_all,
     expected_calibration_error,
     genre_names,
-    predicted_wrongly_by_all,
     reliability_curve,
     tabulate_predictions,
+    tabulate_votes,
 )
 from songgenre.tables.files import write_table
 from songgenre.tables.predictions import PREDICTIONS
@@ -306,4 +306,7 @@ def test_songs_that_only_the_baseline_predicts_count_as_predicted_by_none() -> N
     said = {"baseline": "xxyy", "svm": "yxyx", "cnn": "yyxx"}
     rows = [("abcd"[at], model, "x", guess) for model, guesses in said.items() for at, guess in enumerate(guesses)]
     predictions = pd.DataFrame(rows, columns=["track_id", "model", "genre", "predicted"])
-    assert predicted_wrongly_by_all(predictions).to_dict() == {"a": True, "b": False, "c": False, "d": False}
+    votes = tabulate_votes(predictions)
+    assert list(votes) == ["svm", "cnn"]
+    assert votes.index.to_list() == [("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")]
+    assert votes.loc[("c", "x")].to_list() == ["y", "x"]

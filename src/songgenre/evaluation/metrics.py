@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+BASELINE = "baseline"
+"""Name of the model that always predicts the most frequent genre."""
+
 BOOTSTRAP_SAMPLES = 2000
 
 PROBABILITY_FLOOR = 1e-7
@@ -303,8 +306,8 @@ def expected_calibration_error(predictions: pd.DataFrame) -> float:
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["songs"]))
 
 
-def predicted_wrongly_by_all(predictions: pd.DataFrame) -> pd.Series:
-    """Select the songs whose genre no model predicts; the baseline does not count.
+def tabulate_votes(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Compare the predicted genres of each song by all models; the baseline does not count.
 
     Parameters
     ----------
@@ -313,11 +316,13 @@ def predicted_wrongly_by_all(predictions: pd.DataFrame) -> pd.Series:
 
     Returns
     -------
-    pd.Series [index=track_id, dtype=bool]
-        Whether all models are wrong about a song.
+    pd.DataFrame [index=(track_id, genre)]
+        Predicted genre, a row per song and a column per model. Songs that most models predict wrongly are first.
     """
-    models = predictions[predictions["model"] != "baseline"]
-    return (models["genre"] != models["predicted"]).groupby(models["track_id"]).all()
+    models = predictions[predictions["model"] != BASELINE]
+    votes = models.pivot(index=["track_id", "genre"], columns="model", values="predicted")[models["model"].unique()]
+    n_wrong = votes.ne(votes.index.get_level_values("genre"), axis=0).sum(axis=1)
+    return votes.loc[n_wrong.sort_values(ascending=False, kind="stable").index]
 
 
 def accuracy_coverage_curve(predictions: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -87,6 +88,26 @@ def audio_player(clip: audio.Clip, label: str) -> str:
     return f'<audio controls aria-label="{html.escape(label)}" src="data:audio/mpeg;base64,{content}"></audio>'
 
 
+def excerpt_table(songs: pd.DataFrame, players: Iterable[str]) -> HTML:
+    """Create a table of songs, each with a player.
+
+    Parameters
+    ----------
+    songs : pd.DataFrame
+        A row per song, without the player.
+    players : iterable of str
+        Result of `audio_player` for each song.
+
+    Returns
+    -------
+    HTML
+        The table without its index, and with the players in the last column.
+    """
+    table = songs.astype(object).fillna("").map(lambda cell: html.escape(str(cell))).assign(excerpt=list(players))
+    with pd.option_context("display.max_colwidth", None):
+        return HTML(table.to_html(index=False, escape=False, border=0))
+
+
 def first_excerpts(catalogue: pd.DataFrame, folder: Path, n: int) -> HTML:
     """Create a table of the first songs of several genres, each with a player.
 
@@ -104,51 +125,15 @@ def first_excerpts(catalogue: pd.DataFrame, folder: Path, n: int) -> HTML:
     HTML
         Table with genre, title, artist and a player; a sentence if no song can be decoded.
     """
-    rows: dict[str, tuple[str, str, str]] = {}
+    players: dict[str, str] = {}
+    rows = []
     for song in catalogue.dropna(subset="audio_path").explode("genres").dropna(subset="genres").itertuples():
-        if len(rows) == n:
-            break
-        if song.genres not in rows:
+        if len(players) < n and song.genres not in players:
             with suppress(UserError):
                 path = folder / song.audio_path
                 clip = audio.Clip(path, *audio.center_clip(audio.duration_s(path), DURATION_S))
-                player = audio_player(clip, f"Excerpt of a song of the genre {song.genres}")
-                rows[song.genres] = song.title, song.artist, player
+                players[song.genres] = audio_player(clip, f"Excerpt of a song of the genre {song.genres}")
+                rows.append((song.genres, song.title, song.artist))
     if not rows:
         return HTML("No song can be decoded.")
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["title", "artist", "excerpt"])
-    table = table.rename_axis("genre").reset_index().fillna("")
-    escaped = table.assign(**{name: table[name].map(html.escape) for name in ("genre", "title", "artist")})
-    with pd.option_context("display.max_colwidth", None):
-        return HTML(escaped.to_html(index=False, escape=False, border=0))
-
-
-def excerpt_table(songs: pd.DataFrame, folder: Path) -> HTML:
-    """Create a table of songs, each with a player.
-
-    Parameters
-    ----------
-    songs : pd.DataFrame
-        Columns ``track_id``, ``title``, ``artist``, ``genre``, ``predicted``, ``audio_path``, ``clip_start_s`` and
-        ``clip_duration_s``.
-    folder : Path
-        Folder of the collected audio.
-
-    Returns
-    -------
-    HTML
-        Table with the first five columns and a player in each row.
-
-    Raises
-    ------
-    UserError
-        If a clip cannot be decoded.
-    """
-    columns = ["track_id", "title", "artist", "genre", "predicted"]
-    players = [
-        audio_player(clip, f"Excerpt of {track_id}")
-        for clip, track_id in zip(audio.clips(songs, folder), songs["track_id"], strict=True)
-    ]
-    table = songs[columns].fillna("").map(html.escape).assign(excerpt=players)
-    with pd.option_context("display.max_colwidth", None):
-        return HTML(table.to_html(index=False, escape=False, border=0))
+    return excerpt_table(pd.DataFrame(rows, columns=["genre", "title", "artist"]), players.values())

@@ -11,11 +11,11 @@ from songgenre.atomic import replacing
 from songgenre.errors import UserError
 from songgenre.evaluation.ensemble import ENSEMBLE
 from songgenre.evaluation.files import file_hash
-from songgenre.evaluation.metrics import accuracy_coverage_curve, evaluate
+from songgenre.evaluation.metrics import BASELINE, accuracy_coverage_curve, evaluate
 from songgenre.paths import Project
 from songgenre.report.markdown import table
 from songgenre.report.rendering import is_demo
-from songgenre.report.scores import BASELINE, best_model, load_scores, read_predictions
+from songgenre.report.scores import best_model, load_scores, read_predictions
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.columns import SPLITS, count_artists
 from songgenre.tables.excluded import EXCLUDED

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import pyarrow.parquet
 
+from songgenre.evaluation.metrics import BASELINE
 from songgenre.paths import Project
-from songgenre.report.scores import BASELINE, Model
+from songgenre.report.scores import Model
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.columns import count_artists
 from songgenre.tables.excluded import EXCLUDED

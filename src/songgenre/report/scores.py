@@ -10,14 +10,12 @@ from typing import NamedTuple
 import pandas as pd
 
 from songgenre.evaluation.files import read_metrics
-from songgenre.evaluation.metrics import Metrics
+from songgenre.evaluation.metrics import BASELINE, Metrics
 from songgenre.paths import Project
 from songgenre.plots.style import display_name
 from songgenre.report.notebook_page import report_names
 from songgenre.tables.files import read_table
 from songgenre.tables.predictions import PREDICTIONS
-
-BASELINE = "baseline"
 
 
 @dataclass(frozen=True)

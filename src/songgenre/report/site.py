@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from songgenre.atomic import replacing
+from songgenre.evaluation.metrics import BASELINE
 from songgenre.notebook.provenance import publish
 from songgenre.params import LOCAL, Compute
 from songgenre.paths import Project
@@ -23,7 +24,6 @@ from songgenre.report.notebook_page import (
 )
 from songgenre.report.rendering import is_demo, render, write_html
 from songgenre.report.scores import (
-    BASELINE,
     Model,
     best_model,
     best_nested,
