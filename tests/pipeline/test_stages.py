@@ -107,7 +107,7 @@ STALE = {
     "plots/cnn": {"cnn"},
     "plots/transfer": {"transfer"},
     "plots/evaluation": {"evaluation"},
-    "plots/excerpts": {"scraping", "eda", "evaluation", "report"},
+    "plots/excerpts": {"scraping", "eda", "transfer", "evaluation", "report"},
     "evaluation/metrics": MODELS | {"report"},
     "evaluation/files": MODELS | {"report"},
     "evaluation/ensemble": {"evaluation", "report"},
