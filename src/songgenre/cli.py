@@ -138,6 +138,82 @@ def predict(
         raise typer.Exit(1)
 
 
+TAG_EXAMPLES = """[bold]Examples[/]
+
+songgenre tag ~/Music --csv genres.csv
+
+songgenre tag ~/Music --playlists ~/Playlists
+
+songgenre tag ~/Music --write-genre --dry-run
+
+songgenre tag ~/Music --undo
+
+[bold]Exit code[/]
+
+0 if every song was predicted and every tag written, 1 if a song failed, 2 if the command line is invalid."""
+
+
+@app.command(epilog=TAG_EXAMPLES)
+def tag(
+    library: Annotated[Path, typer.Argument(metavar="LIBRARY", help="A folder of music.")],
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a table of all songs.")] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one JSON object per song; the name ends in .jsonl.")
+    ] = None,
+    playlists: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write an M3U8 playlist for each genre into this folder.")
+    ] = None,
+    write_genre: Annotated[
+        bool, typer.Option("--write-genre", help="Write the genre into the tags of the files for which it is sure.")
+    ] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Restore the genres that --write-genre replaced.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what --write-genre or --undo would change, and change no file.")
+    ] = False,
+    model: Annotated[
+        str,
+        typer.Option(
+            parser=_parse_model,
+            autocompletion=lambda: MODELS,
+            metavar="|".join([*MODELS, "FILE"]),
+            help="See `songgenre predict`.",
+        ),
+    ] = "pretrained",
+    threshold: Annotated[
+        float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")
+    ] = 0.5,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder of the journal and the undo log; by default in ~/.local/state/songgenre."
+        ),
+    ] = None,
+    skip_hash_check: Annotated[
+        bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
+    ] = False,
+) -> None:
+    """Predict a library of music, and write tables, playlists or the genre tags of its files.
+
+    Each prediction is appended to a journal. Run again after an interruption or a change, the command predicts only
+    songs that are new or changed, or whose model has changed.
+    """
+    from songgenre.library import command
+    from songgenre.library.outputs import Outputs
+
+    outputs = Outputs(csv, json, playlists)
+    if dry_run and not (write_genre or undo):
+        raise typer.BadParameter("needs --write-genre or --undo", param_hint="--dry-run")
+    if undo and (write_genre or any(outputs)):
+        raise typer.BadParameter("write nothing else in the same run", param_hint="--undo")
+    if undo:
+        succeeded = command.undo(library, journal, dry_run)
+    else:
+        settings = command.Model(model, threshold, skip_hash_check)
+        succeeded = command.run(library, settings, outputs, journal, write_genre, dry_run)
+    if not succeeded:
+        raise typer.Exit(1)
+
+
 RUN_EXAMPLES = """[bold]Examples[/]
 
 songgenre run

@@ -24,12 +24,15 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from songgenre.redaction import redact
 
@@ -40,6 +43,26 @@ KEY = "SONGGENRE_PROGRESS_KEY"
 
 MANY = 10
 """Items of a step that is long enough to announce its start."""
+
+
+class SpeedColumn(ProgressColumn):
+    """Number of items in a second."""
+
+    def render(self, task: Task) -> Text:
+        """Format the speed of a step.
+
+        Parameters
+        ----------
+        task : rich.progress.Task
+            The step.
+
+        Returns
+        -------
+        rich.text.Text
+            Such as ``12.3/s``; empty before it is known.
+        """
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "", style="progress.data.speed")
 
 
 def progress_bar(items: Iterable[T], description: str, total: int) -> Iterator[T]:
@@ -99,6 +122,7 @@ def _bars(console: Console) -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        SpeedColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,

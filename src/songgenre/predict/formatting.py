@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from songgenre.audio.tags import Tags
 from songgenre.predict.inference import SongPrediction
+from songgenre.predict.inputs import printable
 
 COLORS = (
     "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
@@ -224,8 +226,8 @@ def render_song(prediction: SongPrediction, threshold: float, with_tags: bool = 
     return Group(*lines)
 
 
-def as_json(prediction: SongPrediction, threshold: float) -> str:
-    """Format a song as one line of JSON.
+def as_record(prediction: SongPrediction, threshold: float) -> dict[str, Any]:
+    """Summarize a song for a file.
 
     Parameters
     ----------
@@ -236,24 +238,40 @@ def as_json(prediction: SongPrediction, threshold: float) -> str:
 
     Returns
     -------
-    str
-        JSON object with ``file``, ``genre``, ``probabilities``, ``unsure``, ``outside`` (probability that the song has
-        none of the genres; null if the model does not tell), ``is_outside``, ``tags`` (of the network), ``model`` and
+    dict
+        ``file``, ``genre``, ``probabilities``, ``unsure``, ``outside`` (probability that the song has none of the
+        genres; None if the model does not tell), ``is_outside``, ``tags`` (of the network), ``model`` and
         ``file_tags``.
     """
-    return json.dumps(
-        {
-            "file": prediction.song.name,
-            "genre": prediction.genre,
-            "probabilities": prediction.probabilities.to_dict(),
-            "unsure": prediction.is_unsure(threshold),
-            "outside": prediction.outside,
-            "is_outside": prediction.is_outside,
-            "tags": prediction.top_tags(N_JSON_TAGS),
-            "model": prediction.model,
-            "file_tags": prediction.song.tags._asdict(),
-        }
-    )
+    return {
+        "file": prediction.song.name,
+        "genre": prediction.genre,
+        "probabilities": prediction.probabilities.to_dict(),
+        "unsure": prediction.is_unsure(threshold),
+        "outside": prediction.outside,
+        "is_outside": prediction.is_outside,
+        "tags": prediction.top_tags(N_JSON_TAGS),
+        "model": prediction.model,
+        "file_tags": prediction.song.tags._asdict(),
+    }
+
+
+def as_json(prediction: SongPrediction, threshold: float) -> str:
+    """Format a song as one line of JSON.
+
+    Parameters
+    ----------
+    prediction : SongPrediction
+        The prediction.
+    threshold : float
+        As for `as_record`.
+
+    Returns
+    -------
+    str
+        JSON object with the fields of `as_record`.
+    """
+    return json.dumps(as_record(prediction, threshold))
 
 
 def as_csv(predictions: Iterable[SongPrediction], threshold: float) -> Iterator[str]:
@@ -264,7 +282,7 @@ def as_csv(predictions: Iterable[SongPrediction], threshold: float) -> Iterator[
     predictions : iterable of SongPrediction
         The predictions.
     threshold : float
-        A song whose most probable genre is less probable than this is *unsure*.
+        As for `as_record`.
 
     Yields
     ------
@@ -275,25 +293,69 @@ def as_csv(predictions: Iterable[SongPrediction], threshold: float) -> Iterator[
     for prediction in predictions:
         if not genres:
             genres = sorted(prediction.windows.columns)
-            named = ["file", "genre", "unsure", "outside", "is_outside", "model", "artist", "title"]
-            yield _line([*named, *(f"p_{genre}" for genre in genres)])
-        unsure, is_outside = (str(flag).lower() for flag in (prediction.is_unsure(threshold), prediction.is_outside))
-        outside = "" if prediction.outside is None else f"{prediction.outside:.6g}"
-        tags = prediction.song.tags
-        answer = [
-            prediction.genre,
-            unsure,
-            outside,
-            is_outside,
-            prediction.model,
-            tags.performer or "",
-            tags.title or "",
-        ]
-        shares = (f"{share:.6g}" for share in prediction.probabilities[list(genres)])
-        yield _line([prediction.song.title, *answer, *shares])
+            yield csv_line(csv_header(genres))
+        yield csv_line(csv_row(as_record(prediction, threshold), genres))
 
 
-def _line(values: Sequence[str]) -> str:
+def csv_header(genres: Iterable[str]) -> list[str]:
+    """Name the columns of a table of songs.
+
+    Parameters
+    ----------
+    genres : iterable of str
+        Genres of the model.
+
+    Returns
+    -------
+    list of str
+        The names.
+    """
+    named = ["file", "genre", "unsure", "outside", "is_outside", "model", "artist", "title"]
+    return [*named, *(f"p_{genre}" for genre in genres)]
+
+
+def csv_row(record: Mapping[str, Any], genres: Iterable[str]) -> list[str]:
+    """Format the fields of a song for a table.
+
+    Parameters
+    ----------
+    record : mapping
+        Result of `as_record`.
+    genres : iterable of str
+        Genres of the model.
+
+    Returns
+    -------
+    list of str
+        A value for each column of `csv_header`.
+    """
+    tags = Tags(**record["file_tags"])
+    return [
+        printable(record["file"]),
+        record["genre"],
+        str(record["unsure"]).lower(),
+        "" if record["outside"] is None else f"{record['outside']:.6g}",
+        str(record["is_outside"]).lower(),
+        record["model"],
+        tags.performer or "",
+        tags.title or "",
+        *(f"{record['probabilities'][genre]:.6g}" for genre in genres),
+    ]
+
+
+def csv_line(values: Sequence[str]) -> str:
+    """Join values with commas.
+
+    Parameters
+    ----------
+    values : sequence of str
+        The values.
+
+    Returns
+    -------
+    str
+        A line of CSV, without a line break at its end.
+    """
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(values)
     return line.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from typing import NamedTuple
@@ -236,6 +237,27 @@ def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[S
     from songgenre.compute import isolated_map
 
     yield from isolated_map(partial(predict_song, name=name), songs, "predicting", _crashed)
+
+
+def model_hash(name: loading.Name) -> str:
+    """Compute a hash of a model and of the code that predicts with it.
+
+    Parameters
+    ----------
+    name : str
+        Name of an available model, see `songgenre.predict.loading.load_model`.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal digits; another one if predictions may differ.
+    """
+    from songgenre.code_version import code_version
+
+    digest = hashlib.sha256(code_version(predict_song).encode())
+    for path in loading.model_files(name):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _crashed(song: AudioInput, what: str) -> SkippedSong:

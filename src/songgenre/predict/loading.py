@@ -13,7 +13,7 @@ import pandas as pd
 from songgenre import audio
 from songgenre.errors import UserError
 from songgenre.models.pretrained.archive import load_archive
-from songgenre.models.pretrained.head import OTHER, Head, load_head
+from songgenre.models.pretrained.head import BUNDLED, OTHER, Head, load_head
 from songgenre.paths import Project, cache_folder, is_exported_model
 from songgenre.runtime.native_stderr import suppress_native_stderr
 
@@ -220,6 +220,27 @@ def verify_models(name: Name) -> None:
         project = Project.find()
         for model in _models(name, project):
             verify_hash(project, _file(model, project))
+
+
+def model_files(name: Name) -> list[Path]:
+    """List the files of a model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model, see `load_model`.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    if is_exported_model(name):
+        return [Path(name)]
+    if name == "pretrained":
+        return [BUNDLED]
+    project = Project.find()
+    return [_file(model, project) for model in _models(name, project)]
 
 
 def _models(name: Name, project: Project) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,7 +58,7 @@ class FoundFiles(NamedTuple):
         return f"pictures, playlists and texts are left out: {self.others.total()} ({counts})"
 
 
-def find_songs(folder: Path) -> FoundFiles:
+def find_songs(folder: Path, on_error: Callable[[str], None] | None = None) -> FoundFiles:
     """Find the songs in a folder, at any depth.
 
     Links to folders are followed, but each folder is read only once, under its own path if it has one in `folder`, and
@@ -67,6 +68,8 @@ def find_songs(folder: Path) -> FoundFiles:
     ----------
     folder : Path
         Existing folder.
+    on_error : callable, optional
+        Called with the message of a folder that cannot be read, which is then left out.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def find_songs(folder: Path) -> FoundFiles:
     Raises
     ------
     UserError
-        If a folder cannot be read.
+        If a folder cannot be read and there is no `on_error`.
     """
     home = folder.resolve()
     files: list[Path] = []
@@ -86,7 +89,13 @@ def find_songs(folder: Path) -> FoundFiles:
         where = (folders or links).popleft()
         if os.path.islink(where) and where != folder and home.is_relative_to(where.resolve()):
             continue
-        identity, entries = _read(where)
+        try:
+            identity, entries = _read(where)
+        except UserError as error:
+            if on_error is None:
+                raise
+            on_error(str(error))
+            continue
         if identity in read:
             continue
         read.add(identity)

@@ -1,0 +1,1 @@
+"""Prediction of a whole library of music: the command ``songgenre tag``."""
