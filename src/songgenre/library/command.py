@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
@@ -146,11 +147,12 @@ def undo(library: Path, journal_folder: Path | None = None, dry_run: bool = Fals
     """
     require_mutagen()
     folder = journal_folder or state_folder(library)
-    if not (folder / UNDO_LOG).is_file():
-        raise UserError(f"{library}: no genre was written, so there is nothing to undo. Check --journal.")
+    undo_log = JsonLines(folder / UNDO_LOG)
+    if not any(undo_log):
+        raise UserError(f"{library}: no genre was written, so there is nothing to undo. Check LIBRARY and --journal.")
     failures = Failures()
     with open_journal(folder, library) as journal:
-        Tagger(library, journal, JsonLines(folder / UNDO_LOG), _print_change, failures, dry_run).undo()
+        Tagger(library, journal, undo_log, _print_change, failures, dry_run).undo()
     return not failures.number
 
 
@@ -160,9 +162,9 @@ def _find_files(library: Path, own: Sequence[Path], fail: Callable[[str], None])
         raise UserError(f"{library}: not a folder. Name a folder of music.")
     found = find_songs(library, fail)
     if others := found.describe_others():
-        echo(f"{library}: {others}")
-    left_out = {path.resolve() for path in own}
-    files = [path.relative_to(library).as_posix() for path in found.songs if path.resolve() not in left_out]
+        echo(printable(f"{library}: {others}"))
+    left_out = set(map(os.path.realpath, own))
+    files = [path.relative_to(library).as_posix() for path in found.songs if os.path.realpath(path) not in left_out]
     if not files:
         raise UserError(f"{library}: contains no song. Name a folder of music.")
     return files
@@ -182,7 +184,7 @@ def _predict(library: Path, files: Sequence[str], model: Model, journal: Journal
         else:
             if not journal.is_current(file, version):
                 waiting.append((file, version))
-    echo(f"{library}: {len(files)} songs, of which {len(files) - len(waiting)} are unchanged")
+    echo(printable(f"{library}: {len(files)} songs, of which {len(files) - len(waiting)} are unchanged"))
     start_s = time.monotonic()
     songs = [AudioInput(str(library / file), library / file) for file, _ in waiting]
     for (file, version), answer in zip(waiting, predict_songs(songs, model.name), strict=True):

@@ -140,8 +140,8 @@ def _set_genres(song: FileType, genres: Sequence[str]) -> None:
     is_id3 = key == ID3_KEY
     if genres:
         song.tags[key] = TCON(encoding=UTF_8, text=list(genres)) if is_id3 else list(genres)
-    else:
-        song.tags.pop(key, None)
+    elif key in song.tags:
+        del song.tags[key]
     if not song.tags:
         song.delete()
     elif is_id3 and song.tags.version < (2, 4):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,10 +97,10 @@ class Journal:
         """
         size, mtime_ns = version.stamp or (None, None)
         facts = {"file": file, "size": size, "mtime_ns": mtime_ns, "model_hash": version.model_hash}
-        self._entries[file] = _Entry(version, self._lines.append({**answer, **facts}))
+        self._entries[file] = _Entry(version, self._lines.append({**facts, **answer, "file": file}))
 
-    def restamp(self, file: str, stamp: Stamp) -> None:
-        """Record that a file was changed by this program, so that its prediction stays valid.
+    def retag(self, file: str, stamp: Stamp, genres: Sequence[str]) -> None:
+        """Record that this program changed the genres in the tags of a file, so that its prediction stays valid.
 
         Parameters
         ----------
@@ -108,9 +108,13 @@ class Journal:
             Path of the song in the library.
         stamp : Stamp
             New state of the file.
+        genres : sequence of str
+            New genres.
         """
         if file in self._entries:
-            self.append(file, self._entries[file].version._replace(stamp=stamp), self.read(file))
+            answer = self.read(file)
+            answer["file_tags"]["genre"] = ";".join(genres) or None
+            self.append(file, self._entries[file].version._replace(stamp=stamp), answer)
 
     def read(self, file: str) -> dict[str, Any]:
         """Read what is known of a song.

@@ -63,7 +63,9 @@ class Outputs(NamedTuple):
             expected += [(playlist_path(self.playlists, genre), _playlist_start(library)) for genre in genres]
         for path, start in expected:
             if os.path.lexists(path) and not _begins(path, start):
-                raise UserError(f"{path}: exists and is not by `songgenre tag`, so it is not replaced. Name another.")
+                raise UserError(
+                    f"{path}: exists and was not written by `songgenre tag` for this library, so it is not replaced. Name another file or folder."
+                )
 
     def write(self, songs: Callable[[], Iterator[Record]], library: Path, genres: Sequence[str]) -> list[Path]:
         """Write the files.

@@ -108,7 +108,7 @@ class Tagger:
     def _make(self, change: Change, log: Callable[[Record], object] = lambda change: None) -> None:
         def record(stamp: Stamp) -> None:
             log(change._asdict())
-            self._journal.restamp(change.file, stamp)
+            self._journal.retag(change.file, stamp, change.after)
 
         if not self._dry_run:
             write_genres(self._library / change.file, change.after, record)
@@ -151,7 +151,7 @@ def _chain(undo_log: JsonLines) -> list[Change]:
     """Join the changes of each file; one that does not begin where the one before ended begins anew."""
     changes: dict[str, Change] = {}
     for _, record in undo_log:
-        if record:
+        if record and record.keys() == set(Change._fields):
             change = Change(**record)
             earlier = changes.get(change.file)
             joins = earlier is not None and earlier.after == change.before
