@@ -244,10 +244,9 @@ def test_killed_at_any_moment_nothing_is_lost_and_no_sample_changes(
     options = ("--write-genre", *SURE, "--json", str(library.json))
     rng = random.Random(0)
     n_kills = 0
-    while is_killed(library, library.start(*options), rng.randint(1, 25)):
+    while is_killed(library, library.start(*options), rng.randint(1, 40)):
         n_kills += 1
-    assert n_kills >= 3
-    assert library.start(*options).wait() == 0
+    assert n_kills >= 2
     assert library.start(*options).wait() == 0
     assert sorted(library.songs()) == sorted(names)
     assert sorted(record["file"] for record in library.journal()) == sorted(names)

@@ -178,9 +178,10 @@ def _predict(library: Path, files: Sequence[str], model: Model, journal: Journal
         try:
             version = Version(read_stamp(library / file), current_hash)
         except OSError as error:
-            version = Version(None, current_hash)
-            journal.append(file, version, {"reason": f"cannot be read: {error.strerror}"})
-            fail(f"{library / file}: cannot be read: {error.strerror}")
+            version, reason = Version(None, current_hash), f"cannot be read: {error.strerror}"
+            fail(f"{library / file}: {reason}")
+            if not journal.is_current(file, version):
+                journal.append(file, version, {"reason": reason})
         else:
             if not journal.is_current(file, version):
                 waiting.append((file, version))

@@ -64,7 +64,8 @@ class Outputs(NamedTuple):
         for path, start in expected:
             if os.path.lexists(path) and not _begins(path, start):
                 raise UserError(
-                    f"{path}: exists and was not written by `songgenre tag` for this library, so it is not replaced. Name another file or folder."
+                    f"{path}: exists and was not written by `songgenre tag` for this library, so it is not replaced. "
+                    "Name another file or folder."
                 )
 
     def write(self, songs: Callable[[], Iterator[Record]], library: Path, genres: Sequence[str]) -> list[Path]:
