@@ -12,8 +12,6 @@ from songgenre.library.journal import Journal, Version, open_journal, read_stamp
 from songgenre.library.jsonlines import JsonLines
 from songgenre.library.tagging import Change, Tagger
 
-Made = list[Change]
-
 
 class Setting:
     """A library of one song, and all that is said of its tags."""
@@ -29,6 +27,11 @@ class Setting:
 
     def tagger(self, dry_run: bool = False) -> Tagger:
         return Tagger(self.library, self.journal, self.undo_log, self.made.append, self.failed.append, dry_run)
+
+    def write_by_hand(self, genre: str) -> None:
+        """Write a genre with another program, and predict the song again."""
+        write_genres(self.song, [genre], lambda stamp: None)
+        self.journal.append("song.flac", Version(read_stamp(self.song), "a"), self.journal.read("song.flac"))
 
     def logged(self) -> int:
         return len(list(self.undo_log))
@@ -65,7 +68,7 @@ def test_genre_is_written_and_restored_and_its_prediction_stays_valid(setting: S
 
 
 def test_genre_that_the_tags_name_already_is_not_written(setting: Setting) -> None:
-    write_genres(setting.song, ["Rock"], lambda stamp: None)
+    setting.write_by_hand("Rock")
     before = read_stamp(setting.song)
     setting.tagger().write("song.flac", "rock")
     assert read_stamp(setting.song) == before
@@ -91,9 +94,20 @@ def test_undo_goes_back_over_several_runs(setting: Setting) -> None:
     assert read_genres(setting.song) == ["Pop", "Soul"]
 
 
+def test_song_that_has_changed_since_its_prediction_waits_for_the_next(setting: Setting) -> None:
+    setting.tagger().write("song.flac", "rock")
+    os.utime(setting.song, ns=(0, 0))
+    setting.tagger().write("song.flac", "jazz")
+    assert read_genres(setting.song) == ["rock"]
+    assert "song.flac" in setting.failed[0]
+    setting.tagger().undo()
+    assert read_genres(setting.song) == ["Pop", "Soul"]
+    assert not setting.journal.is_current("song.flac", Version(read_stamp(setting.song), "a"))
+
+
 def test_undo_goes_back_to_what_the_user_wrote_last(setting: Setting) -> None:
     setting.tagger().write("song.flac", "rock")
-    write_genres(setting.song, ["Garage"], lambda stamp: None)
+    setting.write_by_hand("Garage")
     setting.tagger().write("song.flac", "rock")
     setting.tagger().undo()
     assert read_genres(setting.song) == ["Garage"]
@@ -101,7 +115,7 @@ def test_undo_goes_back_to_what_the_user_wrote_last(setting: Setting) -> None:
 
 def test_undo_leaves_what_was_changed_since_and_what_has_vanished(setting: Setting) -> None:
     setting.tagger().write("song.flac", "rock")
-    write_genres(setting.song, ["Garage"], lambda stamp: None)
+    setting.write_by_hand("Garage")
     setting.tagger().undo()
     assert read_genres(setting.song) == ["Garage"]
     setting.song.unlink()

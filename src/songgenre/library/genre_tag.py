@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,31 +87,42 @@ def write_genres(path: Path, genres: Sequence[str], before_replacing: Callable[[
     """
     if not os.access(path, os.W_OK):
         raise UserError(f"{path}: read-only. Make the file writable.")
-    song = _load(path)
+    song, stamp = _load(path), read_stamp(path)
     with replacing(path) as copy:
         shutil.copyfile(path, copy)
         _copy_attributes(path, copy)
-        changed = type(song)(copy)
-        _set_genres(changed, genres)
-        _check_unchanged(song, type(song)(copy), path, copy)
+        with _parsing(path):
+            changed = type(song)(copy)
+            _set_genres(changed, genres)
+            _check_unchanged(song, type(song)(copy), path, copy)
         _sync(copy)
+        if read_stamp(path) != stamp:
+            raise UserError(f"{path}: changed while its genre was written. Run the command again.")
         before_replacing(read_stamp(copy))
 
 
 def _load(path: Path) -> FileType:
-    """Open the tags of a file with mutagen, whose parsers raise any error on damaged files."""
     import mutagen
 
     open_bytes(path).close()
-    try:
+    with _parsing(path):
         song = mutagen.File(path)
         if song is not None and song.tags is None:
             song.add_tags()
-    except Exception as error:
-        raise UserError(f"{path}: its tags cannot be read ({error}). Repair or convert the file.") from None
     if song is None or _key(song) is None:
         raise UserError(f"{path}: its format has no genre tag that can be written. Convert it, for example to flac.")
     return song
+
+
+@contextmanager
+def _parsing(path: Path) -> Iterator[None]:
+    """Explain the errors of parsers, which are of any class if a file is damaged."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{path}: its genre cannot be read or written ({error}). Repair or convert it.") from None
 
 
 def _key(song: FileType) -> str | None:

@@ -83,6 +83,21 @@ class Journal:
         """
         return file in self._entries and self._entries[file].version == version
 
+    def stamp(self, file: str) -> Stamp | None:
+        """Return the state in which a song was predicted.
+
+        Parameters
+        ----------
+        file : str
+            Path of the song in the library.
+
+        Returns
+        -------
+        Stamp or None
+            The state; None if it could not be read, or if the journal does not know the song.
+        """
+        return self._entries[file].version.stamp if file in self._entries else None
+
     def append(self, file: str, version: Version, answer: Record) -> None:
         """Append a song.
 
@@ -105,16 +120,16 @@ class Journal:
         Parameters
         ----------
         file : str
-            Path of the song in the library.
+            Path of a song that the journal knows.
         stamp : Stamp
             New state of the file.
         genres : sequence of str
             New genres.
         """
-        if file in self._entries:
-            answer = self.read(file)
+        answer = self.read(file)
+        if "file_tags" in answer:
             answer["file_tags"]["genre"] = ";".join(genres) or None
-            self.append(file, self._entries[file].version._replace(stamp=stamp), answer)
+        self.append(file, self._entries[file].version._replace(stamp=stamp), answer)
 
     def read(self, file: str) -> dict[str, Any]:
         """Read what is known of a song.

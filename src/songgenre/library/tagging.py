@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from songgenre.errors import UserError
 from songgenre.library.genre_tag import read_genres, write_genres
-from songgenre.library.journal import Journal, Stamp
+from songgenre.library.journal import Journal, Stamp, read_stamp
 from songgenre.library.jsonlines import JsonLines, Record
 
 FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -83,6 +83,10 @@ class Tagger:
             self._fail(f"{path}: a link, so its genre is not written. Tag the folder that contains the file itself.")
             return
         with self._failures(path):
+            if read_stamp(path) != self._journal.stamp(file):
+                raise UserError(
+                    f"{path}: changed since it was predicted, so its genre is not written. Run the command again."
+                )
             before = read_genres(path)
             if [name.casefold() for name in before] != [genre.casefold()]:
                 self._make(Change(file, before, [genre]), self._undo_log.append)
@@ -106,12 +110,16 @@ class Tagger:
         return False
 
     def _make(self, change: Change, log: Callable[[Record], object] = lambda change: None) -> None:
+        path = self._library / change.file
+        is_predicted = read_stamp(path) == self._journal.stamp(change.file)
+
         def record(stamp: Stamp) -> None:
             log(change._asdict())
-            self._journal.retag(change.file, stamp, change.after)
+            if is_predicted:
+                self._journal.retag(change.file, stamp, change.after)
 
         if not self._dry_run:
-            write_genres(self._library / change.file, change.after, record)
+            write_genres(path, change.after, record)
         self._report(change)
 
     @contextmanager
