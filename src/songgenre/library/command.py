@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 from songgenre.errors import UserError
 from songgenre.library.genre_tag import require_mutagen
-from songgenre.library.journal import JOURNAL, LOCK, UNDO_LOG, Journal, Version, open_journal, read_stamp, state_folder
+from songgenre.library.journal import (
+    JOURNAL,
+    LOCK,
+    UNDO_LOG,
+    Journal,
+    Stamp,
+    Version,
+    open_journal,
+    read_stamp,
+    state_folder,
+)
 from songgenre.library.jsonlines import JsonLines, Record
 from songgenre.library.outputs import Outputs, is_sure
 from songgenre.library.tagging import Change, Tagger, describe
@@ -113,13 +123,13 @@ def run(
             return (_song(journal, file, library, model.threshold) for file in files)
 
         _print_counts(songs())
-        for path in outputs.write(songs, library, genres):
-            echo(f"Wrote {path.resolve()}")
         if write_genre:
             tagger = Tagger(library, journal, JsonLines(folder / UNDO_LOG), _print_change, failures, dry_run)
             for file, song in progress_bar(zip(files, songs(), strict=True), "genre tags", total=len(files)):
                 if is_sure(song):
                     tagger.write(file, song["genre"])
+        for path in outputs.write(songs, library, genres):
+            echo(printable(f"Wrote {path.resolve()}"))
         return not failures.number and not any("reason" in song for song in songs())
 
 
@@ -175,15 +185,14 @@ def _predict(library: Path, files: Sequence[str], model: Model, journal: Journal
     current_hash = model_hash(model.name)
     waiting: list[tuple[str, Version]] = []
     for file in files:
-        try:
-            version = Version(read_stamp(library / file), current_hash)
-        except OSError as error:
-            version, reason = Version(None, current_hash), f"cannot be read: {error.strerror}"
-            fail(f"{library / file}: {reason}")
-            if not journal.is_current(file, version):
-                journal.append(file, version, {"reason": reason})
-        else:
-            if not journal.is_current(file, version):
+        stamp, fault = _read_stamp(library / file)
+        version = Version(stamp, current_hash)
+        if fault:
+            fail(f"{library / file}: {fault}")
+        if not journal.is_current(file, version):
+            if fault:
+                journal.append(file, version, {"reason": fault})
+            else:
                 waiting.append((file, version))
     echo(printable(f"{library}: {len(files)} songs, of which {len(files) - len(waiting)} are unchanged"))
     start_s = time.monotonic()
@@ -194,11 +203,20 @@ def _predict(library: Path, files: Sequence[str], model: Model, journal: Journal
             journal.append(file, version, as_record(prediction, model.threshold))
             _print(f"{prediction.song.label}: {summary(prediction, model.threshold)}")
         else:
-            journal.append(file, version, {"reason": answer.reason})
+            is_readable, _ = _read_stamp(answer.song.path)
+            journal.append(file, version if is_readable else version._replace(stamp=None), {"reason": answer.reason})
             fail(f"{answer.song.title}: {answer.reason}")
     if waiting:
         seconds = time.monotonic() - start_s
         echo(f"{len(waiting)} songs in {seconds:.0f} s, {len(waiting) / seconds:.1f} songs a second")
+
+
+def _read_stamp(path: Path) -> tuple[Stamp | None, str]:
+    """Read the state of a file, or the reason why it cannot be read, with which it is not skipped in a later run."""
+    try:
+        return read_stamp(path), ""
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror}"
 
 
 def _song(journal: Journal, file: str, library: Path, threshold: float) -> Record:
