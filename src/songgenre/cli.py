@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from songgenre.errors import ERRNO_HINTS, HINT_EXTRAS, UserError, did_you_mean
+from songgenre.errors import ERRNO_HINTS, HINT_EXTRAS, HINT_MEMORY, UserError, did_you_mean
 from songgenre.paths import MODEL_SUFFIX, Project, is_exported_model
 from songgenre.redaction import redact
 
@@ -525,6 +526,8 @@ def main() -> None:
         _fail(f"{error}. {ERRNO_HINTS[error.errno]}")
     except UserError as error:
         _fail(str(error))
+    except BrokenProcessPool:
+        _fail(f"A process that decoded songs was stopped. {HINT_MEMORY}")
     except ModuleNotFoundError as error:
         if str(error.name).startswith("songgenre"):
             raise

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -55,17 +56,21 @@ class Library:
         result = CliRunner().invoke(app, ["tag", str(self.music), *options], env=self.environment)
         return Ended(result.exit_code, result.stdout.splitlines(), result.stderr, result.exception)
 
-    def start(self, *options: str) -> "subprocess.Popen[bytes]":
+    def start(self, *options: str, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
         """Start the command in a process of its own."""
         command = [Path(sys.executable).with_name("songgenre"), "tag", str(self.music), *options]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen(command, cwd=ROOT, env=os.environ | self.environment, **quiet)
+        environment = os.environ | self.environment
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
 
     def songs(self) -> dict[str, dict[str, Any]]:
         """What the JSON lines say of each song."""
         songs = [json.loads(line) for line in self.json.read_text().splitlines()]
         assert len({song["file"] for song in songs}) == len(songs)
         return {os.path.relpath(song["file"], self.music): song for song in songs}
+
+    def n_lines(self) -> int:
+        """Number of lines in the journal, also while it is written."""
+        return sum(path.read_bytes().count(b"\n") for path in self.state.glob("songgenre/*/journal.jsonl"))
 
     def journal(self) -> list[dict[str, Any]]:
         [path] = self.state.glob("songgenre/*/journal.jsonl")
@@ -215,11 +220,29 @@ def test_folder_that_cannot_be_read_is_told_and_the_others_are_predicted(full: L
     assert len(ended.stdout) == 2
 
 
+@pytest.mark.slow
+def test_process_that_the_system_stops_is_told_and_the_next_run_goes_on(one: Library) -> None:
+    for number in range(50):
+        shutil.copy(one.music / "deep" / "a.flac", one.music / f"{number}.flac")
+    process = one.start(stderr=subprocess.PIPE)
+    while one.n_lines() < 5:
+        assert process.poll() is None
+        time.sleep(0.005)
+    children = psutil.Process(process.pid).children(recursive=True)
+    next(child for child in children if "popen_loky_posix" in " ".join(child.cmdline())).kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"memory" in said
+    assert b"Traceback" not in said
+    assert one.start("--json", str(one.json)).wait() == 0
+    assert len(one.songs()) == 51
+
+
 def is_killed(library: Library, process: "subprocess.Popen[bytes]", n_lines: int) -> bool:
     """Kill a run after the journal has grown by some lines; tell whether that came before its end."""
     smallest = None
     while process.poll() is None:
-        size = sum(path.read_bytes().count(b"\n") for path in library.state.glob("songgenre/*/journal.jsonl"))
+        size = library.n_lines()
         smallest = size if smallest is None else min(size, smallest)
         if size >= smallest + n_lines:
             process.send_signal(signal.SIGKILL)
