@@ -209,7 +209,7 @@ def tag(
     if undo:
         succeeded = command.undo(library, journal, dry_run)
     else:
-        settings = command.Model(model, threshold, skip_hash_check)
+        settings = command.ModelOptions(model, threshold, skip_hash_check)
         succeeded = command.run(library, settings, outputs, journal, write_genre, dry_run)
     if not succeeded:
         raise typer.Exit(1)

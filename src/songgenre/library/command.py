@@ -52,7 +52,7 @@ class Failures:
         echo(printable(reason))
 
 
-class Model(NamedTuple):
+class ModelOptions(NamedTuple):
     """Model with which a library is predicted.
 
     Parameters
@@ -72,7 +72,7 @@ class Model(NamedTuple):
 
 def run(
     library: Path,
-    model: Model,
+    model: ModelOptions,
     outputs: Outputs,
     journal_folder: Path | None = None,
     write_genre: bool = False,
@@ -84,7 +84,7 @@ def run(
     ----------
     library : Path
         Folder of music.
-    model : Model
+    model : ModelOptions
         The model.
     outputs : Outputs
         Files to write.
@@ -180,7 +180,9 @@ def _find_files(library: Path, own: Sequence[Path], fail: Callable[[str], None])
     return files
 
 
-def _predict(library: Path, files: Sequence[str], model: Model, journal: Journal, fail: Callable[[str], None]) -> None:
+def _predict(
+    library: Path, files: Sequence[str], model: ModelOptions, journal: Journal, fail: Callable[[str], None]
+) -> None:
     """Predict the songs that are new or changed, and append each to the journal at once."""
     current_hash = model_hash(model.name)
     waiting: list[tuple[str, Version]] = []
