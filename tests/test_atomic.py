@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from songgenre.atomic import check_output_file
+from songgenre.atomic import GENERATOR, check_output_file
 from songgenre.errors import UserError
 
 
@@ -20,7 +20,19 @@ def test_only_a_regular_file_with_the_right_ending_is_replaced(tmp_path: Path, n
         check_output_file(tmp_path / name, ".html")
 
 
-def test_a_new_file_and_a_former_output_are_fine(tmp_path: Path) -> None:
-    (tmp_path / "old.HTML").write_text("a page")
-    for name in ("new.html", "old.HTML"):
+def test_new_empty_and_own_files_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "old.HTML").write_bytes(b"<!DOCTYPE html>\n" + GENERATOR)
+    (tmp_path / "empty.html").touch()
+    for name in ("new.html", "old.HTML", "empty.html"):
         check_output_file(tmp_path / name, ".html")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"), [(".html", b"OggS"), (".html", b"<p>Mine"), (".pdf", b"%PDF"), (".zip", b"PK\3\4")]
+)
+def test_foreign_file_is_replaced_only_by_force(tmp_path: Path, suffix: str, content: bytes) -> None:
+    path = tmp_path / f"mine{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="--force"):
+        check_output_file(path, suffix)
+    check_output_file(path, suffix, force=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from songgenre.errors import UserError
+from songgenre.paths import MODEL_SUFFIX
 
 
 @contextmanager
@@ -45,7 +46,13 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(partial)
 
 
-def check_output_file(path: Path, suffix: str) -> None:
+GENERATOR = b'<meta name="generator" content="songgenre">'
+"""Line in the head of each page that a user may name; such a page is replaced without a question."""
+HEAD_BYTES = 1024
+ZIP = b"PK\x03\x04"
+
+
+def check_output_file(path: Path, suffix: str, force: bool = False) -> None:
     """Check that a file that a user named for an output can be written without damage to anything else.
 
     Parameters
@@ -54,11 +61,14 @@ def check_output_file(path: Path, suffix: str) -> None:
         The file; it may exist.
     suffix : str
         Ending of such files, for example ``.html``.
+    force : bool
+        Whether to replace a file that this program has not written.
 
     Raises
     ------
     UserError
-        If the name has another ending, the folder does not exist, or the path is a folder, link, pipe or device.
+        If the name has another ending, the folder does not exist, the path is a folder, link, pipe or device, or a
+        file is there that this program may not have written.
     """
     if path.suffix.lower() != suffix:
         raise UserError(f"{path}: the name of the output must end in {suffix}. Name another file.")
@@ -66,6 +76,18 @@ def check_output_file(path: Path, suffix: str) -> None:
         raise UserError(f"{path}: the folder {path.parent} does not exist. Create it, or name another file.")
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
         raise UserError(f"{path}: exists and is not a regular file, so it is not replaced. Name another file.")
+    if path.exists() and not force and not _is_own(path, suffix):
+        raise UserError(
+            f"{path}: exists, may be a file of another program and is not replaced. Name another file, or replace it with "
+            "--force."
+        )
+
+
+def _is_own(path: Path, suffix: str) -> bool:
+    """Tell whether a file is empty, a page of this program or an exported model."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return not head or (suffix == ".html" and GENERATOR in head) or (suffix == MODEL_SUFFIX and head.startswith(ZIP))
 
 
 def _is_running(process: int) -> bool:

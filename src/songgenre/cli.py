@@ -90,6 +90,9 @@ songgenre similar song.mp3
 songgenre similar song.mp3 --count 3 --json"""
 
 
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing file, whatever it is.")]
+
+
 @app.command(epilog=PREDICT_EXAMPLES)
 def predict(
     sources: Annotated[
@@ -117,6 +120,7 @@ def predict(
             metavar="FILE", dir_okay=False, help="Also write a page with a player and the probabilities over time."
         ),
     ] = None,
+    force: Force = False,
     tags: Annotated[
         bool, typer.Option("--tags", help="Also list the tags that the network predicts for each window.")
     ] = False,
@@ -135,7 +139,7 @@ def predict(
     from songgenre.predict import command
 
     form: command.Form = "json" if as_json else "csv" if as_csv else "text"
-    if not command.run(sources, model, threshold, form, html, skip_hash_check, tags):
+    if not command.run(sources, model, threshold, form, html, skip_hash_check, tags, force):
         raise typer.Exit(1)
 
 
@@ -355,6 +359,7 @@ def report_build() -> None:
 def report_export(
     to: Annotated[Path | None, typer.Option(help="A new folder, or a file that ends in .zip.")] = None,
     pdf: Annotated[Path | None, typer.Option(help="Print all pages into this file, with Chromium.")] = None,
+    force: Force = False,
 ) -> None:
     """Export the report site with its excerpts: as a folder, a zip file or a PDF."""
     from songgenre.report import export
@@ -362,19 +367,21 @@ def report_export(
     if to is None and pdf is None:
         raise UserError("report export: no output is named. Use --to FOLDER, --to FILE.zip or --pdf FILE.")
     if to is not None:
-        export.export(Project.find(), to)
+        export.export(Project.find(), to, force)
         _say_written(to)
     if pdf is not None:
-        export.print_pdf(Project.find(), pdf)
+        export.print_pdf(Project.find(), pdf, force)
         _say_written(pdf)
 
 
 @report.command("slides")
-def report_slides(to: Annotated[Path, typer.Option(help="Output file.")] = Path("slides.html")) -> None:
+def report_slides(
+    to: Annotated[Path, typer.Option(help="Output file.")] = Path("slides.html"), force: Force = False
+) -> None:
     """Write slides of the reports as one self-contained file."""
     from songgenre.report import slides
 
-    slides.write_slides(Project.find(), to)
+    slides.write_slides(Project.find(), to, force)
     _say_written(to)
 
 

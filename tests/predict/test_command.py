@@ -170,6 +170,15 @@ def test_name_that_the_terminal_cannot_show_is_escaped(predict: "Command", music
 
 
 @pytest.mark.integration
+def test_song_in_the_place_of_the_page_stays(predict: "Command", music: Path, tmp_path: Path) -> None:
+    songs = [shutil.copy(music / "a.wav", tmp_path / name) for name in ("a.html", "b.wav")]
+    for place in songs:
+        ended = predict(*map(str, songs), "--html", str(place))
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert Path(place).read_bytes() == (music / "a.wav").read_bytes()
+
+
+@pytest.mark.integration
 def test_name_of_a_page_that_is_too_long_is_told(predict: "Command", music: Path, tmp_path: Path) -> None:
     result = predict(str(music / "a.wav"), "--html", str(tmp_path / f"{'x' * 250}.html"))
     assert result.returncode == 1

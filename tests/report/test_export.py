@@ -77,7 +77,7 @@ def test_zip_unpacks_to_the_site_and_has_the_same_bytes_whenever_it_is_made(proj
     first = (tmp_path / "site.zip").read_bytes()
     for path in project.html.rglob("*.html"):
         os.utime(path, (1, 1))
-    export(project, tmp_path / "site.zip")
+    export(project, tmp_path / "site.zip", force=True)
     assert (tmp_path / "site.zip").read_bytes() == first
     shutil.unpack_archive(tmp_path / "site.zip", tmp_path / "unpacked")
     export(project, tmp_path / "folder")

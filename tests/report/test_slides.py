@@ -39,7 +39,8 @@ def project(tmp_path: Path) -> Project:
 
 def test_each_notebook_is_a_slide_with_question_figure_and_conclusion(project: Project, tmp_path: Path) -> None:
     build(project)
-    write_slides(project, tmp_path / "slides.html")
+    for _ in range(2):
+        write_slides(project, tmp_path / "slides.html")
     soup = BeautifulSoup((tmp_path / "slides.html").read_text("utf-8"), "html.parser")
     front, looking, waiting = soup.select("main > section")
     assert front.h1.get_text().endswith("?")

@@ -27,6 +27,7 @@ def run(
     html: Path | None,
     skip_hash_check: bool = False,
     with_tags: bool = False,
+    force: bool = False,
 ) -> bool:
     """Predict songs and print each result at once; print the reason of each skipped song to standard error.
 
@@ -46,6 +47,8 @@ def run(
         Whether to load a model of the project even if its hash differs from ``dvc.lock``.
     with_tags : bool
         Whether the text lists the most probable tags of each window.
+    force : bool
+        Whether the page may replace a file that is not such a page.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def run(
         If the model is unavailable, its hash differs, or the page cannot be written.
     """
     if html:
-        check_output_file(html, ".html")
+        check_output_file(html, ".html", force)
     if not skip_hash_check:
         loading.verify_models(name)
     failures: list[str] = []

@@ -31,7 +31,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of all files in a zip, so that the same site gives the same bytes."""
 
 
-def export(project: Project, to: Path) -> None:
+def export(project: Project, to: Path, force: bool = False) -> None:
     """Copy the site into a folder, or into a zip if the name ends in ``.zip``.
 
     Parameters
@@ -39,18 +39,20 @@ def export(project: Project, to: Path) -> None:
     project : Project
         Project whose site is copied.
     to : Path
-        A zip is replaced; a folder must be new or empty.
+        A folder, which must be new or empty, or a zip.
+    force : bool
+        Whether to replace an existing zip.
 
     Raises
     ------
     UserError
-        If the project has no site, or the folder is not empty.
+        If the project has no site, the folder is not empty, or the zip exists.
     """
     _check(project)
     files = sorted(path for path in project.html.rglob("*") if path.is_file() and path.name != SCRIPT)
     run_facts = script(project)
     if to.suffix.lower() == ".zip":
-        check_output_file(to, ".zip")
+        check_output_file(to, ".zip", force)
         with replacing(to) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in files:
                 entry = zipfile.ZipInfo(f"{to.stem}/{file.relative_to(project.html).as_posix()}", EPOCH)
@@ -66,7 +68,7 @@ def export(project: Project, to: Path) -> None:
                 copy.write_bytes(_content(file, run_facts))
 
 
-def print_pdf(project: Project, to: Path) -> None:
+def print_pdf(project: Project, to: Path, force: bool = False) -> None:
     """Print all pages into one PDF, with Chromium.
 
     Parameters
@@ -74,7 +76,9 @@ def print_pdf(project: Project, to: Path) -> None:
     project : Project
         Project whose site is printed.
     to : Path
-        PDF to write; an existing file is replaced.
+        PDF to write.
+    force : bool
+        Whether to replace an existing file.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def print_pdf(project: Project, to: Path) -> None:
         If the project has no site, the file cannot be written, Chromium is not installed, or Chromium fails.
     """
     _check(project)
-    check_output_file(to, ".pdf")
+    check_output_file(to, ".pdf", force)
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise UserError(

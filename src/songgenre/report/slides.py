@@ -35,7 +35,7 @@ class Slide(NamedTuple):
     conclusion: Markup
 
 
-def write_slides(project: Project, to: Path) -> None:
+def write_slides(project: Project, to: Path, force: bool = False) -> None:
     """Write the slides.
 
     Parameters
@@ -43,14 +43,16 @@ def write_slides(project: Project, to: Path) -> None:
     project : Project
         Project whose site is built.
     to : Path
-        HTML file to write; an existing file is replaced.
+        HTML file to write; earlier slides are replaced.
+    force : bool
+        Whether to replace any other file, too.
 
     Raises
     ------
     UserError
         If the project has no site, or the file cannot be written.
     """
-    check_output_file(to, ".html")
+    check_output_file(to, ".html", force)
     front = project.html / "index.html"
     if not front.is_file():
         raise UserError(f"{project.html}: report site not found. Run `dvc repro` first.")
