@@ -78,8 +78,8 @@ def check_output_file(path: Path, suffix: str, force: bool = False) -> None:
         raise UserError(f"{path}: exists and is not a regular file, so it is not replaced. Name another file.")
     if path.exists() and not force and not _is_own(path, suffix):
         raise UserError(
-            f"{path}: exists, may be a file of another program and is not replaced. Name another file, or replace it with "
-            "--force."
+            f"{path}: exists, may be a file of another program and is not replaced. Name another file, or replace it "
+            "with --force."
         )
 
 

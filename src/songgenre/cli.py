@@ -410,8 +410,11 @@ def pretrained_download() -> None:
 def pretrained_fetch() -> None:
     """Extract the weights of the networks into data/pretrained; download the wheel if it is missing."""
     from songgenre.models import musicnn_weights
+    from songgenre.params import load_params
+    from songgenre.sources.own_music import check_source
 
     project = Project.find()
+    check_source(project, load_params(project.params).scraping)
     musicnn_weights.extract_weights(project.wheels, project.pretrained)
     _say_written(project.pretrained)
 

@@ -33,6 +33,7 @@ from songgenre.notebook.provenance import inputs_and_versions, publish, run_envi
 from songgenre.notebook.stage import STAGE_VARIABLE
 from songgenre.paths import Project
 from songgenre.redaction import redact
+from songgenre.sources.own_music import check_source
 
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """Environment of every kernel. The number of OpenBLAS threads determines the order of sums, and thus the last bits."""
@@ -69,6 +70,7 @@ def run(project: Project, name: str, console: Console) -> None:
     """
     source = find_notebook(project, name)
     settings = params.load_params(project.params)
+    check_source(project, settings.scraping)
     parameters = settings.section(section_of(name))
     _check_parameters(source, parameters)
     check_grids(settings.sklearn.grids)

@@ -67,6 +67,25 @@ def check_place(project: Project, folder: Path) -> None:
         )
 
 
+def check_source(project: Project, scraping: Scraping) -> None:
+    """Refuse a ``scraping.folder`` that stages would empty, whatever the source.
+
+    Parameters
+    ----------
+    project : Project
+        The project.
+    scraping : Scraping
+        Section of ``params.yaml``.
+
+    Raises
+    ------
+    UserError
+        See `check_place`.
+    """
+    if scraping.folder:
+        check_place(project, project.root / os.path.expanduser(scraping.folder))
+
+
 def update_fingerprint(project: Project, scraping: Scraping) -> None:
     """Write the fingerprint of the user's folder, on which the stage ``scraping`` depends, if the folder has changed.
 
@@ -84,10 +103,10 @@ def update_fingerprint(project: Project, scraping: Scraping) -> None:
     UserError
         If the folder is one that stages would empty, or cannot be read.
     """
+    check_source(project, scraping)
     content = {}
     if scraping.source == "folder":
         folder = project.root / os.path.expanduser(scraping.folder)
-        check_place(project, folder)
         content = _fingerprint(folder) if os.path.isdir(folder) else {}
     text = json.dumps(content) + "\n"
     if not project.fingerprint.is_file() or project.fingerprint.read_text() != text:
