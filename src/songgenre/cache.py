@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
@@ -25,6 +24,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Entry = TypeVar("Entry", bound=NamedTuple)
+
+FORMAT = 2
+"""Version of the format of the entries, a part of their keys."""
+DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 class CacheMiss(NamedTuple):
@@ -45,6 +48,8 @@ class CacheMiss(NamedTuple):
 class Cache(Generic[Entry]):
     """Cache of entries of one kind, in a folder or at a URL that fsspec can open.
 
+    An entry is a file in the npz format, followed by the SHA-256 of its key and its content.
+
     Parameters
     ----------
     url : str
@@ -62,7 +67,7 @@ class Cache(Generic[Entry]):
     ) -> None:
         self.url = url
         self.kind = kind
-        self.config = json.dumps([parameters, code_version(function)], sort_keys=True)
+        self.config = json.dumps([FORMAT, parameters, code_version(function)], sort_keys=True)
 
     def key(self, sha256: str, start_s: float, duration_s: float) -> str:
         """Compute the key of an entry.
@@ -110,13 +115,17 @@ class Cache(Generic[Entry]):
         """
         file_system, path = self._place(key)
         try:
-            with np.load(io.BytesIO(file_system.cat_file(path)), allow_pickle=False) as entry:
+            stored = file_system.cat_file(path)
+            content, digest = stored[:-DIGEST_BYTES], stored[-DIGEST_BYTES:]
+            if digest != _digest(key, content):
+                return None
+            with np.load(io.BytesIO(content), allow_pickle=False) as entry:
                 return self.kind._make(entry[name][()] for name in self.kind._fields)
-        except (FileNotFoundError, ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile):
+        except Exception:  # each file system raises its own errors, and an entry of another kind any of NumPy's
             return None
 
     def put(self, key: str, entry: Entry) -> None:
-        """Write an entry. If the process is killed meanwhile, `get` detects the torn file by its checksum.
+        """Write an entry. If the process is killed meanwhile, `get` detects the torn file by its hash.
 
         Parameters
         ----------
@@ -129,11 +138,15 @@ class Cache(Generic[Entry]):
         content = io.BytesIO()
         np.savez(content, **entry._asdict())
         file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
-        file_system.pipe_file(path, content.getvalue())
+        file_system.pipe_file(path, content.getvalue() + _digest(key, content.getvalue()))
 
     def _place(self, key: str) -> tuple[fsspec.AbstractFileSystem, str]:
         file_system, folder = fsspec.url_to_fs(self.url, use_listings_cache=False)
         return file_system, f"{folder}/{key[:2]}/{key}.npz"
+
+
+def _digest(key: str, content: bytes) -> bytes:
+    return hashlib.sha256(key.encode() + content).digest()
 
 
 def cached_map(
