@@ -11,7 +11,16 @@ import pytest
 import tensorflow as tf
 
 from songgenre.errors import UserError
-from songgenre.models.musicnn_weights import NETWORKS, Wheel, download_wheel, extract_weights, load_weights, shapes
+from songgenre.models import musicnn_weights
+from songgenre.models.musicnn_weights import (
+    NETWORKS,
+    Wheel,
+    compute_hash,
+    download_wheel,
+    extract_weights,
+    load_weights,
+    shapes,
+)
 
 RNG = np.random.default_rng(0)
 VARIABLES = {name: RNG.normal(size=shape).astype(np.float32) for name, shape in shapes().items()}
@@ -84,9 +93,10 @@ NOBODY = "http://127.0.0.1:9/simple"
 
 @pytest.mark.integration
 def test_weights_and_licence_come_through_pip(
-    wheel: Wheel, index: str, ask: Callable[[str], None], tmp_path: Path
+    wheel: Wheel, index: str, ask: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(index)
+    monkeypatch.setattr(musicnn_weights, "PUBLISHED", dict.fromkeys(NETWORKS, compute_hash(VARIABLES)))
     extract_weights(tmp_path / "wheels", tmp_path / "pretrained", wheel)
     assert sorted(path.name for path in (tmp_path / "pretrained").iterdir()) == [
         "LICENSE.md",
@@ -142,6 +152,30 @@ def test_another_file_put_there_is_named(wheel: Wheel, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=str(tmp_path / wheel.file)):
         extract_weights(tmp_path, tmp_path / "pretrained", wheel)
     assert not (tmp_path / "pretrained").exists()
+
+
+def _zeroed(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: np.zeros_like(values) for name, values in variables.items()}
+
+
+def _without_one(variables: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return dict(list(variables.items())[1:])
+
+
+@pytest.mark.parametrize("change", [dict, _zeroed, _without_one])
+def test_weights_that_are_not_the_published_ones_are_refused(
+    change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]], tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "MSD_musicnn.npz", allow_pickle=False, **change(VARIABLES))
+    with pytest.raises(UserError, match=r"MSD_musicnn.*published"):
+        load_weights(tmp_path, "MSD_musicnn")
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\3\4", bytes(1000)])
+def test_weights_that_cannot_be_read_are_named(damage: bytes, tmp_path: Path) -> None:
+    (tmp_path / "MSD_musicnn.npz").write_bytes(damage)
+    with pytest.raises(UserError, match="MSD_musicnn"):
+        load_weights(tmp_path, "MSD_musicnn")
 
 
 def test_missing_weights_say_how_to_fetch_them(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -20,6 +21,11 @@ from songgenre.errors import UserError
 from songgenre.progress import echo
 
 NETWORKS = ("MSD_musicnn", "MTT_musicnn")
+PUBLISHED = {
+    "MSD_musicnn": "43b153f5832a422202b25ae472af87516967edaec1dc33ff190ee2f38f3c89f9",
+    "MTT_musicnn": "26307d8f700d6b3d99d0fd166c0380cae63a59b496c1cf9b4ecff98ce1f324e0",
+}
+"""SHA-256 of the published weights of each network, see `compute_hash`."""
 
 CONVOLUTIONS: list[tuple[int, ...]] = [
     (7, 38, 1, 204), (7, 67, 1, 204), (128, 1, 1, 51), (64, 1, 1, 51), (32, 1, 1, 51),
@@ -42,6 +48,8 @@ class Wheel(NamedTuple):
         """Name of the file."""
         return f"{self.name}-{self.version}-py3-none-any.whl"
 
+
+HINT = "Delete the file and run this again; in a project, `dvc repro --force pretrained` fetches the weights again."
 
 MUSICNN = Wheel("musicnn", "0.1.0", "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa")
 
@@ -122,21 +130,41 @@ def load_weights(pretrained: Path, network: str) -> dict[str, np.ndarray]:
     Raises
     ------
     UserError
-        If the weights are missing or damaged.
+        If the weights are missing, damaged or not the published ones.
     """
     path = pretrained / f"{network}.npz"
     try:
-        with np.load(path, allow_pickle=False) as weights:
-            return dict(weights)
+        with np.load(path, allow_pickle=False) as file:
+            weights = dict(file)
     except FileNotFoundError:
         raise UserError(
             f"{path}: not found. Fetch the weights of the pretrained networks with `dvc repro pretrained`."
         ) from None
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: the weights of the pretrained network cannot be read: {error}. "
-            "Fetch them again with `dvc repro --force pretrained`."
-        ) from None
+    except Exception as error:  # NumPy and zipfile raise errors of a dozen types for damaged files
+        raise UserError(f"{path}: the weights of the pretrained network cannot be read: {error}. {HINT}") from None
+    if compute_hash(weights) != PUBLISHED[network]:
+        raise UserError(f"{path}: not the published weights of {network}; damaged or changed. {HINT}")
+    return weights
+
+
+def compute_hash(weights: Mapping[str, np.ndarray]) -> str:
+    """Compute a hash of the names, types, shapes and values of weights.
+
+    Parameters
+    ----------
+    weights : mapping
+        From the name of a variable to its values.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal digits.
+    """
+    sha256 = hashlib.sha256()
+    for name, values in sorted(weights.items()):
+        sha256.update(f"{name} {values.dtype} {values.shape}".encode())
+        sha256.update(values.tobytes())
+    return sha256.hexdigest()
 
 
 def _download(folder: Path, wheel: Wheel, path: Path) -> None:
