@@ -3,6 +3,7 @@ import os
 import signal
 import time
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +60,26 @@ def test_crash_or_hang_of_one_item_leaves_the_results_of_the_others() -> None:
 
     results = list(isolated_map(work, range(9), "working", crashed, limit_s=15))
     assert results == ["0", "1", "2", "3 crashed", "4", "5", "6 took more than 15 s", "7", "8"]
+
+
+def test_item_whose_process_is_killed_is_tried_once_more_on_its_own(tmp_path: Path) -> None:
+    def work(item: int) -> str:
+        running = tmp_path / f"{item}.running"
+        running.touch()
+        is_second = (tmp_path / f"{item}.killed").exists()
+        if item == 5 or (item == 2 and not is_second):
+            (tmp_path / f"{item}.killed").touch()
+            running.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.1)
+        beside = len(list(tmp_path.glob("*.running"))) - 1
+        running.unlink()
+        return f"{item} beside {beside}" if is_second else str(item)
+
+    results = list(isolated_map(work, range(9), "working", crashed))
+    assert results[2] == "2 beside 0"
+    assert results[5].startswith("5 was killed")
+    assert results[:2] + results[3:5] + results[6:] == ["0", "1", "3", "4", "6", "7", "8"]
 
 
 def test_nothing_is_said_of_a_process_that_is_replaced_because_it_has_grown(capfd: pytest.CaptureFixture[str]) -> None:

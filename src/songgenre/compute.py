@@ -174,10 +174,7 @@ def isolated_map(
     object
         Result for each item, in the order of `items`, as soon as it is ready.
 
-    Raises
-    ------
-    BrokenProcessPool
-        If the system kills a process, most often because memory ran out.
+    An item whose process the system kills, most often because memory ran out, is tried once more, alone.
     """
     n = min(joblib.cpu_count(), max(1, len(items)))
     with closing(_Lanes(n)) as lanes, ThreadPoolExecutor(n) as threads:
@@ -194,7 +191,9 @@ class _Lanes:
 
     def __init__(self, n: int) -> None:
         self._all = [_processes(1) for _ in range(n)]
+        self._n = n
         self._free: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+        self._alone = threading.Lock()
         for started in [lane.submit(os.getpid) for lane in self._all]:
             started.result()
         for lane in self._all:
@@ -207,20 +206,43 @@ class _Lanes:
         on_crash: Callable[[Item, str], Result],
         limit_s: float,
     ) -> Result:
+        try:
+            return self._try(function, item, limit_s)
+        except TimeoutError:
+            return on_crash(item, f"took more than {limit_s:g} s")
+        except BrokenProcessPool as error:
+            if "SIGKILL" not in str(error):
+                return on_crash(item, "crashed")
+        with self._others_idle():
+            try:
+                return self._try(function, item, limit_s)
+            except (BrokenProcessPool, TimeoutError):
+                return on_crash(item, "was killed, perhaps because memory ran out, and failed again on its own")
+
+    def _try(self, function: Callable[[Item], Result], item: Item, limit_s: float) -> Result:
+        """Apply the function in the next free process, which is replaced if it ends or takes too long."""
         lane = self._free.get()
         try:
             result: Result = lane.submit(function, item).result(limit_s)
             return result
-        except (BrokenProcessPool, TimeoutError) as error:
-            if "SIGKILL" in str(error):
-                raise
+        except (BrokenProcessPool, TimeoutError):
             lane.shutdown(kill_workers=True)
             lane = _processes(1)
             self._all.append(lane)
-            what = f"took more than {limit_s:g} s" if isinstance(error, TimeoutError) else "crashed"
-            return on_crash(item, what)
+            raise
         finally:
             self._free.put(lane)
+
+    @contextmanager
+    def _others_idle(self) -> Iterator[None]:
+        """Keep all processes but one from work."""
+        with self._alone:
+            others = [self._free.get() for _ in range(self._n - 1)]
+            try:
+                yield
+            finally:
+                for lane in others:
+                    self._free.put(lane)
 
     def close(self) -> None:
         """End the processes."""
