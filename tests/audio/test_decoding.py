@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,15 @@ def test_damage_in_the_middle_is_named(tmp_path: Path, melody: Maker, write_audi
     path.write_bytes(content)
     assert str(path) in problem(path)
     assert "damaged" in problem(path)
+
+
+@pytest.mark.parametrize("sample", [np.nan, np.inf, -3e38, 100])
+def test_sample_that_would_overflow_is_refused(tmp_path: Path, tone: Maker, write_audio: Writer, sample: float) -> None:
+    y = tone(seconds=2)
+    y[22_050] = sample
+    path = write_audio(tmp_path / "song.wav", y, subtype="FLOAT")
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        load_clip(Clip(path, 0, 2), SR)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -129,6 +129,12 @@ def test_spectrogram_of_any_length_is_that_of_librosa(n: int) -> None:
     np.testing.assert_allclose(found[-1], expected[-1], atol=1e-2 if n % 256 == 0 else 1e-6)
 
 
+@pytest.mark.parametrize("y", [np.zeros(512, np.int16), np.full(512, np.nan, np.float32), np.array([0, np.inf])])
+def test_signal_that_is_not_in_finite_fractions_is_refused(y: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        musicnn.log_mel(y)
+
+
 def test_spectrogram_is_the_same_with_any_number_of_threads() -> None:
     y = np.random.default_rng(0).normal(size=30 * musicnn.SAMPLE_RATE).astype(np.float32)
     spectrograms = []

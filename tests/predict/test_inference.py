@@ -8,7 +8,7 @@ import pytest
 from songgenre.audio import center_clip
 from songgenre.predict import inference
 from songgenre.predict.inputs import AudioInput
-from songgenre.predict.loading import Classifier
+from songgenre.predict.loading import Classifier, ClipPrediction
 
 
 @pytest.mark.parametrize("duration_s", [12.0, 30.0, 33.43, 59.99])
@@ -39,6 +39,7 @@ def test_song_is_the_mean_of_its_windows() -> None:
     [
         ("silent.wav", np.zeros(22_050 * 3), "dB"),
         ("short.wav", np.full(2_000, 0.1), "1 s"),
+        ("loud.wav", np.where(np.arange(66_150) == 9_000, 3e38, 0.1), "full scale"),
         ("text.mp3", None, "wav, aiff"),
         ("empty.mp3", b"", "0 bytes"),
     ],
@@ -54,10 +55,22 @@ def test_what_is_no_song_is_told(
     monkeypatch.setattr(inference, "load_classifier", lambda name: Classifier(name, 30.0, (), ()))
     path = tmp_path / name
     if isinstance(y, np.ndarray):
-        write_audio(path, y)
+        write_audio(path, y, subtype="FLOAT")
     else:
         path.write_bytes(b"Once upon a time" if y is None else y)
     failure = inference.predict_song(AudioInput(name, path), "pretrained")
     assert isinstance(failure, inference.SkippedSong)
     assert reason in failure.reason
     assert "wrangling" not in failure.reason
+
+
+def test_model_whose_answer_is_not_finite_predicts_nothing(
+    tmp_path: Path,
+    write_audio: Callable[..., Path],
+    tone: Callable[..., np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = ClipPrediction(pd.Series({"jazz": np.nan, "rock": np.nan}))
+    monkeypatch.setattr(inference, "load_classifier", lambda name: Classifier(name, 30.0, (), (lambda inputs: answer,)))
+    path = write_audio(tmp_path / "a.wav", tone(2))
+    assert isinstance(inference.predict_song(AudioInput("a.wav", path), "pretrained"), inference.SkippedSong)

@@ -46,6 +46,8 @@ DAMAGE_S = 0.1
 DAMAGE_SHARE = 0.01
 """Damaged part that a song may have, in seconds or as a share of its length, whichever is longer."""
 
+MAX_PEAK = 64.0
+"""Largest sample, where full scale is 1. Mixes in floating point exceed full scale, but not by 36 dB."""
 SILENCE_FLOOR_DB = -200.0
 """Level of digital silence."""
 
@@ -426,7 +428,8 @@ def load_clip(clip: Clip, sample_rate: int) -> np.ndarray:
     Raises
     ------
     UserError
-        If the file cannot be decoded, or ends before the end of the clip.
+        If the file cannot be decoded, ends before the end of the clip, or has samples that are not finite or above
+        `MAX_PEAK`.
 
     Examples
     --------
@@ -444,6 +447,8 @@ def load_clip(clip: Clip, sample_rate: int) -> np.ndarray:
     440
     """
     y, native_rate = _load_native(clip)
+    if not np.all(np.abs(y) <= MAX_PEAK):
+        raise UserError(f"{clip.path}: contains samples that are not finite or far above full scale. Export it again.")
     if native_rate != sample_rate:
         y = soxr.resample(y, native_rate, sample_rate)
     n = round(clip.duration_s * sample_rate)

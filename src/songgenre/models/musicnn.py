@@ -83,7 +83,7 @@ def log_mel(y: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    y : np.ndarray [shape=(n,)]
+    y : np.ndarray [shape=(n,), dtype=float32]
         Audio signal at `SAMPLE_RATE`.
 
     Returns
@@ -91,7 +91,14 @@ def log_mel(y: np.ndarray) -> np.ndarray:
     np.ndarray [shape=(n_frames, N_MELS), dtype=float32]
         Log-mel spectrogram, as from ``librosa.feature.melspectrogram``; librosa pads one sample differently if `n` is a
         multiple of `HOP_LENGTH`, which changes the last frame by less than 0.01.
+
+    Raises
+    ------
+    ValueError
+        If the samples are integers, or not all of them are finite.
     """
+    if y.dtype.kind != "f" or not np.isfinite(y).all():
+        raise ValueError(f"signal: the samples are {y.dtype}, or some are not finite. Pass finite samples in -1 to 1.")
     centred = np.pad(y, N_FFT // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(centred, N_FFT)[::HOP_LENGTH]
     power = np.abs(np.fft.rfft(frames * _hann(N_FFT)).astype(np.complex64)) ** 2

@@ -193,6 +193,8 @@ def predict_song(
         return SkippedSong(song, str(error))
     index = pd.Index([start_s for start_s, _ in places], name="start_s")
     table = pd.DataFrame([prediction.probabilities for prediction in predictions], index=index)
+    if not np.isfinite(table.to_numpy()).all():
+        return SkippedSong(song, "its probabilities are not finite; export it again with a full scale of 1")
     outside = [prediction.outside for prediction in predictions if prediction.outside is not None]
     tags = [prediction.tags for prediction in predictions if prediction.tags is not None]
     window_tags = [patches.to_numpy().mean(axis=0) for patches in tags]

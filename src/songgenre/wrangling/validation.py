@@ -30,8 +30,6 @@ MAX_TAG_BYTES = 1 << 24
 """Largest tags before an mp3."""
 MIN_SAMPLE_RATE = 1000
 """Sample rates below this, in Hz, come from damaged headers."""
-MAX_PEAK = 64.0
-"""Largest sample, where full scale is 1. Mixes in floating point exceed full scale, but not by 36 dB."""
 
 PlaceClips = Callable[[float], Sequence[tuple[float, float]]]
 """Function from the length of a song to start and length of its clips, all in s."""
@@ -169,7 +167,7 @@ def _fault(file: audio.AudioFile, levels: Levels, duration_s: float) -> tuple[st
         return "unreadable", f"{file.damaged_s:.2f} s of it are damaged; copy or download it again"
     if not np.isfinite(levels.peak):
         return "unreadable", "contains samples that are infinite or not a number; export it again"
-    if levels.peak > MAX_PEAK:
+    if levels.peak > audio.MAX_PEAK:
         if levels.median_rms > 1:
             return "unreadable", f"its samples reach {levels.peak:.0f}, not 1; export it with a full scale of 1"
         return "unreadable", f"contains a damaged sample, {levels.peak:.1e} times full scale; export it again"
