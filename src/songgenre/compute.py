@@ -177,17 +177,23 @@ def isolated_map(
     An item whose process the system kills, most often because memory ran out, is tried once more, alone.
     """
     n = min(joblib.cpu_count(), max(1, len(items)))
-    with closing(_Lanes(n)) as lanes, ThreadPoolExecutor(n) as threads:
-        results = threads.map(lambda item: lanes.run(function, item, on_crash, limit_s), items)
+    with closing(IsolatedProcesses(n)) as processes, ThreadPoolExecutor(n) as threads:
+        results = threads.map(lambda item: processes.run(function, item, on_crash, limit_s), items)
         try:
             yield from progress_bar(results, description, total=len(items))
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
-            lanes.close()
+            processes.close()
 
 
-class _Lanes:
-    """Pools of one process each; a process that an item crashes or blocks is replaced."""
+class IsolatedProcesses:
+    """Processes that are replaced if an item crashes or blocks them.
+
+    Parameters
+    ----------
+    n : int
+        Number of processes.
+    """
 
     def __init__(self, n: int) -> None:
         self._all = [_processes(1) for _ in range(n)]
@@ -206,6 +212,18 @@ class _Lanes:
         on_crash: Callable[[Item, str], Result],
         limit_s: float,
     ) -> Result:
+        """Apply a function to an item in a free process, and wait for the result; any thread may call it.
+
+        Parameters
+        ----------
+        function, item, on_crash, limit_s
+            As for `isolated_map`.
+
+        Returns
+        -------
+        object
+            The result.
+        """
         try:
             return self._try(function, item, limit_s)
         except TimeoutError:

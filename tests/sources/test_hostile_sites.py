@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from songgenre.errors import UserError
 from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
+from songgenre.sources.middlewares import MAX_HEADER_BYTES
 from songgenre.sources.spider import MAX_PAGE_BYTES
 from songgenre.sources.website import CrawlConfig, Website
 from songgenre.tables.catalogue import CATALOGUE
@@ -74,6 +76,14 @@ def endless(handler: Any) -> None:
     handler.end_headers()
     for _ in range(10_000):
         handler.wfile.write(b"1000\r\n" + b"x" * 0x1000 + b"\r\n")
+        ENDLESS_BYTES[handler.path] += 0x1000
+
+
+def endless_headers(handler: Any) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    handler.close_connection = True
+    for _ in range(10_000):
+        handler.wfile.write(b"X-More: " + b"x" * 0x1000 + b"\r\n")
         ENDLESS_BYTES[handler.path] += 0x1000
 
 
@@ -153,6 +163,12 @@ def lay_traps(site: Any, elsewhere: Any) -> None:
     )
     site.page("/song/no page", "\x00\x01\x02", type_="application/octet-stream")
     site.answers["/song/endless page"] = endless
+    for charset in ("hex", "zlib", "idna"):
+        page = "<h1>A song</h1>"
+        site.page(f"/song/in {charset}", page, type_=f"text/html; charset={charset}")
+    site.page("/song/in rot13", '<head><meta charset="rot13"></head>')
+    site.answers["/song/endless headers"] = endless_headers
+    site.song("many artists", content=b"la", byArtist=["x" * 600] * 5000, genre=["rock"] * 5000)
     site.song("climbs", "/audio/../../../climbs.mp3", b"la")
     site.answers["/climbs.mp3"] = lambda handler: handler.send(b"la")
     site.song("odd ending", "/audio/odd.exe?x=.mp3", b"la")
@@ -206,6 +222,11 @@ def crawled(
         ("markup of numbers", "unreadable", r"schema\.org"),
         ("no page", "unreadable", r"schema\.org"),
         ("endless page", "unreadable", "5 MB"),
+        ("endless headers", "unreadable", "headers"),
+        ("in hex", "unreadable", "hex"),
+        ("in zlib", "unreadable", "zlib"),
+        ("in idna", "unreadable", "idna"),
+        ("in rot13", "unreadable", "rot"),
     ],
 )
 def test_song_that_cannot_be_had_is_refused_with_the_reason(
@@ -254,6 +275,7 @@ def test_reset_connection_is_refused(crawled: Crawled) -> None:
         ("control characters", b"la"),
         ("long name", b"la"),
         ("wrong type", b"la"),
+        ("many artists", b"la"),
     ],
 )
 def test_whatever_comes_as_audio_is_kept_for_the_next_stage_to_judge(
@@ -284,6 +306,7 @@ def test_no_other_host_is_asked_for_anything(crawled: Crawled) -> None:
 def test_endless_body_is_not_waited_for(crawled: Crawled) -> None:
     in_the_sockets = 20_000_000
     assert LARGEST < ENDLESS_BYTES["/audio/endless.mp3"] < LARGEST + in_the_sockets
+    assert ENDLESS_BYTES["/song/endless%20headers"] < (1 + RETRIES) * (MAX_HEADER_BYTES + in_the_sockets)
     assert MAX_PAGE_BYTES < ENDLESS_BYTES["/song/endless%20page"] < MAX_PAGE_BYTES + in_the_sockets
 
 
@@ -308,4 +331,48 @@ def test_catalogue_takes_it_all(crawled: Crawled) -> None:
     assert strange["title"].isprintable() or "\u202e" in strange["title"]
     assert not set("\x00\x1b\r\n") & set(strange["title"])
     assert len(table.loc["/song/long%20name", "title"]) == 500
+    assert len(table.loc["/song/many%20artists", "artist"]) <= 500
+    assert (crawled.root / "kept" / "songs.json").stat().st_size < 500_000
     assert len(table) == len(crawled.songs)
+
+
+def crawl(site: Any, task: Callable[..., CrawlConfig], folder: Path, audio: Path) -> list[Track]:
+    site.song("good", content=b"la la")
+    return Website(task(site, folder / "kept", retries=0)).collect(audio)
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (lambda handler: handler.send(b"", 503), "503"),
+        (redirect("http://127.0.0.9:9/robots.txt"), "hosts"),
+        (lambda handler: handler.send(gzip.compress(b"Disallow: /x\n" * 1_000_000), Content_Encoding="gzip"), "large"),
+    ],
+)
+def test_site_whose_robots_txt_cannot_be_read_is_not_crawled(
+    site: Any, task: Callable[..., CrawlConfig], tmp_path: Path, audio: Path, answer: Callable[[Any], None], why: str
+) -> None:
+    site.answers["/robots.txt"] = answer
+    site.listing("/rock", "good")
+    with pytest.raises(UserError, match=rf"robots\.txt.*{why}"):
+        crawl(site, task, tmp_path, audio)
+    assert set(site.counts()) == {"/robots.txt"}
+
+
+def test_listing_that_cannot_be_parsed_is_named(
+    site: Any, task: Callable[..., CrawlConfig], tmp_path: Path, audio: Path
+) -> None:
+    site.page("/rock", '<a href="/song/good">Good</a>', type_="text/html; charset=hex")
+    with pytest.raises(UserError, match=r"/rock.*hex"):
+        crawl(site, task, tmp_path, audio)
+
+
+@pytest.mark.slow
+def test_page_that_keeps_the_parser_busy_costs_only_itself(
+    site: Any, task: Callable[..., CrawlConfig], tmp_path: Path, audio: Path
+) -> None:
+    site.page("/song/busy", f"<a {' '.join(f'a{number}=1' for number in range(400_000))}>")
+    site.listing("/rock", "busy", "good")
+    busy, good = crawl(site, task, tmp_path, audio)
+    assert (busy.reason, good.reason) == ("unreadable", None)
+    assert "parser" in str(busy.detail)

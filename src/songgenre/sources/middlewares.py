@@ -1,24 +1,30 @@
-"""Scrapy downloader middlewares: allowed hosts, public addresses and ``Retry-After``."""
+"""Scrapy downloader middlewares: allowed hosts, public addresses, robots.txt, ``Retry-After`` and size of headers."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import time
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
+from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response
 from scrapy.resolver import CachingThreadedResolver
+from scrapy.robotstxt import RobotParser
 from twisted.internet.defer import Deferred
 from twisted.internet.error import DNSLookupError
+from twisted.web._newclient import HTTPClientParser
 
 from songgenre.sources.download import parse_retry_after
 
+MAX_HEADER_BYTES = 65_536
+"""Largest headers of a response in bytes."""
 MAX_WAIT_S = 300
 """Longest wait in s; a request for which a site asks for more is given up."""
 
@@ -146,6 +152,51 @@ def require_public_address(address: str, name: str) -> str:
     if name not in ("localhost", address) and not ipaddress.ip_address(address).is_global:
         raise DNSLookupError(f"{name} is {address}, which is not a public address")
     return address
+
+
+class RobotsMiddleware(RobotsTxtMiddleware):
+    """Obey robots.txt; as long as it cannot be read, nothing is allowed (RFC 9309, section 2.3.1.4)."""
+
+    async def _parse_robots(self, response: Response, netloc: str, request: Request) -> None:
+        if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR or response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            raise IgnoreRequest(f"HTTP {response.status}")
+        await super()._parse_robots(response, netloc, request)
+
+    def _robots_error(self, exc: Exception, netloc: str) -> None:
+        why = "too large" if "DOWNLOAD_MAXSIZE" in str(exc) else str(exc) or type(exc).__name__
+        unreadable = _UnreadableRobots(f"{netloc}/robots.txt cannot be read ({why}), so nothing there may be read")
+        waiting = self._parsers[netloc]
+        assert isinstance(waiting, Deferred)
+        self._parsers[netloc] = unreadable
+        waiting.callback(unreadable)
+
+
+class _UnreadableRobots(RobotParser):
+    """Rules of a host whose robots.txt cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, robotstxt_body: bytes) -> Self:
+        return cls(robotstxt_body.decode())
+
+    def allowed(self, url: str | bytes, user_agent: str | bytes) -> bool:
+        raise IgnoreRequest(self.why)
+
+
+def limit_headers() -> None:
+    """Let Twisted, which has no limit, give up a response whose headers are larger than `MAX_HEADER_BYTES`."""
+    receive = HTTPClientParser.dataReceived
+
+    def receive_within_limit(parser: Any, data: bytes) -> None:
+        receive(parser, data)  # type: ignore[no-untyped-call]
+        if parser.line_mode:  # the headers go on
+            parser.header_bytes = getattr(parser, "header_bytes", 0) + len(data)
+            if parser.header_bytes > MAX_HEADER_BYTES:
+                raise ValueError(f"headers larger than {MAX_HEADER_BYTES} bytes")
+
+    HTTPClientParser.dataReceived = receive_within_limit  # type: ignore[method-assign]
 
 
 class RetryAfterMiddleware(RetryMiddleware):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import lxml.etree
@@ -12,6 +13,8 @@ from extruct.w3cmicrodata import MicrodataExtractor
 
 from songgenre.sources.base import MAX_TEXT_LENGTH
 
+MAX_NAMES = 100
+"""Largest number of artists or genres that are read."""
 MAX_DEPTH = 8
 """Number of levels of nested items that are read."""
 
@@ -69,7 +72,7 @@ def parse_recording(document: lxml.etree._Element, url: str) -> Recording | None
             title=_name(item.get("name")),
             artist=_first(item, "byArtist", "creator", "author"),
             license=_name(item.get("license")),
-            genres=tuple(_names(item.get("genre"))),
+            genres=tuple(islice(_names(item.get("genre")), MAX_NAMES)),
         )
     return None
 
@@ -134,7 +137,7 @@ def _own_audio(item: dict[str, Any]) -> str | None:
 
 
 def _first(item: dict[str, Any], *properties: str) -> str | None:
-    return next((name for each in properties if (name := ", ".join(_names(item.get(each))))), None)
+    return next((name for each in properties if (name := ", ".join(islice(_names(item.get(each)), MAX_NAMES)))), None)
 
 
 def _name(value: Any) -> str | None:

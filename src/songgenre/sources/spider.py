@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,13 +31,12 @@ from scrapy.exceptions import (
     ResponseDataLossError,
 )
 from scrapy.http import HtmlResponse, Response
-from scrapy.linkextractors import LinkExtractor
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
 from songgenre.atomic import replacing
 from songgenre.audio import SUFFIXES
-from songgenre.sources import middlewares, schema_org
+from songgenre.sources import middlewares, pages, schema_org
 from songgenre.sources.base import Track, track_id
 from songgenre.sources.website import CrawlConfig
 
@@ -44,6 +44,8 @@ USER_AGENT = f"songgenre/{version('song-genre-classification')} (research on mus
 
 MAX_PAGE_BYTES = 5_000_000
 """Largest page in bytes."""
+MAX_ROBOTS_BYTES = 512_000
+"""Largest robots.txt in bytes; RFC 9309 asks for no more. Requests of pages and audio have their own limits."""
 MAX_PAGES = 10_000
 """Largest number of pages of a listing."""
 LOCK_TIMEOUT_S = 20
@@ -96,8 +98,10 @@ class SongSpider(Spider):
         self.total_bytes = 0
         self.total = 0
         self.fatal_error: str | None = None
-        self.song_links = LinkExtractor(allow=task.song_url_pattern, deny_extensions=[])
-        self.next_links = LinkExtractor(allow=task.next_page_pattern, deny_extensions=[])
+        self.parser = pages.Parser()
+        self.read_listing = partial(
+            pages.read_listing, song_url_pattern=task.song_url_pattern, next_page_pattern=task.next_page_pattern
+        )
 
     async def start(self) -> AsyncIterator[Request]:
         """Request the page of every song that an earlier crawl has not finished.
@@ -138,44 +142,40 @@ class SongSpider(Spider):
 
     async def _pages_of(self, genre: str, urls: list[str]) -> list[str]:
         """List the song pages that the listings of a genre link to, at most ``max_songs_per_genre``."""
-        pages: dict[str, None] = {}
+        found: dict[str, None] = {}
         for first in urls:
             url: str | None = first
             read: set[str] = set()
-            while url and len(read) < MAX_PAGES and len(pages) < self.task.max_songs_per_genre:
+            while url and len(read) < MAX_PAGES and len(found) < self.task.max_songs_per_genre:
                 read.add(url)
                 listing = await self._listing(url, genre, is_first=url == first)
-                links = [link.url for link in self.song_links.extract_links(listing)] if listing else []
+                links = listing.songs if listing else []
                 if url == first and not links:
                     raise CrawlError(
                         f"{url}: no link on this listing of {genre} matches {self.task.song_url_pattern}. "
                         "Check scraping.site.song_url_pattern in params.yaml."
                     )
-                url = self._next(listing, read) if listing and not pages.keys() >= set(links) else None
-                pages |= dict.fromkeys(links)
-        return list(pages)[: self.task.max_songs_per_genre]
+                is_new = not found.keys() >= set(links)
+                following = listing.following if listing and is_new else []
+                url = next((page for page in following if page not in read), None)
+                found |= dict.fromkeys(links)
+        return list(found)[: self.task.max_songs_per_genre]
 
-    async def _listing(self, url: str, genre: str, is_first: bool) -> HtmlResponse | None:
+    async def _listing(self, url: str, genre: str, is_first: bool) -> pages.Listing | None:
         request = Request(url, meta={"download_maxsize": MAX_PAGE_BYTES}, dont_filter=True)
         try:
             response = await self.crawler.engine.download_async(request)
-            why = "" if response.status == 200 else f"HTTP {response.status}"
+            if response.status == 200 and isinstance(response, HtmlResponse):
+                return await self.parser.parse(self.read_listing, response)
+            why = "not an HTML page" if response.status == 200 else f"HTTP {response.status}"
         except Exception as error:
-            response, why = None, _explain(error, request)[1]
-        if isinstance(response, HtmlResponse) and not why:
-            return response
-        why = why or "not an HTML page"
+            why = _explain(error, request)[1]
         if is_first:
             raise CrawlError(f"{url}: the listing of {genre} cannot be read ({why}). Check scraping.site.listing_urls.")
         say({"note": f"{url}: cannot be read ({why}); the listing of {genre} ends before this page."})
         return None
 
-    def _next(self, listing: HtmlResponse, read: set[str]) -> str | None:
-        marked = [listing.urljoin(url) for url in listing.css("[rel~=next]::attr(href)").getall()]
-        links = marked or [link.url for link in self.next_links.extract_links(listing)]
-        return next((url for url in links if url not in read), None)
-
-    def read_song(self, response: Response, listed: ListedTrack) -> Iterator[Request]:
+    async def read_song(self, response: Response, listed: ListedTrack) -> AsyncIterator[Request]:
         """Read the markup of a song's page, and request the audio.
 
         Parameters
@@ -192,7 +192,11 @@ class SongSpider(Spider):
         """
         recording = None
         if isinstance(response, HtmlResponse) and response.body:
-            recording = schema_org.parse_recording(response.selector.root, response.url)
+            try:
+                recording = await self.parser.parse(pages.read_recording, response)
+            except Exception as error:  # whatever a page causes concerns one song
+                self._refuse(listed, ("unreadable", f"the page cannot be read: {error}"))
+                return
         if recording is None:
             missing = f"{response.url} has no schema.org MusicRecording or AudioObject with audio"
             self._refuse(listed, ("unreadable", missing))
@@ -397,10 +401,13 @@ def settings(task: CrawlConfig) -> dict[str, Any]:
         "AUTOTHROTTLE_START_DELAY": 1,
         "DOWNLOAD_TIMEOUT": task.timeout_s,
         "DOWNLOAD_WARNSIZE": 0,
+        "DOWNLOAD_MAXSIZE": MAX_ROBOTS_BYTES,
         "RETRY_TIMES": task.retries,
         "DNS_RESOLVER": middlewares.PublicResolver,
         "DOWNLOADER_MIDDLEWARES": {
             middlewares.AllowedHostsMiddleware: 50,
+            middlewares.RobotsMiddleware: 100,
+            "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
             middlewares.RetryAfterMiddleware: 550,
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
         },
@@ -431,12 +438,14 @@ def main() -> None:
 
 
 def _crawl(task: CrawlConfig) -> None:
+    middlewares.limit_headers()
     process = AsyncCrawlerProcess(settings(task))
     crawler = process.create_crawler(SongSpider)
     process.crawl(crawler, task=task)
     process.start()
     spider = crawler.spider
     assert isinstance(spider, SongSpider)
+    spider.parser.close()
     if spider.fatal_error:
         say({"problem": spider.fatal_error})
         return
