@@ -235,6 +235,37 @@ def test_alias_of_itself_and_a_folder_are_refused(tmp_path: Path) -> None:
         load_params(tmp_path)
 
 
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join(9 * [f'*a{n - 1}'])}]\n" for n in range(1, 12))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LAUGHS,
+        f"a: {'[' * 20_000}",
+        f"a: {'9' * 5_000}",
+        "a: 2026-13-45",
+        "a: !!int abc",
+        "a: !!timestamp abc",
+        "a: !!python/object/apply:os.system [ls]",
+        "? [1, 2]\n: 3",
+    ],
+)
+def test_content_that_yaml_cannot_make_values_of_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        load_params(path)
+
+
+@pytest.mark.parametrize("number", [".inf", "-.inf", ".nan", "1e999"])
+def test_number_that_is_not_finite_is_refused(tmp_path: Path, number: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(re.sub("timeout_s: .*", f"timeout_s: {number}", (ROOT / "params.yaml").read_text()))
+    with pytest.raises(UserError, match="timeout_s"):
+        load_params(path)
+
+
 @pytest.mark.parametrize("text", ["a: [1", "a: 1\na: 2", "\ta: 1", "a: \0"])
 def test_invalid_yaml_names_the_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "params.yaml"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -50,6 +49,9 @@ class Section(BaseModel):
 
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 """Seed of NumPy and scikit-learn: 32 bits."""
+
+MAX_VALUES = 10_000
+"""Largest number of values in ``params.yaml``."""
 
 
 class Site(Section):
@@ -670,19 +672,37 @@ def _parse(path: Path) -> Any:
     """Read YAML whose content is finite."""
     try:
         content = YAML(typ="safe", pure=True).load(path)
-        json.dumps(content, default=str)
     except FileNotFoundError:
         raise UserError(f"{path}: not found. Restore it, for example with `git checkout -- params.yaml`.") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from None
-    except (RecursionError, ValueError):
-        raise UserError(f"{path}: not valid parameters. Remove the alias that refers to itself.") from None
+    except RecursionError:
+        raise UserError(f"{path}: nested too deeply. Remove the brackets that are too many.") from None
     except MarkedYAMLError as error:
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UserError(f"{path}: not valid YAML{line}: {redact(str(error.problem))}. Correct the line.") from None
     except YAMLError as error:
         raise UserError(f"{path}: not valid YAML ({redact(str(error))}). Correct it.") from None
+    except Exception as error:  # values such as a month 13, a number of 5,000 digits or !!int abc
+        raise UserError(f"{path}: a value is not valid ({redact(str(error))}). Correct it.") from None
+    if not _is_small(content):
+        raise UserError(
+            f"{path}: more than {MAX_VALUES} values, or an alias that refers to itself. Write values without aliases."
+        )
     return content
+
+
+def _is_small(content: Any) -> bool:
+    """Tell whether content has at most `MAX_VALUES` values, where each alias counts as often as it is used."""
+    waiting, n = [content], 0
+    while waiting and n <= MAX_VALUES:
+        value = waiting.pop()
+        n += 1
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return n <= MAX_VALUES
 
 
 class _Representer(RoundTripRepresenter):
