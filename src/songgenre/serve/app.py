@@ -11,7 +11,6 @@ import json
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, NamedTuple
@@ -34,6 +33,8 @@ STREAM = "application/x-ndjson"
 """Media type of a response that reports progress: a JSON object per line, the last one with the prediction."""
 MAX_SONGS = 8
 """Largest number of songs in upload, in the queue and in prediction together."""
+MAX_DIGITS = 18
+"""Largest number of digits of a length that is compared."""
 RETRY_AFTER_S = 5
 READ_TIMEOUT_S = 60.0
 """Longest time for a request, and then for its song, to arrive."""
@@ -125,8 +126,8 @@ class Service:
         return Application(
             [
                 (r"/", TextHandler, service | {"text": self.page, "kind": "text/html"}),
-                (r"/page.css", TextHandler, service | {"text": self.style, "kind": "text/css"}),
-                (r"/page.js", TextHandler, service | {"text": self.script, "kind": "text/javascript"}),
+                (r"/page\.css", TextHandler, service | {"text": self.style, "kind": "text/css"}),
+                (r"/page\.js", TextHandler, service | {"text": self.script, "kind": "text/javascript"}),
                 (r"/predict", PredictHandler, service),
             ],
             default_handler_class=NotFoundHandler,
@@ -252,14 +253,17 @@ class PredictHandler(Handler):
                 415,
                 "Content-Type not supported. Send the song itself as the body, as audio/* or application/octet-stream.",
             )
-        elif announced.isdecimal() and int(announced) > self.most_bytes:
+        elif announced.isdecimal() and (len(announced) > MAX_DIGITS or int(announced) > self.most_bytes):
             self.refuse_size()
         elif self.service.songs >= MAX_SONGS:
             self.set_header("Retry-After", RETRY_AFTER_S)
             self.refuse(503, f"The queue is full ({MAX_SONGS} songs). Try again in a while.")
         else:
-            self.song = NamedTemporaryFile(dir=self.service.folder)  # noqa: SIM115
-            self.service.songs += 1
+            try:
+                self.song = NamedTemporaryFile(dir=self.service.folder)  # noqa: SIM115
+                self.service.songs += 1
+            except OSError as error:
+                self.refuse_storage(error)
 
     @property
     def most_bytes(self) -> int:
@@ -281,11 +285,21 @@ class PredictHandler(Handler):
             self.song.flush()
         except OSError as error:
             self.discard_upload()
-            self.refuse(507, f"The upload cannot be stored on this machine: {error.strerror}.")
+            self.refuse_storage(error)
             return
         if self.song.tell() > self.most_bytes:
             self.discard_upload()
             self.refuse_size()
+
+    def refuse_storage(self, error: OSError) -> None:
+        """Refuse the song because the disk does not take it.
+
+        Parameters
+        ----------
+        error : OSError
+            Error of the disk.
+        """
+        self.refuse(507, f"The upload cannot be stored on this machine: {error.strerror}.")
 
     def refuse_size(self) -> None:
         """Refuse the song as too large."""
@@ -459,8 +473,8 @@ async def _serve(
     )
     server.add_sockets(sockets)
     closing = asyncio.Event()
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup ignores SIGHUP
             asyncio.get_running_loop().add_signal_handler(ending, closing.set)
     announce(f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}/")
     await closing.wait()
