@@ -128,3 +128,15 @@ def test_csv_has_a_line_per_song(prediction: SongPrediction) -> None:
     assert row["unsure"] == "false"
     assert float(row["p_rock"]) == pytest.approx(0.4)
     assert list(formatting.as_csv([], 0.5)) == []
+
+
+@pytest.mark.parametrize("name", ["=cmd|calc!A0.ogg", "+1.ogg", "-1.ogg", "@SUM(A1).ogg"])
+def test_csv_has_no_formula(prediction: SongPrediction, name: str) -> None:
+    song = AudioInput(name, Path(name), Tags(artist=name, title=name))
+    [row] = csv.DictReader(formatting.as_csv([prediction._replace(song=song)], 0.5))
+    assert [row["file"], row["artist"], row["title"]] == [f"'{name}"] * 3
+
+
+def test_csv_keeps_the_name_of_the_standard_input(prediction: SongPrediction) -> None:
+    [row] = csv.DictReader(formatting.as_csv([prediction._replace(song=AudioInput("-", Path("-")))], 0.5))
+    assert row["file"] == "-"

@@ -26,6 +26,8 @@ N_TAGS = 3
 N_WINDOW_TAGS, N_JSON_TAGS, N_LANES = 5, 10, 8
 PATCH_S = 3.0
 """Length of the patches for which the network predicts tags, in seconds."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""Beginnings of what a spreadsheet takes for a formula."""
 MIN_GAP_S = 1.0
 """Shortest part without a prediction that is explained, in seconds."""
 
@@ -287,7 +289,8 @@ def as_csv(predictions: Iterable[SongPrediction], threshold: float) -> Iterator[
     Yields
     ------
     str
-        The header, then a line for each song, without line breaks.
+        The header, then a line for each song, without line breaks. A text that a spreadsheet would take for a formula
+        begins with an apostrophe.
     """
     genres: Sequence[str] = ()
     for prediction in predictions:
@@ -327,20 +330,26 @@ def csv_row(record: Mapping[str, Any], genres: Iterable[str]) -> list[str]:
     Returns
     -------
     list of str
-        A value for each column of `csv_header`.
+        A value for each column of `csv_header`. A text that a spreadsheet would take for a formula begins with an
+        apostrophe.
     """
     tags = Tags(**record["file_tags"])
     return [
-        printable(record["file"]),
-        record["genre"],
+        _as_text(printable(record["file"])),
+        _as_text(record["genre"]),
         str(record["unsure"]).lower(),
         "" if record["outside"] is None else f"{record['outside']:.6g}",
         str(record["is_outside"]).lower(),
-        record["model"],
-        tags.performer or "",
-        tags.title or "",
+        _as_text(record["model"]),
+        _as_text(tags.performer or ""),
+        _as_text(tags.title or ""),
         *(f"{record['probabilities'][genre]:.6g}" for genre in genres),
     ]
+
+
+def _as_text(text: str) -> str:
+    """Mark what a spreadsheet would take for a formula as text, with an apostrophe."""
+    return f"'{text}" if len(text) > 1 and text.startswith(FORMULA) else text
 
 
 def csv_line(values: Sequence[str]) -> str:
