@@ -248,3 +248,12 @@ def test_a_copy_of_the_site_is_made_and_asking_for_none_says_what_to_ask_for(
 def test_version_is_that_of_pyproject() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert called("--version").stdout == f"songgenre {project['version']}\n"
+
+
+@pytest.mark.integration
+def test_names_in_errors_do_not_control_the_terminal(tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("songgenre"), "predict", "a.wav", "--model", "\x1b[31m.songgenre"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert "\ufffd[31m.songgenre" in ended.stderr
+    assert "\x1b[31m" not in ended.stderr

@@ -17,7 +17,7 @@ from rich.markup import escape
 
 from songgenre.errors import ERRNO_HINTS, HINT_EXTRAS, HINT_MEMORY, UserError, did_you_mean
 from songgenre.paths import MODEL_SUFFIX, Project, is_exported_model
-from songgenre.redaction import redact
+from songgenre.redaction import printable, redact
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run notebooks, and compare their parameters with params.yaml.")
@@ -525,6 +525,7 @@ def reproduce(
 
 def main() -> None:
     """Run the command line; report an error that a user can fix as a message without a traceback."""
+    _replace_closed_streams()
     _treat_as_interrupt("SIGTERM", "SIGHUP")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name may have letters that the encoding lacks
@@ -544,6 +545,18 @@ def main() -> None:
         _fail(f"{error.name}: not installed. {HINT_EXTRAS}")
 
 
+def _replace_closed_streams() -> None:
+    """Open the null device where a standard stream is closed, so that no other file gets its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, os.O_RDWR)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            if name != "stdin":
+                setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
+
+
 def _treat_as_interrupt(*names: str) -> None:
     """Let signals end a command as Ctrl-C does, which removes temporary files; `nohup` keeps its meaning."""
     for name in names:
@@ -553,10 +566,11 @@ def _treat_as_interrupt(*names: str) -> None:
 
 
 def _say_written(path: Path) -> None:
-    typer.echo(f"Wrote {path.resolve()}")
+    typer.echo(f"Wrote {printable(str(path.resolve()))}")
 
 
 def _fail(message: str) -> NoReturn:
-    text = f"[bold red]Error:[/] {escape(redact(message))}"
+    shown = "\n".join(map(printable, redact(message).split("\n")))
+    text = f"[bold red]Error:[/] {escape(shown)}"
     Console(stderr=True).print(text, highlight=False, soft_wrap=True)
     raise SystemExit(1) from None

@@ -1,4 +1,4 @@
-"""Removal of secrets from output and files."""
+"""Removal of secrets from output and files, and of what would control a terminal."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _VARIABLE = re.compile(r"SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|ACCESS_KEY|API_?KEY|_KEY$", re.IGNORECASE)
+
+
+def printable(text: str) -> str:
+    """Replace what would control a terminal.
+
+    Parameters
+    ----------
+    text : str
+        Text from outside, such as the name of a file or the answer of a server.
+
+    Returns
+    -------
+    str
+        The text with a replacement character for each unprintable one.
+    """
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def redact(text: str) -> str:

@@ -187,6 +187,17 @@ def test_name_of_a_page_that_is_too_long_is_told(predict: "Command", music: Path
 
 
 @pytest.mark.integration
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_closed_streams_do_no_harm(music: Path, closed: str, user_cache: Path) -> None:
+    program = Path(sys.executable).with_name("songgenre")
+    command = ["sh", "-c", f'exec "$0" predict --json "$1" {closed}', str(program), str(music / "a.wav")]
+    environment = os.environ | {"XDG_CACHE_HOME": str(user_cache)}
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=music, env=environment)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ("genre" in ended.stdout) == ("1>&-" not in closed)
+
+
+@pytest.mark.integration
 def test_stopped_it_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [Path(sys.executable).with_name("songgenre"), "predict", "-"]
     environment = os.environ | {"TMPDIR": str(tmp_path)}

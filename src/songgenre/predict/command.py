@@ -15,6 +15,7 @@ from songgenre.errors import UserError
 from songgenre.predict import formatting, inputs, loading
 from songgenre.predict.inference import SongPrediction, predict_songs
 from songgenre.progress import echo
+from songgenre.redaction import printable
 
 Form = Literal["text", "json", "csv"]
 
@@ -69,7 +70,7 @@ def run(
 
     def fail(reason: str) -> None:
         failures.append(reason)
-        echo(inputs.printable(reason))
+        echo(printable(reason))
 
     with TemporaryDirectory() as temporary:
         audio_inputs = list(_resolve(sources, Path(temporary), fail))

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple
 from songgenre.audio.tags import Tags, read_tags
 from songgenre.errors import UserError
 from songgenre.progress import echo
-from songgenre.redaction import redact
+from songgenre.redaction import printable, redact
 from songgenre.sources.files import find_songs
 
 MEGABYTE = 1_000_000
@@ -168,22 +168,6 @@ async def _fetch(url: str, path: Path) -> None:
         with path.open("wb") as file:
             async for chunk in response.aiter_raw():
                 _write(chunk, file, shown)
-
-
-def printable(text: str) -> str:
-    """Replace what would control a terminal.
-
-    Parameters
-    ----------
-    text : str
-        Text from outside, such as the name of a file or the answer of a server.
-
-    Returns
-    -------
-    str
-        The text with a replacement character for each unprintable one.
-    """
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _files_of(folder: Path) -> Iterator[AudioInput]:
