@@ -133,6 +133,13 @@ def test_file_that_is_no_notebook_is_named(project: Project, content: str) -> No
         parameters.parameters_cell(notebook)
 
 
+@pytest.mark.parametrize("line", ["songs_per_genre = b = 3", "songs_per_genre, b = 3, 4", "a.b = 3", "x: int = 3", "3"])
+def test_line_that_is_no_assignment_to_one_name_is_refused(project: Project, line: str) -> None:
+    edit(project, "03_eda", ("songs_per_genre = 3", line))
+    with pytest.raises(UserError, match="literal"):
+        parameters.parameters_cell(project.notebooks / "03_eda.ipynb")
+
+
 def test_cell_with_a_list_as_a_key_is_refused(project: Project) -> None:
     edit(project, "03_eda", ("songs_per_genre = 3", "songs_per_genre = {[1]: 2}"))
     with pytest.raises(UserError, match="literal"):

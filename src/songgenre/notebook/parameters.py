@@ -90,14 +90,18 @@ def parameters_cell(notebook: Path) -> dict[str, Any]:
             f"{notebook}: {len(declarations)} cells have the tag `parameters`. Give exactly one cell the tag."
         )
     try:
-        return {
-            statement.targets[0].id: ast.literal_eval(statement.value)
-            for statement in ast.parse(declarations[0].source).body
-        }
-    except (AttributeError, SyntaxError, TypeError, ValueError):
+        return dict(map(_declaration, ast.parse(declarations[0].source).body))
+    except (SyntaxError, TypeError, ValueError, MemoryError, RecursionError):
         raise UserError(
             f"{notebook}: the parameters cell does not consist of literals. Write only lines `name = literal` into it."
         ) from None
+
+
+def _declaration(statement: ast.stmt) -> tuple[str, Any]:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            return name, ast.literal_eval(value)
+    raise ValueError(f"line {statement.lineno}: no assignment of a literal to one name")
 
 
 def find_differences(project: Project, name: str, settings: Params) -> list[str]:
