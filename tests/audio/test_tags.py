@@ -1,4 +1,5 @@
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -138,3 +139,22 @@ def test_damaged_tag_does_no_harm(write_tagged: Callable[..., Path], tmp_path: P
     for end in range(0, len(whole), 7):
         path.write_bytes(whole[:end])
         assert read_tags(path).genre in (None, "80s")
+
+
+def id3(n_frames: int, version: int) -> bytes:
+    """A tag whose frames all differ."""
+    bodies = [b"\0name %d\0value" % number for number in range(n_frames)]
+    frames = b"".join(b"TXXX" + bytes([0, 0, 0, len(body)]) + b"\0\0" + body for body in bodies)
+    size = bytes(len(frames) >> place & 127 for place in (21, 14, 7, 0))
+    return b"ID3" + bytes([version, 0, 0]) + size + frames
+
+
+@pytest.mark.parametrize("version", [3, 4])
+def test_time_does_not_grow_with_the_square_of_the_frames(
+    tmp_path: Path, write_tagged: Callable[..., Path], version: int
+) -> None:
+    song = write_tagged(tmp_path / "a.mp3", artist="Anna").read_bytes()
+    (tmp_path / "b.mp3").write_bytes(id3(30_000, version) + song)
+    started = time.process_time()
+    assert read_tags(tmp_path / "b.mp3") == Tags()
+    assert time.process_time() - started < 2

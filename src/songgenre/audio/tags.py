@@ -19,6 +19,10 @@ PLACEHOLDERS = frozenset({"unknown", "unknown artist", "va", "various", "various
 """Names, in lower case, that tell nothing about the artist."""
 
 
+MAX_FRAMES = 2_000
+"""Largest number of frames of an ID3 tag; TinyTag and FFmpeg take a time that grows with its square."""
+
+
 class Tags(NamedTuple):
     """Tags of a song; None for each that is missing.
 
@@ -57,7 +61,8 @@ def read_tags(path: Path) -> Tags:
     Returns
     -------
     Tags
-        The tags; all None if there are none, or if the file cannot be read or is not audio.
+        The tags; all None if there are none, if an ID3 tag has more than `MAX_FRAMES` frames, or if the file cannot be
+        read or is not audio.
     """
     import av
     from tinytag import TinyTagException
@@ -65,8 +70,12 @@ def read_tags(path: Path) -> Tags:
     found: dict[str, str] = {}
     genres: list[str] = []
     try:
-        with open_bytes(path) as file, suppress(TinyTagException):
-            genres = _read_genres(file)
+        with open_bytes(path) as file:
+            if _has_too_many_frames(file):
+                return Tags()
+            file.seek(0)
+            with suppress(TinyTagException):
+                genres = _read_genres(file)
         with av.open(f"file:{path}", metadata_errors="replace", options={"format_whitelist": CONTAINERS}) as container:
             for metadata in (*(stream.metadata for stream in container.streams.audio), container.metadata):
                 found |= {
@@ -79,6 +88,26 @@ def read_tags(path: Path) -> Tags:
         found.get(name) or None for name in ("artist", "albumartist", "title", "genre")
     )
     return Tags(artist, album_artist, title, sanitize_text(";".join(genres)) or genre, year and year[0])
+
+
+def _has_too_many_frames(file: BinaryIO) -> bool:
+    """Count the frames of the ID3 tag at the beginning of a file (ID3v2.2 to ID3v2.4)."""
+    header = file.read(10)
+    if not header.startswith(b"ID3") or len(header) < 10:
+        return False
+    version, end = header[3], 10 + _synchsafe(header[6:10])
+    for _ in range(MAX_FRAMES + 1):
+        frame = file.read(6 if version == 2 else 10)
+        if len(frame) < 6 or not frame[0] or file.tell() > end:
+            return False
+        size = frame[3:6] if version == 2 else frame[4:8]
+        file.seek(_synchsafe(size) if version == 4 else int.from_bytes(size, "big"), 1)
+    return True
+
+
+def _synchsafe(digits: bytes) -> int:
+    """Read a number of seven bits to a byte."""
+    return sum((digit & 0x7F) << 7 * place for place, digit in enumerate(reversed(digits)))
 
 
 def _read_genres(file: BinaryIO) -> list[str]:
