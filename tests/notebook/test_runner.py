@@ -351,3 +351,15 @@ def test_secrets_are_in_nothing_that_a_failed_run_leaves(
     assert "https://***@host/song.mp3" in written(project)
     assert "OSError: 403 [rock] with ***" in ended.stderr
     assert [secret for secret in SECRETS if secret in written(project) + ended.stdout + ended.stderr] == []
+
+
+@pytest.mark.integration
+def test_killed_runner_leaves_no_connection_file_in_the_home_folder(
+    project: Project, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = tmp_path / "runtime"
+    runtime.mkdir()
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(runtime))
+    write("import os; print(os.listdir(os.environ['JUPYTER_RUNTIME_DIR']))")
+    run(project)
+    assert outputs(project.executed("03_eda")) == ["[]\n"]

@@ -94,7 +94,7 @@ def run(project: Project, name: str, console: Console) -> None:
                     cwd=project.notebooks,
                     progress_bar=False,
                     log_output=False,
-                    config=_local_sockets(Path(folder) / "kernel"),
+                    config=_local_kernel(Path(folder)),
                 )
             except PapermillExecutionError as error:
                 if error.ename == "KeyboardInterrupt":
@@ -123,9 +123,10 @@ def _check_parameters(source: Path, parameters: Mapping[str, Any]) -> None:
         )
 
 
-def _local_sockets(prefix: Path) -> Config:
-    """Configure sockets to the kernel, in a folder that only this user can open."""
-    return Config(KernelManager=Config(transport="ipc", ip=str(prefix)))
+def _local_kernel(folder: Path) -> Config:
+    """Keep the sockets and the connection file of the kernel in a folder that only this user can open."""
+    files = Config(transport="ipc", ip=str(folder / "kernel"), connection_file=str(folder / "kernel.json"))
+    return Config(KernelManager=files)
 
 
 def _check_that_it_is_writable(folder: Path) -> None:
