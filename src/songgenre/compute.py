@@ -216,8 +216,14 @@ class IsolatedProcesses:
 
         Parameters
         ----------
-        function, item, on_crash, limit_s
-            As for `isolated_map`.
+        function : callable
+            Picklable function.
+        item : object
+            Its argument.
+        on_crash : callable
+            Result for an item that crashes its process or takes too long, as for `isolated_map`.
+        limit_s : float
+            Longest time in seconds.
 
         Returns
         -------

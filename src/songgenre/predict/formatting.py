@@ -13,7 +13,7 @@ from rich.text import Text
 
 from songgenre.audio.tags import Tags
 from songgenre.predict.inference import SongPrediction
-from songgenre.predict.inputs import printable
+from songgenre.redaction import printable
 
 COLORS = (
     "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9",
@@ -218,9 +218,10 @@ def render_song(prediction: SongPrediction, threshold: float, with_tags: bool = 
     legend = Text("  ")
     for genre, share in prediction.probabilities.items():
         legend.append(f" {letter[genre]} ", style=f"black on {color[genre]}")
-        legend.append(f" {genre} {share:.2f}  ")
+        legend.append(f" {printable(genre)} {share:.2f}  ")
     legend.rstrip()
-    lines = [Text(f"{prediction.song.label}: {summary(prediction, threshold)}", style="bold"), strip, legend]
+    title = f"{prediction.song.label}: {printable(summary(prediction, threshold))}"
+    lines = [Text(title, style="bold"), strip, legend]
     if with_tags and prediction.tags is not None:
         for start_s, tags in prediction.tags.iterrows():
             top = ", ".join(f"{tag} {share:.2f}" for tag, share in tags.nlargest(N_WINDOW_TAGS).items())
@@ -366,5 +367,5 @@ def csv_line(values: Sequence[str]) -> str:
         A line of CSV, without a line break at its end.
     """
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+    csv.writer(line).writerow(values)
+    return line.getvalue().removesuffix("\r\n")

@@ -13,7 +13,7 @@ from songgenre.evaluation.ensemble import ENSEMBLE
 from songgenre.evaluation.files import file_hash
 from songgenre.evaluation.metrics import BASELINE, accuracy_coverage_curve, evaluate
 from songgenre.paths import Project
-from songgenre.report.markdown import table
+from songgenre.report.markdown import escape, table
 from songgenre.report.rendering import is_demo
 from songgenre.report.scores import best_model, load_scores, read_predictions
 from songgenre.tables.catalogue import CATALOGUE
@@ -129,7 +129,7 @@ def model_card(project: Project) -> str:
     ]
     seed = settings.evaluation.seed
     collections = [(collection, *_accuracy(rows, seed)) for collection, rows in predictions.groupby("collection")]
-    genre_names = ", ".join(metrics.f1)
+    genre_names = ", ".join(map(escape, metrics.f1))
     training = tracks[tracks["split"] != "test"]
     low, high = metrics.ci95_low, metrics.ci95_high
     return f"""# Model card: {winner.display_name}

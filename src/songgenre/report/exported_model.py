@@ -20,7 +20,7 @@ from songgenre.models.pretrained.embedding import NETWORK
 from songgenre.models.pretrained.head import OTHER
 from songgenre.paths import MODEL_SUFFIX, Project
 from songgenre.report.bundled_card import accuracy_table, recall_table
-from songgenre.report.markdown import table
+from songgenre.report.markdown import escape, table
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 
@@ -166,7 +166,7 @@ def model_card(name: str, measurements: Measurements) -> str:
     """
     songs, scores, curve, outside = measurements
     genres = sorted(set(songs["genre"]) - {OTHER})
-    return f"""# Model card: {name}
+    return f"""# Model card: {escape(name)}
 
 A linear discriminant analysis of the penultimate layer of musicnn 0.1.0 (Pons & Serra 2019, ISC licence), trained by
 `songgenre model export`. The file that `songgenre predict --model FILE` reads contains this card and the weights of the
@@ -177,7 +177,7 @@ classifier, and no audio data.
 - songs: {len(songs)}
 - artists: {songs["artist"].nunique()}, if each song without a known artist has its own
 - collections: {songs["collection"].nunique()}
-- genres: {", ".join(genres)}
+- genres: {", ".join(map(escape, genres))}
 
 ## Accuracy
 

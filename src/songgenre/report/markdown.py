@@ -1,8 +1,33 @@
-"""Tables in Markdown."""
+"""Texts and tables in Markdown."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+
+MARKUP = re.compile(r"[\\`*<>\[\]&|~$#]|(?<!\w)_|_(?!\w)|://")
+"""What may be markup in the middle of a line; an underscore within a word is not."""
+
+
+def escape(text: str) -> str:
+    r"""Format a text so that Markdown shows it as it is, in one line.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as the name of a genre.
+
+    Returns
+    -------
+    str
+        Markdown.
+
+    Examples
+    --------
+    >>> print(escape("R&B | *live* in_a_word"))
+    R\&B \| \*live\* in_a_word
+    """
+    return MARKUP.sub(lambda found: rf"\{found[0]}", " ".join(text.split()))
 
 
 def table(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
@@ -13,12 +38,12 @@ def table(header: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     header : sequence of str
         Names of the columns.
     rows : iterable of iterable
-        Cells of each row; every cell is formatted with `str`, and its ``|`` are escaped.
+        Cells of each row; every cell is formatted with `str` and escaped.
 
     Returns
     -------
     str
         Markdown.
     """
-    lines = [header, ["---"] * len(header), *([str(cell).replace("|", r"\|") for cell in row] for row in rows)]
+    lines = [list(map(escape, header)), ["---"] * len(header), *([escape(str(cell)) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
