@@ -462,3 +462,18 @@ def test_model_that_no_stage_wrote_is_refused_unless_it_is_trusted(
     monkeypatch.chdir(tmp_path)
     assert "--skip-hash-check" in refused("--model", "transfer")
     assert "--skip-hash-check" not in refused("--model", "transfer", "--skip-hash-check")
+
+
+def test_more_connections_than_file_descriptors_are_waited_for(
+    serving: Callable[..., AbstractContextManager["Server"]],
+) -> None:
+    with serving() as server:
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (40, 40))
+        port = int(server.url.rpartition(":")[2])
+        opened = [socket.create_connection(("127.0.0.1", port)) for _ in range(80)]
+        time.sleep(1)
+        for each in opened:
+            each.close()
+        assert httpx.get(server.url, timeout=60).status_code == 200
+        server.process.terminate()
+        assert server.process.communicate(timeout=60)[1] == ""

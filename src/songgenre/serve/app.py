@@ -6,10 +6,12 @@ Uploads are stored in a temporary folder and deleted after prediction. One song 
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import json
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -36,6 +38,8 @@ MAX_SONGS = 8
 MAX_DIGITS = 18
 """Largest number of digits of a length that is compared."""
 RETRY_AFTER_S = 5
+PAUSE_S = 0.05
+"""Pause of the server while it has no file descriptor for another connection."""
 READ_TIMEOUT_S = 60.0
 """Longest time for a request, and then for its song, to arrive."""
 
@@ -472,6 +476,7 @@ async def _serve(
         idle_connection_timeout=READ_TIMEOUT_S,
     )
     server.add_sockets(sockets)
+    asyncio.get_running_loop().set_exception_handler(_wait_for_descriptors)
     closing = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup ignores SIGHUP
@@ -481,3 +486,12 @@ async def _serve(
     server.stop()
     await server.close_all_connections()
     worker.close()
+
+
+def _wait_for_descriptors(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Let connections wait while no file descriptor is left, instead of reporting each attempt to accept them."""
+    error = context.get("exception")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        time.sleep(PAUSE_S)
+    else:
+        loop.default_exception_handler(context)
