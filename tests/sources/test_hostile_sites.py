@@ -145,6 +145,7 @@ def lay_traps(site: Any, elsewhere: Any) -> None:
     site.song("audio elsewhere", f"{elsewhere.url}/audio.mp3")
     site.song("audio in a file", "file:///etc/passwd")
     site.song("audio nowhere", "http://[")
+    site.song("long address", f"/audio/{'x' * 4000}.mp3")
     song("too large", lambda handler: announce(handler, 10**12))
     song("endless", endless)
     song("bomb", bomb)
@@ -210,6 +211,7 @@ def crawled(
         ("audio elsewhere", "unreadable", r"/audio\.mp3.*host"),
         ("audio in a file", "unreadable", "file:///etc/passwd"),
         ("audio nowhere", "unreadable", "address|URL"),
+        ("long address", "unreadable", "HTTP 404"),
         ("too large", "unreadable", r"0\.2 MB"),
         ("endless", "unreadable", r"0\.2 MB"),
         ("bomb", "unreadable", r"0\.2 MB"),

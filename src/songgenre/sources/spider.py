@@ -417,6 +417,7 @@ def settings(task: CrawlConfig) -> dict[str, Any]:
         "COOKIES_ENABLED": False,
         "METAREFRESH_ENABLED": False,
         "TELNETCONSOLE_ENABLED": False,
+        "URLLENGTH_LIMIT": 0,  # Scrapy drops longer addresses without a word, so that their songs had no outcome
         "LOG_LEVEL": "ERROR",
     }
 
