@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any, NamedTuple
@@ -478,9 +479,10 @@ async def _serve(
     server.add_sockets(sockets)
     asyncio.get_running_loop().set_exception_handler(_wait_for_descriptors)
     closing = asyncio.Event()
-    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for ending in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
         if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup ignores SIGHUP
-            asyncio.get_running_loop().add_signal_handler(ending, closing.set)
+            with suppress(NotImplementedError):
+                asyncio.get_running_loop().add_signal_handler(ending, closing.set)
     announce(f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}/")
     await closing.wait()
     server.stop()
