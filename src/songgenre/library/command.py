@@ -29,8 +29,9 @@ from songgenre.library.tagging import Change, Tagger, describe
 from songgenre.predict import loading
 from songgenre.predict.formatting import as_record, summary
 from songgenre.predict.inference import SongPrediction, load_classifier, model_hash, predict_songs
-from songgenre.predict.inputs import AudioInput, printable
+from songgenre.predict.inputs import AudioInput
 from songgenre.progress import echo, progress_bar
+from songgenre.redaction import printable
 from songgenre.sources.files import find_songs
 
 

@@ -13,8 +13,8 @@ from songgenre.atomic import check_output_file, replacing
 from songgenre.errors import UserError
 from songgenre.library.jsonlines import JsonLines, Record
 from songgenre.predict.formatting import csv_header, csv_line, csv_row
-from songgenre.predict.inputs import printable
 from songgenre.progress import echo
+from songgenre.redaction import printable
 
 CSV_START, JSON_START = b"file,genre,", b'{"file": '
 """Beginning of the files that are replaced; files that begin otherwise are not."""
