@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 
 from songgenre.errors import UserError
-from songgenre.paths import MODEL_SUFFIX
 
 
 @contextmanager
@@ -49,10 +48,9 @@ def replacing(path: Path) -> Iterator[Path]:
 GENERATOR = b'<meta name="generator" content="songgenre">'
 """Line in the head of each page that a user may name; such a page is replaced without a question."""
 HEAD_BYTES = 1024
-ZIP = b"PK\x03\x04"
 
 
-def check_output_file(path: Path, suffix: str, force: bool = False) -> None:
+def check_output_file(path: Path, suffix: str, marker: bytes | None = None, force: bool = False) -> None:
     """Check that a file that a user named for an output can be written without damage to anything else.
 
     Parameters
@@ -61,8 +59,10 @@ def check_output_file(path: Path, suffix: str, force: bool = False) -> None:
         The file; it may exist.
     suffix : str
         Ending of such files, for example ``.html``.
+    marker : bytes or None
+        Bytes within the first `HEAD_BYTES` of such a file of this program, which is replaced; None if there are none.
     force : bool
-        Whether to replace a file that this program has not written.
+        Whether to replace a file without them, too.
 
     Raises
     ------
@@ -76,18 +76,18 @@ def check_output_file(path: Path, suffix: str, force: bool = False) -> None:
         raise UserError(f"{path}: the folder {path.parent} does not exist. Create it, or name another file.")
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
         raise UserError(f"{path}: exists and is not a regular file, so it is not replaced. Name another file.")
-    if path.exists() and not force and not _is_own(path, suffix):
+    if path.exists() and not force and not _is_own(path, marker):
         raise UserError(
             f"{path}: exists, may be a file of another program and is not replaced. Name another file, or replace it "
             "with --force."
         )
 
 
-def _is_own(path: Path, suffix: str) -> bool:
-    """Tell whether a file is empty, a page of this program or an exported model."""
+def _is_own(path: Path, marker: bytes | None) -> bool:
+    """Tell whether a file is empty or has the marker of this program."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    return not head or (suffix == ".html" and GENERATOR in head) or (suffix == MODEL_SUFFIX and head.startswith(ZIP))
+    return not head or (marker is not None and marker in head)
 
 
 def _is_running(process: int) -> bool:

@@ -196,6 +196,7 @@ def tag(
     skip_hash_check: Annotated[
         bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
     ] = False,
+    force: Force = False,
 ) -> None:
     """Predict a library of music, and write tables, playlists or the genre tags of its files.
 
@@ -214,7 +215,7 @@ def tag(
         succeeded = command.undo(library, journal, dry_run)
     else:
         settings = command.ModelOptions(model, threshold, skip_hash_check)
-        succeeded = command.run(library, settings, outputs, journal, write_genre, dry_run)
+        succeeded = command.run(library, settings, outputs, journal, write_genre, dry_run, force)
     if not succeeded:
         raise typer.Exit(1)
 

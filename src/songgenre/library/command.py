@@ -78,6 +78,7 @@ def run(
     journal_folder: Path | None = None,
     write_genre: bool = False,
     dry_run: bool = False,
+    force: bool = False,
 ) -> bool:
     """Predict the new and changed songs of a library, then write what is asked for.
 
@@ -95,6 +96,8 @@ def run(
         Whether to write the genre into the tags of the songs that are neither unsure nor outside.
     dry_run : bool
         Whether to print the changes of tags without making them.
+    force : bool
+        Whether `outputs` replace any other file, too.
 
     Returns
     -------
@@ -112,7 +115,7 @@ def run(
     if not model.skip_hash_check:
         loading.verify_models(model.name)
     genres = load_classifier(model.name).genres
-    outputs.check(library, genres)
+    outputs.check(library, genres, force)
     folder = journal_folder or state_folder(library)
     failures = Failures()
     own = [folder / JOURNAL, folder / UNDO_LOG, folder / LOCK, *filter(None, outputs)]

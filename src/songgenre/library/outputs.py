@@ -35,7 +35,7 @@ class Outputs(NamedTuple):
     json: Path | None = None
     playlists: Path | None = None
 
-    def check(self, library: Path, genres: Iterable[str]) -> None:
+    def check(self, library: Path, genres: Iterable[str], force: bool = False) -> None:
         """Check that nothing but earlier outputs is replaced.
 
         Parameters
@@ -44,29 +44,24 @@ class Outputs(NamedTuple):
             Folder of music.
         genres : iterable of str
             Genres of the playlists.
+        force : bool
+            Whether to replace any other file, too.
 
         Raises
         ------
         UserError
             If an output cannot be written, or replaces another file.
         """
-        expected = []
         if self.csv:
-            check_output_file(self.csv, ".csv")
-            expected.append((self.csv, CSV_START))
+            check_output_file(self.csv, ".csv", CSV_START, force)
         if self.json:
-            check_output_file(self.json, ".jsonl")
-            expected.append((self.json, JSON_START))
+            check_output_file(self.json, ".jsonl", JSON_START, force)
         if self.playlists:
             if os.path.lexists(self.playlists) and not self.playlists.is_dir():
                 raise UserError(f"{self.playlists}: not a folder. Name a folder for the playlists.")
-            expected += [(playlist_path(self.playlists, genre), _playlist_start(library)) for genre in genres]
-        for path, start in expected:
-            if os.path.lexists(path) and not _begins(path, start):
-                raise UserError(
-                    f"{path}: exists and was not written by `songgenre tag` for this library, so it is not replaced. "
-                    "Name another file or folder."
-                )
+            self.playlists.mkdir(parents=True, exist_ok=True)
+            for genre in genres:
+                check_output_file(playlist_path(self.playlists, genre), ".m3u8", _playlist_start(library), force)
 
     def write(self, songs: Callable[[], Iterator[Record]], library: Path, genres: Sequence[str]) -> list[Path]:
         """Write the files.
@@ -135,11 +130,10 @@ def playlist_path(folder: Path, genre: str) -> Path:
 
 
 def _begins(path: Path, start: bytes) -> bool:
-    """Tell whether a file begins so, or is empty."""
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        return file.read(len(start)) in (start, b"")
+        return file.read(len(start)) == start
 
 
 def _write_csv(songs: Iterable[Record], genres: Sequence[str], path: Path) -> None:
@@ -166,10 +160,9 @@ def _write_playlists(songs: Iterable[Record], genres: Iterable[str], folder: Pat
             echo(f"{printable(song['file'])}: in no playlist, as its name has several lines. Rename it.")
         else:
             files[song["genre"]].append(song["file"])
-    folder.mkdir(parents=True, exist_ok=True)
     current = {playlist_path(folder, genre): files[genre] for genre in genres}
     for old in set(folder.glob("*.m3u8")) - set(current):
-        if old.stat().st_size and _begins(old, start):
+        if _begins(old, start):
             old.unlink()
     for path, names in current.items():
         with replacing(path) as partial, partial.open("wb") as playlist:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from songgenre.atomic import check_output_file
+from songgenre.atomic import GENERATOR, check_output_file
 from songgenre.errors import UserError
 from songgenre.predict import formatting, inputs, loading
 from songgenre.predict.inference import SongPrediction, predict_songs
@@ -62,7 +62,7 @@ def run(
         If the model is unavailable, its hash differs, or the page cannot be written.
     """
     if html:
-        check_output_file(html, ".html", force)
+        check_output_file(html, ".html", GENERATOR, force)
     if not skip_hash_check:
         loading.verify_models(name)
     failures: list[str] = []

@@ -52,7 +52,7 @@ def export(project: Project, to: Path, force: bool = False) -> None:
     files = sorted(path for path in project.html.rglob("*") if path.is_file() and path.name != SCRIPT)
     run_facts = script(project)
     if to.suffix.lower() == ".zip":
-        check_output_file(to, ".zip", force)
+        check_output_file(to, ".zip", force=force)
         with replacing(to) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in files:
                 entry = zipfile.ZipInfo(f"{to.stem}/{file.relative_to(project.html).as_posix()}", EPOCH)
@@ -86,7 +86,7 @@ def print_pdf(project: Project, to: Path, force: bool = False) -> None:
         If the project has no site, the file cannot be written, Chromium is not installed, or Chromium fails.
     """
     _check(project)
-    check_output_file(to, ".pdf", force)
+    check_output_file(to, ".pdf", force=force)
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise UserError(

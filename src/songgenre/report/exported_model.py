@@ -15,7 +15,7 @@ from songgenre.errors import UserError
 from songgenre.evaluation.metrics import Metrics
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train
-from songgenre.models.pretrained.archive import Archive, is_name, save_archive
+from songgenre.models.pretrained.archive import MANIFEST, Archive, is_name, save_archive
 from songgenre.models.pretrained.embedding import NETWORK
 from songgenre.models.pretrained.head import OTHER
 from songgenre.paths import MODEL_SUFFIX, Project
@@ -77,7 +77,7 @@ def export_model(project: Project, name: str, path: Path, pretrained: Path, seed
     """
     if not is_name(name):
         raise UserError(f"{name!r}: not a name of a model. Use one line of 1 to 100 characters.")
-    check_output_file(path, MODEL_SUFFIX)
+    check_output_file(path, MODEL_SUFFIX, MANIFEST.encode())
     songs = read_corpus(project)
     folds = {
         "songs by unseen artists": train.artist_folds(songs, seed),

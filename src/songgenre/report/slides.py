@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bs4 import BeautifulSoup, Tag
 from markupsafe import Markup
 
-from songgenre.atomic import check_output_file, replacing
+from songgenre.atomic import GENERATOR, check_output_file, replacing
 from songgenre.errors import UserError
 from songgenre.paths import Project
 from songgenre.report.notebook_page import report_names
@@ -52,7 +52,7 @@ def write_slides(project: Project, to: Path, force: bool = False) -> None:
     UserError
         If the project has no site, or the file cannot be written.
     """
-    check_output_file(to, ".html", force)
+    check_output_file(to, ".html", GENERATOR, force)
     front = project.html / "index.html"
     if not front.is_file():
         raise UserError(f"{project.html}: report site not found. Run `dvc repro` first.")
