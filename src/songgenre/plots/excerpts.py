@@ -101,9 +101,10 @@ def excerpt_table(songs: pd.DataFrame, players: Iterable[str]) -> HTML:
     Returns
     -------
     HTML
-        The table without its index, and with the players in the last column.
+        The table without its index, and with the players in the first column.
     """
-    table = songs.astype(object).fillna("").map(lambda cell: html.escape(str(cell))).assign(excerpt=list(players))
+    table = songs.astype(object).fillna("").map(lambda cell: html.escape(str(cell)))
+    table.insert(0, "excerpt", list(players))
     with pd.option_context("display.max_colwidth", None):
         return HTML(table.to_html(index=False, escape=False, border=0))
 
@@ -123,7 +124,7 @@ def first_excerpts(catalogue: pd.DataFrame, folder: Path, n: int) -> HTML:
     Returns
     -------
     HTML
-        Table with genre, title, artist and a player; a sentence if no song can be decoded.
+        Table with a player, genre, title and artist; a sentence if no song can be decoded.
     """
     players: dict[str, str] = {}
     rows = []
