@@ -65,8 +65,7 @@ def test_song_page_tells_in_markup_what_it_shows(shop: httpx.Client) -> None:
     recording = next(each for each in RECORDINGS if len(each.genres) == 2 and each.artist)
     response = shop.get(f"/song/{recording.file.removesuffix('.mp3')}")
     document = html.fromstring(response.text)
-    found = schema_org.parse_recording(document, str(response.url))
-    assert found is not None
+    [found] = schema_org.parse_recordings(document, str(response.url))
     assert (found.title, found.artist, found.genres) == (recording.title, recording.artist, recording.genres)
     assert found.audio_url == f"{address(shop)}/audio/{recording.file}"
     assert recording.title in document.xpath("string(//h1)")

@@ -23,7 +23,7 @@ from songgenre.sources.base import Track
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.demo import Demo
 from songgenre.sources.folder import Folder
-from songgenre.sources.schema_org import parse_recording
+from songgenre.sources.schema_org import parse_recordings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = load_params(ROOT / "params.yaml")
@@ -97,7 +97,7 @@ def test_page_and_row_of_a_song_are_shown_whatever_the_source(
         songs = dataset.collect(tmp_path / "audio")
     shown: list[object] = []
     values = {"dataset": dataset, "source": source, "catalogue": tabulate(songs, tmp_path / "audio")}
-    values |= {"json": json, "lxml": lxml, "parse_recording": parse_recording}
+    values |= {"json": json, "lxml": lxml, "parse_recordings": parse_recordings}
     run_cell("01_scraping", "dataset.page", values | {"Markdown": str, "display": shown.append})
     text = "".join(map(str, shown))
     assert ("MusicRecording" in text) == (source == "demo")

@@ -14,7 +14,7 @@ from songgenre.demo.genres import GENRES
 from songgenre.sources.base import Track, track_id
 from songgenre.sources.catalogue import tabulate
 from songgenre.sources.demo import Demo
-from songgenre.sources.schema_org import parse_recording
+from songgenre.sources.schema_org import parse_recordings
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import check_table
 
@@ -92,8 +92,7 @@ def test_page_of_a_song_is_the_one_that_was_crawled(songs: list[Track], folder: 
     shop = Demo(1, 1, seed=7, concurrency=4, timeout_s=120, retries=2, folder=folder / "kept")
     for song in songs:
         page = shop.page(song.source_id)
-        recording = parse_recording(html.fromstring(page), "")
-        assert recording is not None
+        [recording] = parse_recordings(html.fromstring(page), "")
         assert (recording.title, recording.artist, recording.license) == (song.title, song.artist, song.license)
         assert page == shop.page(song.source_id)
     assert not shop.folder.exists()

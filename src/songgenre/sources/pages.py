@@ -11,11 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, NoReturn, TypeVar
 
-from scrapy.http import HtmlResponse
+from scrapy.http import HtmlResponse, TextResponse, XmlResponse
 from scrapy.linkextractors import LinkExtractor
+from scrapy.utils.response import get_base_url
 
 from songgenre.compute import IsolatedProcesses
-from songgenre.sources.schema_org import Recording, parse_recording
+from songgenre.sources.schema_org import Recording, parse_feed, parse_recordings
 
 Result = TypeVar("Result")
 
@@ -36,21 +37,25 @@ class Page(NamedTuple):
         Content, decompressed.
     content_type : bytes
         Value of the header ``Content-Type``, which may name the encoding.
+    is_feed : bool
+        Whether it is XML, such as an RSS feed.
     """
 
     url: str
     body: bytes
     content_type: bytes
+    is_feed: bool
 
-    def response(self) -> HtmlResponse:
+    def response(self) -> TextResponse:
         """Make a response that can be parsed.
 
         Returns
         -------
-        scrapy.http.HtmlResponse
+        scrapy.http.TextResponse
             The page.
         """
-        return HtmlResponse(self.url, headers={"Content-Type": self.content_type}, body=self.body)
+        kind = XmlResponse if self.is_feed else HtmlResponse
+        return kind(self.url, headers={"Content-Type": self.content_type}, body=self.body)
 
 
 class Listing(NamedTuple):
@@ -59,7 +64,7 @@ class Listing(NamedTuple):
     Parameters
     ----------
     songs : list of str
-        Addresses of the pages of songs.
+        Addresses of the pages of songs; a feed names its songs itself.
     following : list of str
         Addresses of the next page of the listing.
     """
@@ -74,15 +79,15 @@ class Parser:
     def __init__(self) -> None:
         self._processes = IsolatedProcesses(1)
 
-    async def parse(self, function: Callable[[Page], Result], response: HtmlResponse) -> Result:
+    async def parse(self, function: Callable[[Page], Result], response: TextResponse) -> Result:
         """Apply a function to a page.
 
         Parameters
         ----------
         function : callable
             Picklable function of a `Page`.
-        response : scrapy.http.HtmlResponse
-            The page.
+        response : scrapy.http.TextResponse
+            The page, HTML or XML.
 
         Returns
         -------
@@ -94,7 +99,8 @@ class Parser:
         Exception
             Any error of the function; ValueError if it takes longer than `LIMIT_S` or crashes.
         """
-        page = Page(response.url, response.body, response.headers.get("Content-Type") or b"")
+        content_type = response.headers.get("Content-Type") or b""
+        page = Page(response.url, response.body, content_type, isinstance(response, XmlResponse))
         return await asyncio.to_thread(self._processes.run, function, page, _refuse, LIMIT_S)
 
     def close(self) -> None:
@@ -106,21 +112,23 @@ def _refuse(page: Page, what: str) -> NoReturn:
     raise ValueError(f"the parser of {page.url} {what}")
 
 
-def read_recording(page: Page) -> Recording | None:
-    """Find the recording that a page describes.
+def read_recordings(page: Page) -> list[Recording]:
+    """Find the recordings that a page or a feed describes.
 
     Parameters
     ----------
     page : Page
-        Page of a song.
+        Page of a song or an album, or a feed.
 
     Returns
     -------
-    Recording or None
-        See `songgenre.sources.schema_org.parse_recording`.
+    list of Recording
+        See `songgenre.sources.schema_org`.
     """
     _limit_memory()
-    return parse_recording(page.response().selector.root, page.url)
+    response = page.response()
+    document = response.selector.root
+    return parse_feed(document) if page.is_feed else parse_recordings(document, get_base_url(response))
 
 
 def read_listing(page: Page, song_url_pattern: str, next_page_pattern: str) -> Listing:
@@ -139,12 +147,14 @@ def read_listing(page: Page, song_url_pattern: str, next_page_pattern: str) -> L
         The links.
     """
     _limit_memory()
+    if page.is_feed:
+        return Listing([page.url], [])
     response = page.response()
     marked = [response.urljoin(url) for url in response.css("[rel~=next]::attr(href)").getall()]
     return Listing(_links(response, song_url_pattern), marked or _links(response, next_page_pattern))
 
 
-def _links(response: HtmlResponse, pattern: str) -> list[str]:
+def _links(response: TextResponse, pattern: str) -> list[str]:
     return [link.url for link in LinkExtractor(allow=pattern, deny_extensions=[]).extract_links(response)]
 
 

@@ -11,7 +11,8 @@ import json
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -30,7 +31,7 @@ from scrapy.exceptions import (
     IgnoreRequest,
     ResponseDataLossError,
 )
-from scrapy.http import HtmlResponse, Response
+from scrapy.http import HtmlResponse, Response, XmlResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
@@ -58,16 +59,24 @@ class ListedTrack:
     Parameters
     ----------
     place : int
-        Position in the order of the listings.
+        Position of the song's page in the order of the listings.
     page : str
         Address of the song's page.
     genres : list of str
         Genres whose listings link to the page.
+    number : int
+        Position on the page, which may be that of an album.
     """
 
     place: int
     page: str
     genres: list[str] = field(default_factory=list)
+    number: int = 0
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Position in the order of the listings and of the pages."""
+        return self.place, self.number
 
 
 class CrawlError(Exception):
@@ -90,11 +99,11 @@ class SongSpider(Spider):
         self.task = task
         self.origin = _origin(next(iter(task.listing_urls.values()))[0])
         self.audio = Path(task.folder)
-        self.journaled = dict(_journal(task.journal))
+        self.journaled = _journal(task.journal)
         self.journal = task.journal.open("a", encoding="utf-8")
         self.journal.write("\n")  # ends the line that was being written when an earlier crawl was killed
-        self.songs: dict[int, Track] = {}
-        self.bytes: dict[int, int] = {}
+        self.songs: dict[tuple[int, int], Track] = {}
+        self.bytes: dict[tuple[int, int], int] = {}
         self.total_bytes = 0
         self.total = 0
         self.fatal_error: str | None = None
@@ -119,9 +128,10 @@ class SongSpider(Spider):
         self.total = len(listed)
         say({"total": self.total})
         for song in listed:
-            journaled = self.journaled.get(self._source_id(song.page))
-            if journaled and (self.audio / str(journaled.file)).is_file():
-                self._done(song, journaled)
+            journaled = self.journaled.get(song.page, [])
+            if journaled and all(track.reason or (self.audio / str(track.file)).is_file() for track in journaled):
+                for number, track in enumerate(journaled):
+                    self._done(replace(song, number=number), track)
             else:
                 yield Request(
                     song.page,
@@ -165,9 +175,9 @@ class SongSpider(Spider):
         request = Request(url, meta={"download_maxsize": MAX_PAGE_BYTES}, dont_filter=True)
         try:
             response = await self.crawler.engine.download_async(request)
-            if response.status == 200 and isinstance(response, HtmlResponse):
+            if response.status == 200 and isinstance(response, (HtmlResponse, XmlResponse)):
                 return await self.parser.parse(self.read_listing, response)
-            why = "not an HTML page" if response.status == 200 else f"HTTP {response.status}"
+            why = "not an HTML page or a feed" if response.status == 200 else f"HTTP {response.status}"
         except Exception as error:
             why = _explain(error, request)[1]
         if is_first:
@@ -176,33 +186,45 @@ class SongSpider(Spider):
         return None
 
     async def read_song(self, response: Response, listed: ListedTrack) -> AsyncIterator[Request]:
-        """Read the markup of a song's page, and request the audio.
+        """Read the markup of a page, and request the audio of its recordings.
 
         Parameters
         ----------
         response : scrapy.http.Response
-            The page.
+            The page of a song or an album, or a feed.
         listed : ListedTrack
-            The song.
+            The song in the listings.
 
         Yields
         ------
         scrapy.Request
-            Request of the audio, if the markup names it.
+            Request of each audio that the markup names.
         """
-        recording = None
-        if isinstance(response, HtmlResponse) and response.body:
+        recordings = []
+        if isinstance(response, (HtmlResponse, XmlResponse)) and response.body:
             try:
-                recording = await self.parser.parse(pages.read_recording, response)
-            except Exception as error:  # whatever a page causes concerns one song
+                recordings = await self.parser.parse(pages.read_recordings, response)
+            except Exception as error:  # whatever a page causes concerns one page
                 self._refuse(listed, ("unreadable", f"the page cannot be read: {error}"))
                 return
-        if recording is None:
+        if not recordings:
             missing = f"{response.url} has no schema.org MusicRecording or AudioObject with audio"
             self._refuse(listed, ("unreadable", missing))
             return
+        on_page = [replace(listed, number=number) for number in range(len(recordings))]
+        requests = [self._request(*each, response) for each in zip(on_page, recordings, strict=True)]
+        if any(requests):
+            for song, request in zip(on_page, requests, strict=True):
+                track = request.cb_kwargs["song"] if request else self.songs[song.order]
+                print(json.dumps(asdict(track)), file=self.journal)
+            self.journal.flush()
+        for request in filter(None, requests):
+            yield request
+
+    def _request(self, listed: ListedTrack, recording: schema_org.Recording, page: Response) -> Request | None:
+        """Request the audio of a recording, unless its address is not valid or it is over the limit."""
         try:
-            url = response.urljoin(recording.audio_url)
+            url = page.urljoin(recording.audio_url)
             song = self._song(listed, recording, url)
             request = Request(
                 url,
@@ -215,15 +237,14 @@ class SongSpider(Spider):
             )
         except ValueError as error:
             self._refuse(listed, ("unreadable", f"the address of the audio is not valid: {error}"))
-            return
-        if self._is_enough(listed):
-            self._refuse(listed, self._over_limit(), song)
-            return
-        print(json.dumps(asdict(song)), file=self.journal, flush=True)
-        yield request
+            return None
+        if limit := self._limit_before(listed):
+            self._refuse(listed, ("over_limit", limit), song)
+            return None
+        return request
 
     def _song(self, listed: ListedTrack, recording: schema_org.Recording, audio_url: str) -> Track:
-        source_id = self._source_id(listed.page)
+        source_id = self._source_id(listed)
         suffix = PurePosixPath(urlsplit(audio_url).path).suffix.lower()
         return Track(
             source=self.task.name,
@@ -275,27 +296,36 @@ class SongSpider(Spider):
         self._refuse(**request.cb_kwargs, why=_explain(failure.value, request))
 
     def _done(self, listed: ListedTrack, song: Track) -> None:
-        self.songs[listed.place] = replace(song, genres=tuple(listed.genres))
-        self.bytes[listed.place] = (self.audio / song.file).stat().st_size if song.file else 0
-        self.total_bytes += self.bytes[listed.place]
+        self.songs[listed.order] = replace(song, genres=tuple(listed.genres))
+        self.bytes[listed.order] = (self.audio / song.file).stat().st_size if song.file else 0
+        self.total_bytes += self.bytes[listed.order]
         say({"done": song.source_id})
 
     def _refuse(self, listed: ListedTrack, why: tuple[str, str], song: Track | None = None) -> None:
-        song = song or Track(self.task.name, self._source_id(listed.page), None, (), url=listed.page)
+        song = song or Track(self.task.name, self._source_id(listed), None, (), url=listed.page)
         reason, detail = why
         self._done(listed, replace(song, file=None, reason=reason, detail=detail))
 
-    def _is_enough(self, listed: ListedTrack) -> bool:
-        """Whether the songs before this one already reach the limit of bytes."""
-        if self.total_bytes < self.task.max_total_bytes:
-            return False
-        return sum(size for place, size in self.bytes.items() if place < listed.place) >= self.task.max_total_bytes
+    def _limit_before(self, listed: ListedTrack) -> str | None:
+        """Name the limit that the songs before this one already reach."""
+        n_most = len(self.songs) + listed.number
+        if self.total_bytes < self.task.max_total_bytes and n_most < self.task.max_songs_per_genre:
+            return None
+        earlier = [order for order in self.songs if order < listed.order]
+        counts = Counter(genre for order in earlier if self.songs[order].file for genre in self.songs[order].genres)
+        counts.update(listed.genres * listed.number)  # those before it on its page, which have just been requested
+        return self._limit(listed.genres, counts, sum(self.bytes[order] for order in earlier))
 
-    def _over_limit(self) -> tuple[str, str]:
-        return "over_limit", f"comes after the first {self.task.max_total_bytes / 1e6:g} MB"
+    def _limit(self, genres: Iterable[str], counts: Counter[str], n_bytes: int) -> str | None:
+        """Name the limit that songs reach of which there are so many of each genre, with so many bytes."""
+        if n_bytes >= self.task.max_total_bytes:
+            return f"comes after the first {self.task.max_total_bytes / 1e6:g} MB"
+        if all(counts[genre] >= self.task.max_songs_per_genre for genre in genres):
+            return f"comes after the first {self.task.max_songs_per_genre} songs of its genre"
+        return None
 
-    def _source_id(self, page: str) -> str:
-        return page.removeprefix(self.origin)
+    def _source_id(self, listed: ListedTrack) -> str:
+        return listed.page.removeprefix(self.origin) + (f"#{listed.number + 1}" if listed.number else "")
 
     def collected(self) -> list[Track]:
         """List all songs in the order of the listings.
@@ -303,16 +333,16 @@ class SongSpider(Spider):
         Returns
         -------
         list of Track
-            Songs beyond the limit of bytes, and those that failed, have a reason and no audio.
+            Songs beyond the limits of songs and bytes, and those that failed, have a reason and no audio.
         """
-        total, songs = 0, []
-        for place in sorted(self.songs):
-            song = self.songs[place]
-            if song.file and total >= self.task.max_total_bytes:
-                reason, detail = self._over_limit()
-                song = replace(song, file=None, reason=reason, detail=detail)
-            total += self.bytes[place]
-            songs.append(song)
+        songs: list[Track] = []
+        counts: Counter[str] = Counter()
+        n_bytes = 0
+        for order, song in sorted(self.songs.items()):
+            limit = self._limit(song.genres, counts, n_bytes) if song.file else None
+            songs.append(replace(song, file=None, reason="over_limit", detail=limit) if limit else song)
+            counts.update(song.genres if songs[-1].file else ())
+            n_bytes += self.bytes[order]
         return songs
 
 
@@ -351,16 +381,16 @@ def _explain(error: BaseException | None, request: Request) -> tuple[str, str]:
     return "unreadable", str(error) or type(error).__name__
 
 
-def _journal(path: Path) -> Iterator[tuple[str, Track]]:
-    """Read the journal of an earlier crawl, without a line that is incomplete because the crawl was killed."""
-    if not path.is_file():
-        return
-    for line in path.read_text("utf-8").splitlines():
+def _journal(path: Path) -> dict[str, list[Track]]:
+    """Read the songs of each page in the journal of an earlier crawl, without a line that is incomplete."""
+    songs: dict[str, dict[str, Track]] = defaultdict(dict)
+    for line in path.read_text("utf-8").splitlines() if path.is_file() else ():
         try:
             song = Track(**json.loads(line))
         except ValueError:
             continue
-        yield song.source_id, song
+        songs[str(song.url)][song.source_id] = song
+    return {page: list(on_page.values()) for page, on_page in songs.items()}
 
 
 def say(message: dict[str, Any]) -> None:
@@ -450,7 +480,7 @@ def _crawl(task: CrawlConfig) -> None:
     if spider.fatal_error:
         say({"problem": spider.fatal_error})
         return
-    if len(spider.songs) < spider.total:
+    if len({place for place, _ in spider.songs}) < spider.total:
         raise SystemExit(1)
     with replacing(task.songs) as partial:
         partial.write_text(json.dumps([asdict(song) for song in spider.collected()]), "utf-8")
