@@ -305,8 +305,9 @@ def serve(
     no password and no encryption.
     """
     from songgenre.serve import app as server
+    from songgenre.sources.download import is_loopback
 
-    if not server.is_loopback(host):
+    if not is_loopback(host):
         Console(stderr=True).print(f"Everybody who reaches {host} can use this page.", highlight=False)
     settings = server.Settings(host, port, model, threshold, max_mb, max_minutes, skip_hash_check)
     server.serve(settings, lambda url: typer.echo(f"Open {url} and drop a song on the page. Stop with Ctrl-C."))

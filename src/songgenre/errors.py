@@ -14,6 +14,9 @@ HINT_EXTRAS = (
     "This command belongs to the pipeline: run `make setup` in a clone, or install the extras "
     "[pipeline,scrape,demo,cluster]."
 )
+HINT_OWNER = (
+    "It belongs to another user, so git does not read it: run `git config --global --add safe.directory FOLDER`."
+)
 HINT_NAME = "Use a shorter name."
 HINT_MEMORY = (
     "The system has probably stopped a process because memory ran out: close other programs, or use fewer songs or "

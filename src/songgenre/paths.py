@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -54,6 +56,11 @@ class Project:
             f"{start}: not inside a project; neither this folder nor one above it holds params.yaml and dvc.yaml. "
             "Change into your clone and try again."
         )
+
+    @property
+    def origin(self) -> Path:
+        """The root; in a copy that DVC made for ``dvc exp run --queue`` or ``--temp``, the root of the original."""
+        return next((folder.parents[1] for folder in self.root.parents if folder.match(".dvc/tmp")), self.root)
 
     @property
     def params(self) -> Path:
@@ -282,15 +289,17 @@ def is_exported_model(name: str) -> bool:
     return name.lower().endswith(MODEL_SUFFIX)
 
 
-def cache_folder() -> Path:
-    """Find the folder for downloads that can be repeated.
+def cache_folders() -> list[Path]:
+    """List the folders for downloads that can be repeated.
 
     Returns
     -------
-    Path
-        ``data/cache`` of the project around the working folder, or else a folder in the user's cache.
+    list of Path
+        ``data/cache`` of the project around the working folder, or else a folder in the user's cache; and a temporary
+        folder of this user, for a cache that is not writable.
     """
     try:
-        return Project.find().wheels.parent
+        cache = Project.find().wheels.parent
     except UserError:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "songgenre"
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "songgenre"
+    return [cache, Path(tempfile.gettempdir()) / f"songgenre-{getpass.getuser()}"]

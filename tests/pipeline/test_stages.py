@@ -12,7 +12,7 @@ from songgenre.params import Params
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "src" / "songgenre" / "report" / "templates"
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-NOTEBOOK_STAGES = {name: stage for name, stage in STAGES.items() if stage["cmd"].startswith("songgenre notebook run")}
+NOTEBOOK_STAGES = {name: stage for name, stage in STAGES.items() if " notebook run " in stage["cmd"]}
 
 PREDICTIONS = {f"reports/predictions/{stage}.parquet" for stage in ("sklearn", "cnn", "transfer", "evaluation")}
 
@@ -79,7 +79,8 @@ def started(stage: str) -> str:
 def test_every_notebook_is_a_stage_with_a_section_of_parameters() -> None:
     notebooks = {path.stem.partition("_")[2]: path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     commands = {name: stage["cmd"] for name, stage in NOTEBOOK_STAGES.items()}
-    assert commands == {name: f"songgenre notebook run {notebook}" for name, notebook in notebooks.items()}
+    environment = 'PATH="$PATH:$DVC_ROOT/.venv/bin"'
+    assert commands == {name: f"{environment} songgenre notebook run {path}" for name, path in notebooks.items()}
     assert set(NOTEBOOK_STAGES) == set(Params.model_fields) - {"compute"}
     assert all(stage["params"] == [name] for name, stage in NOTEBOOK_STAGES.items())
 

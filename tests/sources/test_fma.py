@@ -159,6 +159,17 @@ def test_archives_may_be_zipped_or_extracted(folder: Path, audio: Path, extracte
     assert list(collected(source, audio).values()) == zipped
 
 
+def test_extracted_folder_may_lie_in_one_of_its_name(folder: Path, audio: Path) -> None:
+    source = fma(folder)
+    zipped = source.collect(audio)
+    for name in ("fma_metadata", "fma_small"):
+        extract(folder, name)
+        (folder / name).rename(folder / "inner")
+        (folder / name).mkdir()
+        (folder / "inner").rename(folder / name / name)
+    assert list(collected(source, audio).values()) == zipped
+
+
 def extract(folder: Path, name: str) -> None:
     with zipfile.ZipFile(folder / f"{name}.zip") as archive:
         archive.extractall(folder)

@@ -20,7 +20,9 @@ import psutil
 from ruamel.yaml import YAML
 
 from songgenre.atomic import replacing
+from songgenre.errors import HINT_OWNER
 from songgenre.paths import Project
+from songgenre.progress import echo
 from songgenre.runtime import instruction_level
 
 PACKAGES = ["keras", "librosa", "numpy", "pandas", "papermill", "scikit-learn", "scipy", "soundfile", "tensorflow"]
@@ -150,7 +152,7 @@ def _format_log(log: dict[str, Any]) -> dict[str, str]:
 def _stage(project: Project, name: str) -> dict[str, Any]:
     stages = YAML(typ="safe", pure=True).load(project.root / "dvc.yaml")["stages"]
     command = f"songgenre notebook run {name}"
-    return next((stage for stage in stages.values() if stage["cmd"] == command), {})
+    return next((stage for stage in stages.values() if stage["cmd"].endswith(command)), {})
 
 
 def _hash(path: Path) -> str:
@@ -159,11 +161,13 @@ def _hash(path: Path) -> str:
 
 
 def _git(project: Project, *command: str) -> str:
-    """Read the output of git; it is empty without git or without a commit."""
+    """Read the output of git; it is empty without git, without a commit, or if git does not trust the folder."""
     try:
         completed = subprocess.run(["git", *command], cwd=project.root, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         return ""
+    if "safe.directory" in completed.stderr:
+        echo(f"{project.root}: the commit is not recorded. {HINT_OWNER}")
     return completed.stdout.strip() if completed.returncode == 0 else ""
 
 

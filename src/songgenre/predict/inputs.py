@@ -120,11 +120,15 @@ def download(url: str, path: Path) -> None:
     Raises
     ------
     UserError
-        If the server cannot be reached, refuses, sends a page instead of audio, or sends too much or too slowly.
+        If a proxy is not usable, or the server cannot be reached, refuses, sends a page instead of audio, or sends too
+        much or too slowly.
     """
     import httpx
     from anyio.from_thread import start_blocking_portal
 
+    from songgenre.sources.download import check_proxies
+
+    check_proxies()
     shown = redact(url)
     try:
         with start_blocking_portal() as portal:
@@ -150,9 +154,13 @@ async def _download(url: str, path: Path) -> None:
 async def _fetch(url: str, path: Path) -> None:
     import httpx
 
+    from songgenre.sources.download import WITHOUT_PROXY
+
     shown = redact(url)
     async with (
-        httpx.AsyncClient(timeout=READ_TIMEOUT_S, follow_redirects=True, max_redirects=5) as client,
+        httpx.AsyncClient(
+            timeout=READ_TIMEOUT_S, follow_redirects=True, max_redirects=5, mounts=WITHOUT_PROXY
+        ) as client,
         client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response,
     ):
         if response.is_error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,7 @@ from songgenre import audio
 from songgenre.errors import UserError
 from songgenre.models.pretrained.archive import load_archive
 from songgenre.models.pretrained.head import BUNDLED, OTHER, Head, load_head
-from songgenre.paths import Project, cache_folder, is_exported_model
+from songgenre.paths import Project, cache_folders, is_exported_model
 from songgenre.runtime.native_stderr import suppress_native_stderr
 
 if TYPE_CHECKING:
@@ -383,10 +385,25 @@ def pretrained_folder() -> Path:
         of_project = None
     if of_project and _is_complete(of_project):
         return of_project
-    cached = cache_folder() / "pretrained"
-    if not _is_complete(cached):
-        musicnn_weights.extract_weights(cache_folder() / "wheels", cached)
-    return cached
+    folders = cache_folders()
+    for folder in folders:
+        if _is_complete(folder / "pretrained"):
+            return folder / "pretrained"
+    writable = next(filter(_is_writable, folders), folders[0])
+    downloaded = (
+        folder / "wheels" for folder in folders if (folder / "wheels" / musicnn_weights.MUSICNN.file).is_file()
+    )
+    musicnn_weights.extract_weights(next(downloaded, writable / "wheels"), writable / "pretrained")
+    return writable / "pretrained"
+
+
+def _is_writable(folder: Path) -> bool:
+    """Make a folder of this user, if it is missing, and tell whether files can be written there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK) and folder.owner() == getpass.getuser()
 
 
 def _is_complete(folder: Path) -> bool:

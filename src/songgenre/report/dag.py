@@ -97,7 +97,7 @@ def read_steps(dvc_yaml: Path) -> list[Step]:
         Step(
             name,
             stage.get("desc", name),
-            stage["cmd"].removeprefix(RUN) if stage["cmd"].startswith(RUN) else None,
+            stage["cmd"].partition(RUN)[2] or None,
             tuple(sorted(_nearest(needs, name), key=order.index)),
         )
         for name, stage in stages.items()

@@ -22,7 +22,7 @@ from rich.markup import escape
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from songgenre.errors import UserError
+from songgenre.errors import HINT_OWNER, UserError
 from songgenre.paths import Project
 from songgenre.reproduce.diff import changed_values, explain, flatten
 from songgenre.reproduce.severity import Severity, StageClass, assess, classify_stage
@@ -92,11 +92,13 @@ def reproduce(project: Project, console: Console, into: Path | None = None, rebu
     Raises
     ------
     UserError
-        If both folders are given, nothing is committed to compare with, the folder is not usable, or the rebuild
-        fails.
+        If both folders are given, the clone belongs to another user, nothing is committed to compare with, the folder
+        is not usable, or the rebuild fails.
     """
     if into is not None and rebuilt is not None:
         raise UserError("reproduce: --in and --with exclude each other; --with rebuilds nothing. Use one of them.")
+    if "safe.directory" in children.run(("git", "rev-parse"), cwd=project.root, stderr=PIPE).stderr:
+        raise UserError(f"{project.root}: cannot be read. {HINT_OWNER}")
     committed = DVCFileSystem(str(project.root), rev="HEAD")
     recorded = _read_lock(committed)
     with _rebuild_in(project, console, into, rebuilt) as folder:

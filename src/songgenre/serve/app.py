@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import json
 import signal
 import socket
@@ -29,6 +28,7 @@ from songgenre.predict import formatting, loading
 from songgenre.predict.inputs import MEGABYTE
 from songgenre.predict.page import SITE
 from songgenre.serve.worker import Progress, Worker, WorkerResult
+from songgenre.sources.download import is_loopback
 
 STATIC = Path(__file__).parent / "static"
 """The page, its style and its script."""
@@ -414,27 +414,6 @@ def allowed_hosts(host: str, port: int) -> set[str]:
         names |= {"localhost", socket.gethostname().lower(), *(address.partition("%")[0] for address in addresses)}
     named = {f"[{name}]" if ":" in name else name for name in names}
     return {f"{name}:{port}" for name in named} | (named if port == 80 else set())
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach a host.
-
-    Parameters
-    ----------
-    host : str
-        Address or name.
-
-    Returns
-    -------
-    bool
-        True for ``localhost`` and loopback addresses.
-    """
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 from urllib3.exceptions import InvalidHeader
@@ -16,12 +19,15 @@ from urllib3.util import Retry
 
 from songgenre.errors import UserError
 from songgenre.progress import echo, progress_bar
+from songgenre.redaction import redact
 
 MEGABYTE = 1_000_000
 FIRST_WAIT_S = 1.0
 """Wait before the first retry, in s; it doubles with each further retry."""
 MAX_WAIT_S = 120.0
 """Longest wait before a retry, in s, also if the server asks for more."""
+WITHOUT_PROXY: dict[str, None] = dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+"""Mounts of `httpx` for this machine, for which no proxy is asked."""
 RETRY_STATUSES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -55,8 +61,8 @@ def fetch(url: str, path: Path, sha1: str, timeout_s: float, retries: int) -> No
     Raises
     ------
     UserError
-        If the server refuses or redirects the request, does not announce the size, or stops responding; if the SHA-1
-        differs; or if the file cannot be written.
+        If a proxy is not usable; if the server refuses or redirects the request, does not announce the size, or stops
+        responding; if the SHA-1 differs; or if the file cannot be written.
 
     References
     ----------
@@ -66,8 +72,9 @@ def fetch(url: str, path: Path, sha1: str, timeout_s: float, retries: int) -> No
     try:
         if path.is_file() and sha1_of(path) == sha1:
             return
+        check_proxies()
         path.parent.mkdir(parents=True, exist_ok=True)
-        with httpx.Client(timeout=timeout_s, headers={"Accept-Encoding": "identity"}) as client:
+        with httpx.Client(timeout=timeout_s, headers={"Accept-Encoding": "identity"}, mounts=WITHOUT_PROXY) as client:
             _complete(client, url, part, sha1, retries)
         got = sha1_of(part)
         if got != sha1:
@@ -82,6 +89,51 @@ def fetch(url: str, path: Path, sha1: str, timeout_s: float, retries: int) -> No
             f"{part}: cannot be written ({error}). Free some space or change the permissions, and run the command "
             "again; the download resumes where it stopped."
         ) from None
+
+
+def check_proxies() -> None:
+    """Check the proxies that environment variables such as ``HTTPS_PROXY`` name.
+
+    Raises
+    ------
+    UserError
+        If one is not the address of an HTTP proxy.
+    """
+    for kind, url in getproxies().items():
+        if kind in ("http", "https", "all") and not _is_http_proxy(url):
+            raise UserError(
+                f"{kind.upper()}_PROXY={redact(url)}: not the address of an HTTP proxy; no other kind is supported. "
+                f"Set it to http://HOST:PORT, or run `unset {kind}_proxy {kind.upper()}_PROXY`."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach a host.
+
+    Parameters
+    ----------
+    host : str
+        Address or name.
+
+    Returns
+    -------
+    bool
+        True for ``localhost`` and loopback addresses.
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _is_http_proxy(url: str) -> bool:
+    try:
+        address = urlsplit(url if "://" in url else f"http://{url}")
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:
+        return False
 
 
 def sha1_of(path: Path) -> str:

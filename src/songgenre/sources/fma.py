@@ -166,8 +166,9 @@ class Fma(Source):
         if (folder / zipped).is_file():
             self._check(folder / zipped)
             return folder / zipped
-        if (folder / name).is_dir():
-            return folder / name
+        for extracted in (folder / name / name, folder / name):  # some packers put the folder into one of its name
+            if extracted.is_dir():
+                return extracted
         raise UserError(
             f"{folder.absolute()}: contains neither {zipped} nor its extracted folder {name}. "
             f"Put it there, or leave scraping.folder in params.yaml empty to download it from {self.url}."

@@ -1,4 +1,4 @@
-"""Scrapy downloader middlewares: allowed hosts, public addresses, robots.txt, ``Retry-After`` and size of headers."""
+"""Scrapy downloader middlewares: hosts, public addresses, proxies, robots.txt, ``Retry-After`` and size of headers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
 from scrapy.exceptions import IgnoreRequest
@@ -21,7 +22,8 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import DNSLookupError
 from twisted.web._newclient import HTTPClientParser
 
-from songgenre.sources.download import parse_retry_after
+from songgenre.errors import UserError
+from songgenre.sources.download import check_proxies, is_loopback, parse_retry_after
 
 MAX_HEADER_BYTES = 65_536
 """Largest headers of a response in bytes."""
@@ -152,6 +154,32 @@ def require_public_address(address: str, name: str) -> str:
     if name not in ("localhost", address) and not ipaddress.ip_address(address).is_global:
         raise DNSLookupError(f"{name} is {address}, which is not a public address")
     return address
+
+
+class ProxyMiddleware(HttpProxyMiddleware):
+    """Use the proxy that environment variables name, but not for this machine, which a proxy cannot reach."""
+
+    def process_request(self, request: Request) -> None:  # type: ignore[override]
+        """Choose the proxy of a request.
+
+        Parameters
+        ----------
+        request : scrapy.Request
+            The request.
+
+        Raises
+        ------
+        scrapy.exceptions.IgnoreRequest
+            If the proxy is not usable.
+        """
+        if is_loopback(urlsplit(request.url).hostname or ""):
+            request.meta["proxy"] = None
+        else:
+            try:
+                check_proxies()
+            except UserError as error:
+                raise IgnoreRequest(str(error)) from None
+        super().process_request(request)
 
 
 class RobotsMiddleware(RobotsTxtMiddleware):

@@ -34,7 +34,7 @@ def make_source(
     Parameters
     ----------
     project : Project
-        The project; its root is the base of relative folders.
+        The project; its origin is the base of relative folders.
     source : {"demo", "folder", "fma", "site"}
         ``scraping.source`` in ``params.yaml``.
     folder : str
@@ -60,7 +60,7 @@ def make_source(
             resumable = crawls / "-".join(["demo", *map(str, demo.values())])
             return Demo(**demo, **connection, concurrency=crawl["concurrency"], folder=resumable)
         case "fma":
-            downloaded = project.root / Path(folder).expanduser() if folder else None
+            downloaded = project.origin / Path(folder).expanduser() if folder else None
             return Fma(
                 **fma,
                 **connection,
@@ -81,4 +81,4 @@ def make_source(
                 folder=str(crawls / site["name"]),
             )
             return Website(task)
-    return Folder(project.root / Path(folder).expanduser(), genre_from)
+    return Folder(project.origin / Path(folder).expanduser(), genre_from)

@@ -440,6 +440,8 @@ def settings(task: CrawlConfig) -> dict[str, Any]:
             "scrapy.downloadermiddlewares.robotstxt.RobotsTxtMiddleware": None,
             middlewares.RetryAfterMiddleware: 550,
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
+            middlewares.ProxyMiddleware: 750,
+            "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
         },
         "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",
         "CONCURRENT_ITEMS": 1,
