@@ -27,6 +27,12 @@ def test_nearest_project_wins(tmp_path: Path) -> None:
     assert Project.find(inner).root == inner.resolve()
 
 
+def test_copy_that_dvc_made_knows_its_origin(tmp_path: Path) -> None:
+    assert Project(tmp_path / ".dvc" / "tmp" / "exps" / "tmpabc").origin == tmp_path
+    assert Project(tmp_path / ".dvc" / "tmp" / "exps" / "tmpabc" / "part").origin == tmp_path
+    assert Project(tmp_path / "project").origin == tmp_path / "project"
+
+
 def test_outside_a_project_the_error_says_where_and_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").touch()
     with pytest.raises(UserError, match=r"dvc\.yaml") as error:

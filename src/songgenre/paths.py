@@ -302,4 +302,21 @@ def cache_folders() -> list[Path]:
         cache = Project.find().wheels.parent
     except UserError:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "songgenre"
-    return [cache, Path(tempfile.gettempdir()) / f"songgenre-{getpass.getuser()}"]
+    return [cache, user_temporary_folder("cache")]
+
+
+def user_temporary_folder(name: str) -> Path:
+    """Name a temporary folder that commands of one user share.
+
+    Parameters
+    ----------
+    name : str
+        Its purpose.
+
+    Returns
+    -------
+    Path
+        The folder, which need not exist.
+    """
+    user = str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
+    return Path(tempfile.gettempdir()) / f"songgenre-{name}-{user}"

@@ -59,7 +59,7 @@ class Library:
     def start(self, *options: str, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
         """Start the command in a process of its own."""
         command = [Path(sys.executable).with_name("songgenre"), "tag", str(self.music), *options]
-        environment = os.environ | self.environment
+        environment = os.environ | self.environment | {"PYTHONIOENCODING": "ascii"}
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
 
     def songs(self) -> dict[str, dict[str, Any]]:

@@ -30,13 +30,14 @@ def run(project: Path, *arguments: str) -> int:
     """Run the command in a sub-folder of the project; say how often the stage has run by now."""
     (project / "notebooks").mkdir(exist_ok=True)
     command = [Path(sys.executable).with_name("songgenre"), "run", *arguments]
-    subprocess.run(command, cwd=project / "notebooks", check=True, env=os.environ | {"PATH": os.defpath})
+    bare = {"PATH": os.defpath, "PYTHONIOENCODING": "ascii"}
+    subprocess.run(command, cwd=project / "notebooks", check=True, env=os.environ | bare)
     return len((project / "runs").read_text().splitlines())
 
 
 @pytest.mark.integration
 def test_new_songs_are_noticed(project: Path, tmp_path: Path) -> None:
-    music = tmp_path / "my (own) music, ~1 ${x}"
+    music = tmp_path / "my (own) músic 音楽, ~1 ${x}"
     (music / "rock").mkdir(parents=True)
     assert run(project) == 1
     assert run(project, "--folder", str(music)) == 2

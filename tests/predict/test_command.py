@@ -162,9 +162,12 @@ def test_wrong_use_is_told(
 
 
 @pytest.mark.integration
-def test_name_that_the_terminal_cannot_show_is_escaped(predict: "Command", music: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_name_that_the_terminal_cannot_show_is_escaped(
+    predict: "Command", music: Path, tmp_path: Path, encoding: str
+) -> None:
     song = shutil.copy(music / "a.wav", tmp_path / "日本語.wav")
-    result = predict(str(song), PYTHONIOENCODING="latin-1")
+    result = predict(str(song), PYTHONIOENCODING=encoding)
     assert result.returncode == 0, result.stderr
     assert r"\u65e5\u672c\u8a9e.wav" in result.stdout
 

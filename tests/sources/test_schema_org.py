@@ -70,7 +70,7 @@ def test_song_of_an_album_is_not_taken_for_the_album() -> None:
     album = {"@type": "MusicAlbum", "track": [other], "byArtist": "Anna"}
     song = {"@type": "MusicRecording", "name": "Song", "inAlbum": album, "audio": "/song.mp3"}
     assert parse(f'<script type="application/ld+json">{json.dumps([album, song])}</script>') == [("/song.mp3", "Song")]
-    album["track"] = [other, dict(other, name="The same audio"), {"@type": "MusicRecording", "audio": "/more.mp3"}]
+    album["track"] = [other, {"@type": "MusicRecording", "audio": "/more.mp3"}, dict(other, name="The same audio")]
     assert parse(f'<script type="application/ld+json">{json.dumps(album)}</script>') == [
         ("/other.mp3", "Other"),
         ("/more.mp3", None),

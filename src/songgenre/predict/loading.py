@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -398,12 +397,12 @@ def pretrained_folder() -> Path:
 
 
 def _is_writable(folder: Path) -> bool:
-    """Make a folder of this user, if it is missing, and tell whether files can be written there."""
+    """Make a folder, if it is missing, and tell whether files can be written there."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:
         return False
-    return os.access(folder, os.W_OK) and folder.owner() == getpass.getuser()
+    return os.access(folder, os.W_OK)
 
 
 def _is_complete(folder: Path) -> bool:

@@ -7,11 +7,9 @@ compile the same function at once can leave a cache that crashes every later pro
 
 from __future__ import annotations
 
-import getpass
 import importlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -22,6 +20,8 @@ from pathlib import Path
 from filelock import FileLock
 from llvmlite.binding import get_host_cpu_name
 from numba.core.caching import IndexDataCacheFile
+
+from songgenre.paths import user_temporary_folder
 
 COMPILED_AT_IMPORT = ("librosa.beat", "librosa.core.audio", "librosa.core.pitch", "librosa.util.utils")
 """Modules with universal functions, which numba compiles at import and caches in two files each."""
@@ -41,8 +41,7 @@ def _folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     if os.access(folder, os.W_OK):
         return folder
-    user = str(os.getuid()) if hasattr(os, "getuid") else getpass.getuser()
-    own = Path(tempfile.gettempdir()) / f"songgenre-numba-{user}"
+    own = user_temporary_folder("numba")
     with suppress(OSError):
         own.mkdir(exist_ok=True)
     return own

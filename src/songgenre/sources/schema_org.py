@@ -249,10 +249,12 @@ def _recordings(items: list[_Item]) -> list[Recording]:
     described = [item for item in items if _is_a(item.properties, *RECORDINGS)]
     alone = [item for item in described if item.collection is None]
     if not alone:
-        urls = {audio_url: item for item in reversed(described) if (audio_url := _own_audio(item.properties, by_id))}
-        if urls:
-            in_order = list(reversed(urls.items()))[:MAX_RECORDINGS]
-            return [_recording(item, audio_url, by_id) for audio_url, item in in_order]
+        listed: dict[str, _Item] = {}
+        for item in described:
+            if audio_url := _own_audio(item.properties, by_id):
+                listed.setdefault(audio_url, item)
+        if listed:
+            return [_recording(item, url, by_id) for url, item in islice(listed.items(), MAX_RECORDINGS)]
     for item in alone:
         if audio_url := _own_audio(item.properties, by_id):
             return [_recording(item, audio_url, by_id)]

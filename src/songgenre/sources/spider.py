@@ -1,8 +1,8 @@
 """Crawler process: read listings, song pages and audio. It can be killed at any time and resumes.
 
 The process reads its `CrawlConfig` as a line of JSON from standard input, and ends when standard input is closed, that
-is when its parent process has ended. On standard output it writes a line of JSON for the number of songs, for each
-finished song, and for an error that stops it.
+is when its parent process has ended. On standard output it writes a line of JSON for the number of pages, for each
+finished page, and for an error that stops it.
 """
 
 from __future__ import annotations
@@ -299,7 +299,8 @@ class SongSpider(Spider):
         self.songs[listed.order] = replace(song, genres=tuple(listed.genres))
         self.bytes[listed.order] = (self.audio / song.file).stat().st_size if song.file else 0
         self.total_bytes += self.bytes[listed.order]
-        say({"done": song.source_id})
+        if listed.number == 0:
+            say({"done": song.source_id})
 
     def _refuse(self, listed: ListedTrack, why: tuple[str, str], song: Track | None = None) -> None:
         song = song or Track(self.task.name, self._source_id(listed), None, (), url=listed.page)
