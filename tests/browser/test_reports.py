@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import shutil
@@ -24,6 +23,7 @@ from playwright.sync_api import Browser, Page, expect
 from songgenre.evaluation.files import write_metrics
 from songgenre.evaluation.metrics import Metrics
 from songgenre.paths import Project
+from songgenre.plots.style import draw_svg, use_style
 from songgenre.report.site import build
 
 pytestmark = pytest.mark.integration
@@ -56,14 +56,14 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 def drawn() -> nbformat.NotebookNode:
+    use_style()
     figure, axes = plt.subplots(figsize=(9, 4))
     axes.plot([96, 120, 140])
     axes.set(title="Tempo", xlabel="song", ylabel="tempo [BPM]")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png")
+    svg = draw_svg(figure)
     plt.close(figure)
-    data = {"image/png": base64.b64encode(picture.getvalue()).decode()}
-    return new_output("display_data", data, metadata={"image/png": {"alt": "A rising line", "caption": "Tempo."}})
+    about = {"alt": "A rising line", "caption": "Tempo.", "width": 990}
+    return new_output("display_data", {"image/svg+xml": svg}, metadata={"image/svg+xml": about})
 
 
 def written(path: Path, title: str) -> None:
@@ -227,7 +227,18 @@ def test_figures_keep_the_size_of_their_labels(page: Page, site: str, width: int
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(f"{site}/03_eda.html")
     shrunk = page.locator(".plot img").evaluate_all("all => all.map(image => image.clientWidth / image.naturalWidth)")
-    assert min(shrunk) > 9 / (9 * 110 / 72)
+    assert min(shrunk) > 9 / (9 * 96 / 72)
+
+
+def test_figures_are_light_on_light_pages_and_dark_on_dark_ones(page: Page, site: str) -> None:
+    page.goto(f"{site}/03_eda.html")
+    brightness = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        picture = plt.imread(io.BytesIO(page.locator(".plot img").first.screenshot()), format="png")
+        brightness[scheme] = picture[..., :3].mean(axis=(1, 2))
+    assert np.median(brightness["dark"]) < 0.15 < 0.9 < np.median(brightness["light"])
+    assert brightness["dark"].max() > brightness["dark"].min() + 0.05
 
 
 def test_wide_tables_are_wider_than_the_text_and_say_that_they_scroll(page: Page, site: str) -> None:

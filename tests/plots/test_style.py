@@ -7,7 +7,7 @@ import pytest
 from matplotlib.markers import MarkerStyle
 
 from songgenre.plots.scraping import plot_listings
-from songgenre.plots.style import MARKERS, genre_markers, show_table, use_style
+from songgenre.plots.style import MARKERS, draw_svg, genre_markers, show_table, use_style
 from songgenre.plots.transfer import plot_embedding_map
 from songgenre.report.listen import SHAPES
 
@@ -42,3 +42,17 @@ def test_a_genre_has_one_marker_in_the_figure_and_on_the_map() -> None:
 
 def test_more_genres_than_markers_have_markers() -> None:
     assert len(genre_markers(map(str, range(2 * len(MARKERS))))) == 2 * len(MARKERS)
+
+
+def test_a_figure_of_many_points_is_small_and_has_the_same_bytes() -> None:
+    with plt.rc_context():
+        use_style()
+        drawings = []
+        for _ in range(2):
+            figure, (mesh, points) = plt.subplots(1, 2)
+            mesh.pcolormesh(np.arange(90_000.0).reshape(300, 300))
+            points.scatter(np.arange(20_000.0), np.arange(20_000.0) % 7)
+            drawings.append(draw_svg(figure))
+            plt.close(figure)
+    assert drawings[0] == drawings[1]
+    assert len(drawings[0]) < 200_000

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 import pandas as pd
@@ -15,7 +17,14 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from songgenre.errors import UserError
 from songgenre.paths import Project
-from songgenre.report.notebook_page import Navigation, read_notebook, render_notebook, report_names, sanitize
+from songgenre.report.notebook_page import (
+    Navigation,
+    postprocess,
+    read_notebook,
+    render_notebook,
+    report_names,
+    sanitize,
+)
 
 PAGES = ["01_scraping", "02_wrangling"]
 NAVIGATION = Navigation(PAGES, ["model_card"])
@@ -193,6 +202,22 @@ def test_picture_beside_an_empty_html_is_shown(tmp_path: Path) -> None:
     for html in ("", " \n", "<script>draw()</script>"):
         output = new_output("display_data", {"text/html": html, "image/png": PIXEL, "text/plain": "<Chart>"})
         assert rendered(tmp_path, new_code_cell("chart", outputs=[output])).select_one("figure img")
+
+
+def test_a_figure_of_vectors_keeps_its_text_and_width(tmp_path: Path) -> None:
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9">\n<text fill="#fff">100 % & more</text></svg>'
+    about = {"image/svg+xml": {"alt": "A text", "width": 90}}
+    output = new_output("display_data", {"image/svg+xml": svg}, metadata=about)
+    [image] = rendered(tmp_path, new_code_cell("draw()", outputs=[output])).select("figure img")
+    kind, _, content = image["src"].partition(",")
+    assert (kind, unquote(content)) == ("data:image/svg+xml", svg)
+    assert (image["alt"], image["width"]) == ("A text", "90")
+
+
+def test_tables_within_tables_are_quick(tmp_path: Path) -> None:
+    start = time.perf_counter()
+    postprocess("<table><tbody><tr><td>" * 300 + "x" + "</td></tr></tbody></table>" * 300)
+    assert time.perf_counter() - start < 5
 
 
 def test_missing_attachment_is_replaced_by_its_text(tmp_path: Path) -> None:

@@ -22,7 +22,10 @@ def project(tmp_path: Path) -> Project:
     picture = io.BytesIO()
     plt.imsave(picture, [[0, 1]], format="png")
     data = {"image/png": base64.b64encode(picture.getvalue()).decode()}
-    shown = new_output("display_data", data, metadata={"image/png": {"alt": "Two points"}})
+    shown, chosen, also = (
+        new_output("display_data", data, metadata={"image/png": {"alt": alt}})
+        for alt in ("Two points", "Chosen", "Also chosen")
+    )
     cells = [
         new_markdown_cell("# Looking\n\nWhat is there?"),
         new_code_cell("draw()", outputs=[shown]),
@@ -33,22 +36,29 @@ def project(tmp_path: Path) -> Project:
         for number, cell in enumerate(cells):
             cell.id = f"cell-{number}"
         nbformat.write(new_notebook(cells=cells), path)
+    tagged = [new_code_cell("draw()", id=f"chosen-{n}", outputs=[out]) for n, out in enumerate((chosen, also))]
+    for cell in tagged:
+        cell.metadata.tags = ["slide"]
+    for path in (project.notebooks / "05_svm.ipynb", project.executed("05_svm")):
+        nbformat.write(new_notebook(cells=[*cells[:2], *tagged, cells[2]]), path)
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     return project
 
 
-def test_each_notebook_is_a_slide_with_question_figure_and_conclusion(project: Project, tmp_path: Path) -> None:
+def test_each_notebook_has_slides_with_question_figure_and_conclusion(project: Project, tmp_path: Path) -> None:
     build(project)
     for _ in range(2):
         write_slides(project, tmp_path / "slides.html")
     soup = BeautifulSoup((tmp_path / "slides.html").read_text("utf-8"), "html.parser")
-    front, looking, waiting = soup.select("main > section")
+    front, looking, waiting, first, second = soup.select("main > section")
     assert front.h1.get_text().endswith("?")
     assert looking.h2.get_text() == "Looking"
     assert looking.select_one(".question").get_text() == "What is there?"
     assert looking.img["alt"] == "Two points"
     assert looking.select_one(".conclusion").get_text().strip() == "Six genres."
     assert waiting.img is None
+    assert [slide.img["alt"] for slide in (first, second)] == ["Chosen", "Also chosen"]
+    assert [slide.select_one(".conclusion").get_text().strip() for slide in (first, second)] == ["", "Six genres."]
     assert not soup.select("a, link, [src]:not([src^='data:'])")
 
 

@@ -18,6 +18,10 @@ def paired_difference(
 ) -> tuple[float, float]:
     """Compute the 95 % interval of the difference in accuracy between two models on the same songs.
 
+    A bootstrap cannot draw what it has not seen: if the models agree on every song, so they do in every resample. In
+    this case the interval has as margin Wilson's upper bound for a share that was 0 among as many trials as there are
+    artists (`wilson1927probable` in docs/references.bib).
+
     Parameters
     ----------
     correct_a, correct_b : pd.Series [shape=(n_tracks,), dtype=bool]
@@ -31,10 +35,21 @@ def paired_difference(
     -------
     low, high : float
         Bounds of the accuracy of the first model minus that of the second, -1 to 1.
+
+    Examples
+    --------
+    >>> correct = pd.Series([True, False, True, True])
+    >>> low, high = paired_difference(correct, correct, pd.Series([1, 1, 2, 3]), seed=0)
+    >>> round(low, 2), round(high, 2)
+    (-0.56, 0.56)
     """
     difference = correct_a.astype(int).to_numpy() - correct_b.astype(int).to_numpy()
     resampled = bootstrap_accuracy(pd.Series(difference), artist_groups, seed, samples)
-    return confidence_interval(resampled)
+    low, high = confidence_interval(resampled)
+    if low < high:
+        return low, high
+    margin = float(binomtest(0, artist_groups.nunique()).proportion_ci(method="wilson").high)
+    return max(low - margin, -1.0), min(high + margin, 1.0)
 
 
 def mcnemar(correct_a: pd.Series, correct_b: pd.Series) -> float:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from songgenre import audio
-from songgenre.plots.style import WIDTH, Color, genre_colors, label_bars, shorten
+from songgenre.plots.style import INK, WIDTH, Color, genre_colors, label_bars, shorten
 from songgenre.runtime import numba_cache  # noqa: F401
 from songgenre.tables.columns import count_artists
 
@@ -65,7 +65,14 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> F
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     order = sorted(table["genre"].unique())
-    style = {"order": order, "hue": "genre", "hue_order": order, "palette": genre_colors(order), "ax": axes}
+    style = {
+        "order": order,
+        "hue": "genre",
+        "hue_order": order,
+        "palette": genre_colors(order),
+        "linecolor": INK,
+        "ax": axes,
+    }
     sns.boxplot(table, x="genre", y=column, fliersize=3, boxprops={"alpha": 0.6}, legend=False, **style)
     axes.set(title=title, xlabel="", ylabel=label)
     return figure

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, display_name
+from songgenre.plots.style import INK, WIDTH, display_name
 
 
 def plot_model_comparison(table: pd.DataFrame, baseline: float) -> Figure:
@@ -30,7 +30,7 @@ def plot_model_comparison(table: pd.DataFrame, baseline: float) -> Figure:
     figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * len(table) + 1.4))
     position = np.arange(len(table))
     errors = [table["accuracy"] - table["ci95_low"], table["ci95_high"] - table["accuracy"]]
-    axes.barh(position, table["accuracy"], xerr=errors, color="tab:blue", alpha=0.75, capsize=4, ecolor="0.25")
+    axes.barh(position, table["accuracy"], xerr=errors, color="tab:blue", alpha=0.75, capsize=4, ecolor=INK)
     axes.axvline(baseline, color="tab:red", linestyle="--", label=f"baseline {baseline:.2f}")
     axes.set_yticks(position, [display_name(name) for name in table.index])
     axes.invert_yaxis()

@@ -87,6 +87,7 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series) 
             hue_order=order,
             palette=genre_colors(order),
             common_norm=False,
+            gridsize=100,
             warn_singular=False,
             fill=True,
             alpha=0.15,
@@ -116,13 +117,12 @@ def plot_correlations(descriptors: pd.DataFrame) -> Figure:
     Figure
         Heat map of the matrix.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 7.2))
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.17 * descriptors.shape[1] + 1.8))
     sns.heatmap(
         descriptors.corr(),
         cmap="vlag",
         vmin=-1,
         vmax=1,
-        square=True,
         xticklabels=True,
         yticklabels=True,
         ax=axes,

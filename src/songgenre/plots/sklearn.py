@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, display_name
+from songgenre.plots.style import INK, WIDTH, display_name
 
 
 def plot_learning_curve(curve: pd.DataFrame, model: str) -> Figure:
@@ -51,8 +51,10 @@ def plot_importance(table: pd.DataFrame, model: str) -> Figure:
         Bar chart with a bar per descriptor: mean over the permutations, with the standard deviation.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.28 * table["descriptor"].nunique() + 1.2))
-    sns.barplot(table, y="descriptor", x="loss", errorbar="sd", color="tab:blue", alpha=0.75, ax=axes)
-    axes.axvline(0, color="0.25", linewidth=0.8)
+    sns.barplot(
+        table, y="descriptor", x="loss", errorbar="sd", err_kws={"color": INK}, color="tab:blue", alpha=0.75, ax=axes
+    )
+    axes.axvline(0, color=INK, linewidth=0.8)
     axes.set(
         title=f"Importance of the descriptors: {display_name(model)}",
         xlabel="loss of accuracy when the descriptor is permuted over songs",

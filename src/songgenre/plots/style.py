@@ -7,16 +7,33 @@ from collections.abc import Iterable
 from itertools import cycle
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
-from IPython.display import Image, Markdown, display
+from IPython.display import Markdown, display
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection, QuadMesh
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 
 Color = tuple[float, float, float]
 
 WIDTH = 9.0
+DPI = 110
+PICTURE_DPI = 88
+"""Resolution of meshes and pictures within a figure."""
+
+PAPER, INK, LINE = "#fcfcfa", "#20262b", "#cccccc"
+"""Colours of the background, of text and of grid lines."""
+
+DARK = {PAPER: "#14181b", INK: "#e4e7e6", LINE: "#333b42", "#000000": "#e4e7e6"}
+"""From colour to the one that replaces it where the reader prefers dark pages, as in ``style.css`` of the site.
+
+The colours of data stay the same, as does the text in the cells of heat maps.
+"""
+
+MAX_POINTS = 2000
+"""Collections of more points become pictures within the figure, as meshes do, which keeps the figure small."""
 
 MARKERS = "os^DPvX*"
 """Markers of genres; with more genres they repeat, in other colours."""
@@ -27,11 +44,15 @@ def use_style() -> None:
     pd.set_option("display.max_colwidth", None)
     sns.set_theme(context="notebook", style="whitegrid", font_scale=0.9)
     plt.rcParams |= {
-        "figure.dpi": 110,
+        "figure.dpi": DPI,
         "axes.titleweight": "bold",
         "figure.constrained_layout.use": True,
         "text.parse_math": False,
+        "svg.hashsalt": "songgenre",
     }
+    plt.rcParams |= dict.fromkeys(["figure.facecolor", "axes.facecolor", "patch.edgecolor"], PAPER)
+    plt.rcParams |= dict.fromkeys(["text.color", "axes.labelcolor", "xtick.color", "ytick.color"], INK)
+    plt.rcParams |= dict.fromkeys(["grid.color", "axes.edgecolor", "legend.edgecolor"], LINE)
 
 
 def show(figure: Figure, alt: str) -> None:
@@ -44,10 +65,37 @@ def show(figure: Figure, alt: str) -> None:
     alt : str
         Text alternative: a description of the figure for readers who cannot see it.
     """
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    svg = draw_svg(figure)
     plt.close(figure)
-    display(Image(buffer.getvalue(), format="png", metadata={"alt": alt}))
+    about = {"alt": alt, "width": round(figure.get_figwidth() * DPI)}
+    display({"image/svg+xml": svg}, raw=True, metadata={"image/svg+xml": about})
+
+
+def draw_svg(figure: Figure) -> str:
+    """Draw a figure that follows light and dark pages.
+
+    Parameters
+    ----------
+    figure : Figure
+        Figure in the style of `use_style`.
+
+    Returns
+    -------
+    str
+        SVG, the same text for the same figure.
+    """
+    for collection in figure.findobj(Collection):
+        collection.set_rasterized(isinstance(collection, QuadMesh) or _count_points(collection) > MAX_POINTS)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", dpi=PICTURE_DPI, metadata=dict.fromkeys(["Creator", "Date", "Format", "Type"]))
+    rules = "".join(
+        f'[style*="{part}: {light}"] {{ {part}: {dark} !important }}\n'
+        for light, dark in DARK.items()
+        for part in ("fill", "stroke")
+    )
+    return buffer.getvalue().replace(
+        "</defs>", f"<style>@media (prefers-color-scheme: dark) {{\n{rules}}}</style>\n</defs>", 1
+    )
 
 
 def show_table(table: pd.DataFrame, otherwise: str) -> None:
@@ -140,3 +188,7 @@ def display_name(model: str) -> str:
         Name in reports, such as ``linear svc`` or ``CNN``.
     """
     return {"cnn": "CNN", "svm": "SVM"}.get(model, model.replace("_", " "))
+
+
+def _count_points(collection: Collection) -> int:
+    return max(len(np.asarray(collection.get_offsets())), *map(len, collection.get_paths()), 0)

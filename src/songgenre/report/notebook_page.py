@@ -6,9 +6,11 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import nbformat
 import nh3
@@ -232,10 +234,11 @@ def postprocess(html: str) -> ReportPage:
     for block in soup("pre"):
         block["tabindex"] = "0"
     for number, table in enumerate(soup("table"), start=1):
-        tidy(table)
-        for corner in table("th"):
-            corner.name = "th" if _text(corner) else "td"
+        if not table.find("table"):
+            tidy(table)
         table.wrap(_scroll_region(soup, "scroll", f"Table {number}"))
+    for corner in soup("th"):
+        corner.name = "th" if _text(corner) else "td"
     sections = tuple(_add_anchors(soup))
     return ReportPage(title, question, lead, sections, Markup(soup))
 
@@ -260,7 +263,12 @@ def _exporter() -> HTMLExporter:
     exporter = HTMLExporter(  # type: ignore[no-untyped-call]
         extra_template_basedirs=[str(TEMPLATES.parent)],
         template_name=TEMPLATES.name,
-        filters={"markdown": render_markdown, "sanitize": sanitize, "postprocess": postprocess},
+        filters={
+            "markdown": render_markdown,
+            "sanitize": sanitize,
+            "postprocess": postprocess,
+            "percent_encode": partial(quote, safe=" !$()*+,-./:;=?@[]^_{|}~'"),
+        },
     )
     exporter.environment.autoescape = True
     return exporter

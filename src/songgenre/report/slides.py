@@ -1,7 +1,9 @@
-"""Slides: one self-contained file with the title, a figure and the conclusion of each page of the site."""
+"""Slides: one self-contained file with the answer, the map, figures and the conclusion of each page, and the scores."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,23 +18,22 @@ from songgenre.report.rendering import render, write_html
 
 
 class Slide(NamedTuple):
-    """Summary of a notebook.
+    """Content of a slide.
 
     Parameters
     ----------
-    name, title, question : str
-        Name, first heading and first paragraph of the notebook.
-    image : Markup
-        First figure; empty if there is none.
-    conclusion : Markup
-        Last text of the page after the question; empty if there is none.
+    title, question : str
+        Heading, and the sentence below it.
+    figure : Markup
+        Figure; empty if there is none.
+    text : Markup
+        Text beside the figure; empty if there is none.
     """
 
-    name: str
     title: str
-    question: str
-    image: Markup
-    conclusion: Markup
+    question: str = ""
+    figure: Markup = Markup("")
+    text: Markup = Markup("")
 
 
 def write_slides(project: Project, to: Path, force: bool = False) -> None:
@@ -58,21 +59,32 @@ def write_slides(project: Project, to: Path, force: bool = False) -> None:
         raise UserError(f"{project.html}: report site not found. Run `dvc repro` first.")
     soup = BeautifulSoup(front.read_text("utf-8"), "html.parser")
     answer = _without_links(soup.select_one(".answer")) + _without_links(soup.select_one(".demo"))
-    slides = [_slide(project.html / f"{name}.html") for name in report_names(project)]
+    pages = chain.from_iterable(_notebook_slides(project.html / f"{name}.html") for name in report_names(project))
+    slides = [*_map_slide(soup), *pages, *_score_slide(soup)]
     with replacing(to) as partial:
         write_html(partial, render("slides.html.j2", title=_text(soup.h1), answer=answer, slides=slides))
 
 
-def _slide(page: Path) -> Slide:
+def _map_slide(front: BeautifulSoup) -> Iterator[Slide]:
+    for teaser in front.select(".teaser"):
+        picture, key = teaser.select_one(".thumbnail svg"), teaser.select_one(".genre-key")
+        yield Slide(str(teaser["aria-label"]), _text(teaser.p), Markup(picture), Markup(key))
+
+
+def _score_slide(front: BeautifulSoup) -> Iterator[Slide]:
+    for table in front.select("table.models"):
+        yield Slide(_text(table.find_previous("h2")), text=_without_links(table) + Markup(front.select_one(".legend")))
+
+
+def _notebook_slides(page: Path) -> list[Slide]:
+    """Make a slide for each figure of a cell with the tag ``slide``, or for the first figure; the last concludes."""
     soup = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+    title, question = _text(soup.h1), _text(soup.select_one(".question p"))
+    images = soup.select(".cells figure.slide img") or soup.select(".cells figure img")[:1]
     texts = soup.select(".cells > .text")
-    return Slide(
-        page.stem,
-        _text(soup.h1),
-        _text(soup.select_one(".question p")),
-        _without_links(soup.select_one(".cells figure img")),
-        _without_links(texts[-1] if texts else None),
-    )
+    *others, last = [Markup(image) for image in images] or [Markup("")]
+    conclusion = _without_links(texts[-1] if texts else None)
+    return [*(Slide(title, question, image) for image in others), Slide(title, question, last, conclusion)]
 
 
 def _text(tag: Tag | None) -> str:
