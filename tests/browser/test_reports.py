@@ -329,6 +329,8 @@ def test_the_front_page_ends_with_what_each_stage_took(page: Page, front: Path) 
     expect(rows.first).to_contain_text("12 s")
     expect(rows.first).to_contain_text("456 MiB")
     expect(rows.last).to_contain_text("not recorded")
+    assert rows.first.locator(".bar .value").bounding_box()["width"] > 100
+    assert rows.last.locator(".bar .value").bounding_box()["width"] == 0
 
 
 @pytest.mark.parametrize("name", ["index", "03_eda"])

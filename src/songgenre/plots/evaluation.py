@@ -9,33 +9,36 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import INK, WIDTH, display_name
+from songgenre.evaluation.metrics import BASELINE
+from songgenre.plots.style import MARKERS, WIDTH, display_name
 
 
-def plot_model_comparison(table: pd.DataFrame, baseline: float) -> Figure:
-    """Plot the accuracy of models with its 95 % interval.
+def plot_model_comparison(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Plot the accuracy of models with its 95 % interval, on one or several sets of songs.
 
     Parameters
     ----------
-    table : pd.DataFrame
-        Result of `songgenre.evaluation.metrics.compare_models`.
-    baseline : float
-        Accuracy of the baseline, which always predicts the most frequent genre.
+    tables : mapping
+        From a set of songs to the result of `songgenre.evaluation.metrics.compare_models` on them; the first has all
+        models, and the baseline among them.
 
     Returns
     -------
     Figure
-        Bar chart with a bar per model.
+        A row per model, with a point and a whisker per set.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * len(table) + 1.4))
-    position = np.arange(len(table))
-    errors = [table["accuracy"] - table["ci95_low"], table["ci95_high"] - table["accuracy"]]
-    axes.barh(position, table["accuracy"], xerr=errors, color="tab:blue", alpha=0.75, capsize=4, ecolor=INK)
+    first = next(iter(tables.values()))
+    order, baseline = first.index, first["accuracy"][BASELINE]
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * len(order) + 1.4))
+    for number, (songs, table) in enumerate(tables.items()):
+        position = order.get_indexer(table.index) + 0.25 * (number - (len(tables) - 1) / 2)
+        errors = [table["accuracy"] - table["ci95_low"], table["ci95_high"] - table["accuracy"]]
+        axes.errorbar(table["accuracy"], position, xerr=errors, fmt=MARKERS[number], capsize=4, label=songs)
     axes.axvline(baseline, color="tab:red", linestyle="--", label=f"baseline {baseline:.2f}")
-    axes.set_yticks(position, [display_name(name) for name in table.index])
+    axes.set_yticks(np.arange(len(order)), [display_name(name) for name in order])
     axes.invert_yaxis()
-    axes.set(title="Accuracy on unseen artists, with 95 % interval", xlabel="accuracy", xlim=(0, 1))
-    axes.legend(loc="lower right")
+    axes.set(title="Accuracy on unseen artists, with 95 % interval", xlabel="accuracy", xlim=(0, 1.02))
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
+from scipy.cluster.hierarchy import dendrogram, linkage
 
-from songgenre.plots.style import WIDTH, genre_colors, genre_markers
+from songgenre.plots.style import INK, WIDTH, genre_colors, genre_markers
 
 
 def plot_tags(probabilities: pd.DataFrame, title: str) -> Figure:
@@ -56,4 +57,28 @@ def plot_embedding_map(places: np.ndarray, genres: pd.Series) -> Figure:
         axes.scatter(place["x"], place["y"], color=colors[genre], marker=markers[genre], label=genre, edgecolor="w")
     axes.set(title="Principal components of the embeddings", xlabel="first component", ylabel="second component")
     axes.legend(title="genre", loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def plot_genre_tree(embeddings: np.ndarray, genres: pd.Series) -> Figure:
+    """Plot which genres are near each other.
+
+    Parameters
+    ----------
+    embeddings : np.ndarray [shape=(n_tracks, n_dimensions)]
+        Embedding of each song.
+    genres : pd.Series [shape=(n_tracks,)]
+        Genre of each song.
+
+    Returns
+    -------
+    Figure
+        Dendrogram of the mean embeddings of the genres (average linkage of Euclidean distances).
+    """
+    means = pd.DataFrame(embeddings).groupby(genres.to_numpy()).mean()
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.4 * len(means) + 1.2))
+    tree = linkage(means, method="average")
+    style = {"color_threshold": 0, "above_threshold_color": INK, "leaf_font_size": plt.rcParams["ytick.labelsize"]}
+    dendrogram(tree, labels=means.index.tolist(), orientation="right", ax=axes, **style)
+    axes.set(title="Genres by the distance of their mean embeddings", xlabel="distance")
     return figure

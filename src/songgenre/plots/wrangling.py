@@ -34,23 +34,31 @@ def plot_splits(tracks: pd.DataFrame) -> Figure:
     return figure
 
 
-def plot_exclusions(excluded: pd.DataFrame) -> Figure:
-    """Plot the number of excluded songs per reason.
+def plot_flow(n_offered: int, excluded: pd.DataFrame) -> Figure:
+    """Plot how many of the offered songs are left after each reason for exclusion.
 
     Parameters
     ----------
+    n_offered : int
+        Number of songs of the catalogue.
     excluded : pd.DataFrame
         `songgenre.tables.excluded.EXCLUDED`.
 
     Returns
     -------
     Figure
-        Bar chart with a bar per reason, the most frequent first.
+        Waterfall chart: the offered songs, a bar per reason, the most frequent first, and the songs that are used.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 3))
-    order = excluded["reason"].value_counts().index
-    sns.countplot(excluded, y="reason", order=order, ax=axes, color="tab:gray")
-    axes.set(title="Songs that were excluded", xlabel="songs", ylabel="")
+    reasons = excluded["reason"].value_counts()
+    n_used = n_offered - len(excluded)
+    labels, counts = ["offered", *reasons.index, "used"], [n_offered, *reasons, n_used]
+    left = [0, *(n_offered - reasons.cumsum()), 0]
+    colors = ["tab:blue", *["tab:gray"] * len(reasons), "tab:blue"]
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.4 * len(labels) + 1.2))
+    axes.barh(labels, counts, left=left, color=colors)
+    axes.invert_yaxis()
+    axes.margins(x=0.1)
+    axes.set(title=f"From {n_offered} songs to {n_used}", xlabel="songs", ylabel="", xlim=(0, None))
     label_bars(axes)
     return figure
 
