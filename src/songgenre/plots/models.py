@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, display_name, genre_colors
+from songgenre.plots.style import WIDTH, display_name
 
 
 def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
@@ -59,15 +60,15 @@ def plot_artists(predictions: pd.DataFrame, tracks: pd.DataFrame, model: str) ->
     Returns
     -------
     Figure
-        A row per genre, with a point per artist.
+        Heat map with the number of artists by genre and rounded accuracy.
     """
     songs = predictions[predictions["model"] == model].merge(tracks[["track_id", "artist_group"]], on="track_id")
-    correct = (songs["genre"] == songs["predicted"]).rename("accuracy")
-    by_artist = correct.groupby([songs["genre"], songs["artist_group"]]).mean().reset_index()
-    colors = genre_colors(by_artist["genre"])
-    figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * len(colors) + 1.2))
-    style = {"order": list(colors), "hue": "genre", "hue_order": list(colors), "palette": colors, "legend": False}
-    sns.swarmplot(by_artist, x="accuracy", y="genre", ax=axes, warn_thresh=1, **style)
-    title = f"{display_name(model)}: accuracy on the songs of each artist"
-    axes.set(title=title, xlabel="accuracy", ylabel="", xlim=(-0.02, 1.02))
+    correct = songs["genre"] == songs["predicted"]
+    by_artist = correct.groupby([songs["genre"], songs["artist_group"]]).mean().round(1)
+    counts = pd.crosstab(by_artist.index.get_level_values("genre"), by_artist.to_numpy())
+    counts = counts.reindex(columns=np.arange(11) / 10, fill_value=0)
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.4 * len(counts) + 1.4))
+    sns.heatmap(counts, annot=True, fmt="d", cmap="Blues", ax=axes, cbar_kws={"label": "artists"})
+    axes.set(title=f"{display_name(model)}: artists by the accuracy on their songs", xlabel="accuracy", ylabel="")
+    axes.tick_params(axis="y", rotation=0)
     return figure
