@@ -25,7 +25,8 @@ from typer.testing import CliRunner
 
 from songgenre.cli import app
 from songgenre.errors import UserError
-from songgenre.serve.app import MAX_SONGS, allowed_hosts, is_loopback
+from songgenre.serve.app import MAX_SONGS, allowed_hosts
+from songgenre.sources.download import is_loopback
 
 if TYPE_CHECKING:
     from conftest import Server
