@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from songgenre.audio.tags import Tags
+from songgenre.models import musicnn
 from songgenre.predict.inference import SongPrediction
 from songgenre.redaction import printable
 
@@ -24,7 +25,7 @@ COLORS = (
 N_TAGS = 3
 """Number of tags in texts."""
 N_WINDOW_TAGS, N_JSON_TAGS, N_LANES = 5, 10, 8
-PATCH_S = 3.0
+PATCH_S = musicnn.PATCH_FRAMES * musicnn.HOP_LENGTH / musicnn.SAMPLE_RATE
 """Length of the patches for which the network predicts tags, in seconds."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """Beginnings of what a spreadsheet takes for a formula."""

@@ -198,7 +198,7 @@ function drawLanes() {
     }),
   );
   element("tags").textContent = lanes.length
-    ? `Tags that the network predicts every ${patch_s} s, with their mean: ` +
+    ? `Tags that the network predicts every ${Math.round(patch_s)} s, with their mean: ` +
       `${lanes.map(({ tag, mean }) => `${tag} ${percent(mean)}`).join(", ")}. The strongest color is ${percent(top)}.`
     : "";
 }
