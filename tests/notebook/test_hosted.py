@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,12 +27,12 @@ def test_documented_cell_runs_the_cnn_in_an_empty_folder(
     [cell] = re.findall(r"```\n(%env REPOSITORY=.*?)```", (ROOT / "notebooks" / "README.md").read_text(), re.DOTALL)
     repository = small_clone(music).root
     cell = re.sub("(?<=REPOSITORY=).*", str(repository), cell, count=1)
-    uv = [sys.executable, "-m", "uv", "--quiet"]
     runtime = tmp_path / "runtime"
-    subprocess.run([*uv, "venv", "--seed", runtime], check=True)
-    python = runtime / "bin" / "python"
-    subprocess.run([*uv, "pip", "install", "--python", python, "-r", ROOT / "requirements.lock"], check=True)
-    monkeypatch.setenv("PATH", f"{runtime / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    subprocess.run([sys.executable, "-m", "uv", "--quiet", "venv", "--seed", runtime], check=True)
+    [packages] = runtime.glob("lib/python*/site-packages")
+    (packages / "libraries.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    programs = [runtime / "bin", Path(sys.executable).parent, "/usr/bin", "/bin"]
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, programs)))
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     empty = tmp_path / "content"
@@ -48,4 +49,5 @@ def test_documented_cell_runs_the_cnn_in_an_empty_folder(
     assert reply["content"]["status"] == "ok", put_out
     executed = empty / "project" / "reports" / "notebooks" / "06_cnn.ipynb"
     assert executed.is_file(), "\n".join(put_out)
+    assert list(packages.glob("song_genre_classification-*"))
     assert nbformat.read(executed, as_version=4).cells
