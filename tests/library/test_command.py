@@ -201,6 +201,14 @@ def test_wrong_use_is_told_and_leaves_no_trace(
     assert not library.state.exists()
 
 
+@pytest.mark.parametrize("name", ["journal.jsonl", "undo.jsonl"])
+def test_files_of_the_journal_are_no_outputs(one: Library, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "journal"
+    folder.mkdir()
+    ended = one.tag("--journal", str(folder), "--json", str(folder / name))
+    assert isinstance(ended.error, UserError)
+
+
 def test_file_is_no_library(library: Library) -> None:
     library.music.rmdir()
     for make in (lambda: None, library.music.touch):

@@ -97,14 +97,32 @@ def test_later_run_replaces_its_own_files_alone(outputs: Outputs, library: Path,
     assert entries(outputs.playlists / "party.m3u8") == ["/music/a.mp3"]
 
 
-@pytest.mark.parametrize("name", ["g.csv", "g.jsonl", "playlists/rock.m3u8", "playlists"])
-def test_file_of_somebody_else_is_not_replaced(outputs: Outputs, library: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("g.csv", "my own\n"),
+        ("g.csv", "file,genre,artist\na.mp3,rock,Anna\n"),
+        ("g.jsonl", "my own\n"),
+        ("g.jsonl", '{"file": "a.mp3", "before": [], "after": ["rock"]}\n'),
+        ("playlists/rock.m3u8", "my own\n"),
+        ("playlists", "my own\n"),
+    ],
+)
+def test_file_of_somebody_else_is_not_replaced(
+    outputs: Outputs, library: Path, tmp_path: Path, name: str, text: str
+) -> None:
     path = tmp_path / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text("my own\n")
+    path.write_text(text)
     with pytest.raises(UserError, match=name):
         outputs.check(library, GENRES)
-    assert path.read_text() == "my own\n"
+    assert path.read_text() == text
+
+
+def test_folder_of_playlists_below_a_file_is_refused(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="playlists"):
+        Outputs(playlists=tmp_path / "file" / "playlists").check(library, GENRES)
 
 
 def test_playlists_of_another_library_are_not_replaced(outputs: Outputs, tmp_path: Path, songs: list[Record]) -> None:

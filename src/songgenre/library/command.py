@@ -118,8 +118,10 @@ def run(
     outputs.check(library, genres, force)
     folder = journal_folder or state_folder(library)
     failures = Failures()
-    own = [folder / JOURNAL, folder / UNDO_LOG, folder / LOCK, *filter(None, outputs)]
-    files = _find_files(library, own, failures)
+    state = [folder / JOURNAL, folder / UNDO_LOG, folder / LOCK]
+    if outputs.json and outputs.json.resolve() in map(Path.resolve, state):
+        raise UserError(f"{outputs.json}: a file of the journal. Name another file.")
+    files = _find_files(library, [*state, *filter(None, outputs)], failures)
     with open_journal(folder, library) as journal:
         _predict(library, files, model, journal, failures)
 
@@ -190,17 +192,19 @@ def _predict(
     """Predict the songs that are new or changed, and append each to the journal at once."""
     current_hash = model_hash(model.name)
     waiting: list[tuple[str, Version]] = []
+    n_unchanged = 0
     for file in files:
         stamp, fault = _read_stamp(library / file)
         version = Version(stamp, current_hash)
         if fault:
             fail(f"{library / file}: {fault}")
-        if not journal.is_current(file, version):
-            if fault:
-                journal.append(file, version, {"reason": fault})
-            else:
-                waiting.append((file, version))
-    echo(printable(f"{library}: {len(files)} songs, of which {len(files) - len(waiting)} are unchanged"))
+        if journal.is_current(file, version):
+            n_unchanged += 1
+        elif fault:
+            journal.append(file, version, {"reason": fault})
+        else:
+            waiting.append((file, version))
+    echo(printable(f"{library}: {len(files)} songs, of which {n_unchanged} are unchanged"))
     start_s = time.monotonic()
     songs = [AudioInput(str(library / file), library / file) for file, _ in waiting]
     for (file, version), answer in zip(waiting, predict_songs(songs, model.name), strict=True):

@@ -16,7 +16,7 @@ from songgenre.predict.formatting import csv_header, csv_line, csv_row
 from songgenre.progress import echo
 from songgenre.redaction import printable
 
-CSV_START, JSON_START = b"file,genre,", b'{"file": '
+CSV_START, JSON_START = b"file,genre,unsure,", b'{"file": "/'
 """Beginning of the files that are replaced; files that begin otherwise are not."""
 
 
@@ -59,7 +59,12 @@ class Outputs(NamedTuple):
         if self.playlists:
             if os.path.lexists(self.playlists) and not self.playlists.is_dir():
                 raise UserError(f"{self.playlists}: not a folder. Name a folder for the playlists.")
-            self.playlists.mkdir(parents=True, exist_ok=True)
+            try:
+                self.playlists.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise UserError(
+                    f"{self.playlists}: cannot be created ({error.strerror}). Name another folder for the playlists."
+                ) from None
             for genre in genres:
                 check_output_file(playlist_path(self.playlists, genre), ".m3u8", _playlist_start(library), force)
 
