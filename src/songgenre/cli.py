@@ -90,7 +90,7 @@ songgenre similar song.mp3
 songgenre similar song.mp3 --count 3 --json"""
 
 
-Force = Annotated[bool, typer.Option("--force", help="Replace an existing file, whatever it is.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace any existing regular file.")]
 
 
 @app.command(epilog=PREDICT_EXAMPLES)
@@ -161,7 +161,9 @@ songgenre tag ~/Music --undo
 @app.command(epilog=TAG_EXAMPLES)
 def tag(
     library: Annotated[Path, typer.Argument(metavar="LIBRARY", help="A folder of music.")],
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a table of all songs.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a table of all songs; the name ends in .csv.")
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write one JSON object per song; the name ends in .jsonl.")
     ] = None,
@@ -169,11 +171,15 @@ def tag(
         Path | None, typer.Option(metavar="DIR", help="Write an M3U8 playlist for each genre into this folder.")
     ] = None,
     write_genre: Annotated[
-        bool, typer.Option("--write-genre", help="Write the genre into the tags of the files for which it is sure.")
+        bool,
+        typer.Option(
+            "--write-genre", help="Write the genre into the tags of songs that are neither unsure nor outside."
+        ),
     ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Restore the genres that --write-genre replaced.")] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what --write-genre or --undo would change, and change no file.")
+        bool,
+        typer.Option("--dry-run", help="List the tags that --write-genre or --undo would change, and change none."),
     ] = False,
     model: Annotated[
         str,
@@ -210,7 +216,9 @@ def tag(
     if dry_run and not (write_genre or undo):
         raise typer.BadParameter("needs --write-genre or --undo", param_hint="--dry-run")
     if undo and (write_genre or any(outputs)):
-        raise typer.BadParameter("write nothing else in the same run", param_hint="--undo")
+        raise typer.BadParameter(
+            "cannot be combined with --write-genre, --csv, --json or --playlists", param_hint="--undo"
+        )
     if undo:
         succeeded = command.undo(library, journal, dry_run)
     else:
