@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,3 +75,15 @@ def test_model_whose_answer_is_not_finite_predicts_nothing(
     monkeypatch.setattr(inference, "load_classifier", lambda name: Classifier(name, 30.0, (), (lambda inputs: answer,)))
     path = write_audio(tmp_path / "a.wav", tone(2))
     assert isinstance(inference.predict_song(AudioInput("a.wav", path), "pretrained"), inference.SkippedSong)
+
+
+@pytest.mark.integration
+def test_single_song_that_crashes_the_decoder_ends_only_the_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(song: AudioInput, name: str) -> None:
+        os.abort()
+
+    monkeypatch.setattr(inference, "predict_song", crash)
+    monkeypatch.setattr(inference, "load_classifier", lambda name: None)
+    [answer] = inference.predict_songs([AudioInput("a.mp3", Path("a.mp3"))], "pretrained", isolate_single=True)
+    assert isinstance(answer, inference.SkippedSong)
+    assert "crashed" in answer.reason

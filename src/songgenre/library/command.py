@@ -207,7 +207,7 @@ def _predict(
     echo(printable(f"{library}: {len(files)} songs, of which {n_unchanged} are unchanged"))
     start_s = time.monotonic()
     songs = [AudioInput(str(library / file), library / file) for file, _ in waiting]
-    for (file, version), answer in zip(waiting, predict_songs(songs, model.name), strict=True):
+    for (file, version), answer in zip(waiting, predict_songs(songs, model.name, isolate_single=True), strict=True):
         if isinstance(answer, SongPrediction):
             prediction = answer._replace(song=answer.song.with_tags())
             journal.append(file, version, as_record(prediction, model.threshold))

@@ -38,7 +38,7 @@ def plot_model_comparison(tables: Mapping[str, pd.DataFrame]) -> Figure:
     axes.set_yticks(np.arange(len(order)), [display_name(name) for name in order])
     axes.invert_yaxis()
     axes.set(title="Accuracy on unseen artists, with 95 % interval", xlabel="accuracy", xlim=(0, 1.02))
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 
 

@@ -212,8 +212,10 @@ def predict_song(
     )
 
 
-def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[SongPrediction | SkippedSong]:
-    """Predict the genres of songs, on all cores if there are several songs.
+def predict_songs(
+    songs: Sequence[AudioInput], name: loading.Name, isolate_single: bool = False
+) -> Iterator[SongPrediction | SkippedSong]:
+    """Predict the genres of songs, in other processes on all cores if there are several songs.
 
     Parameters
     ----------
@@ -221,6 +223,9 @@ def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[S
         The songs.
     name : str
         Name of the model, see `songgenre.predict.loading.load_model`.
+    isolate_single : bool
+        Whether a single song is predicted in another process, too. That takes longer to start, but a song that crashes
+        the decoder does not end this process.
 
     Yields
     ------
@@ -233,12 +238,12 @@ def predict_songs(songs: Sequence[AudioInput], name: loading.Name) -> Iterator[S
         If the model is unavailable.
     """
     load_classifier(name)
-    if len(songs) <= 1:
-        yield from (predict_song(song, name) for song in songs)
-        return
-    from songgenre.compute import isolated_map
+    if len(songs) == 1 and not isolate_single:
+        yield predict_song(songs[0], name)
+    elif songs:
+        from songgenre.compute import isolated_map
 
-    yield from isolated_map(partial(predict_song, name=name), songs, "predicting", _crashed)
+        yield from isolated_map(partial(predict_song, name=name), songs, "predicting", _crashed)
 
 
 def model_hash(name: loading.Name) -> str:
