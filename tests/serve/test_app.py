@@ -405,6 +405,15 @@ def test_worker_that_dies_is_replaced(client: httpx.Client, server: "Server", so
     assert client.post("/predict", content=short, headers=AUDIO).status_code == 200
 
 
+@pytest.fixture
+def _default_hangup() -> Iterator[None]:
+    """SIGHUP ends a process, also where tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_default_hangup")
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ending_it_leaves_nothing_behind(
     serving: Callable[..., AbstractContextManager["Server"]], song: Path, short: bytes, ending: signal.Signals

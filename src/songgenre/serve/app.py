@@ -458,10 +458,13 @@ async def _serve(
     server.add_sockets(sockets)
     asyncio.get_running_loop().set_exception_handler(_wait_for_descriptors)
     closing = asyncio.Event()
-    for ending in {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}:
-        if signal.getsignal(ending) is not signal.SIG_IGN:  # as nohup ignores SIGHUP
-            with suppress(NotImplementedError):
-                asyncio.get_running_loop().add_signal_handler(ending, closing.set)
+    endings = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)
+    if hangup and signal.getsignal(hangup) is not signal.SIG_IGN:  # nohup ignores it
+        endings.append(hangup)
+    for ending in endings:
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(ending, closing.set)
     announce(f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{port}/")
     await closing.wait()
     server.stop()
