@@ -229,7 +229,7 @@ def test_folder_that_cannot_be_read_is_told_and_the_others_are_predicted(full: L
 
 
 @pytest.mark.slow
-def test_process_that_the_system_stops_is_told_and_the_next_run_goes_on(one: Library) -> None:
+def test_song_whose_process_the_system_kills_is_tried_once_more(one: Library) -> None:
     for number in range(50):
         shutil.copy(one.music / "deep" / "a.flac", one.music / f"{number}.flac")
     process = one.start(stderr=subprocess.PIPE)
@@ -239,8 +239,7 @@ def test_process_that_the_system_stops_is_told_and_the_next_run_goes_on(one: Lib
     children = psutil.Process(process.pid).children(recursive=True)
     next(child for child in children if "popen_loky_posix" in " ".join(child.cmdline())).kill()
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert b"memory" in said
+    assert process.returncode == 0, said
     assert b"Traceback" not in said
     assert one.start("--json", str(one.json)).wait() == 0
     assert len(one.songs()) == 51
