@@ -102,7 +102,7 @@ def test_notebook_becomes_a_stage_and_a_page(clone: "Clone") -> None:
         params.read_text().replace("class Evaluation(Section):", f"{typed}\n\nclass Evaluation(Section):")
     )
     insert(clone.root / "dvc.yaml", f"{stage}\n", "stages:\n")
-    insert(clone.root / "dvc.yaml", dep, "    cmd: songgenre report build\n    deps:\n")
+    insert(clone.root / "dvc.yaml", dep, " songgenre report build\n    deps:\n")
     assert re.findall(r"Running stage '(\w+)'", repro(clone)) == ["loudness", "report"]
     assert "Running stage" not in repro(clone)
     assert 'href="09_loudness.html"' in (clone.root / "reports" / "html" / "index.html").read_text()
