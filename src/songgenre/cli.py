@@ -9,7 +9,7 @@ import sys
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -90,6 +90,17 @@ songgenre similar song.mp3
 songgenre similar song.mp3 --count 3 --json"""
 
 
+def _model_option(about: str) -> Any:
+    return typer.Option(
+        parser=_parse_model, autocompletion=lambda: MODELS, metavar="|".join([*MODELS, "FILE"]), help=about
+    )
+
+
+Model = Annotated[str, _model_option("See `songgenre predict`.")]
+Threshold = Annotated[float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")]
+SkipHashCheck = Annotated[
+    bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace any existing regular file.")]
 
 
@@ -101,17 +112,12 @@ def predict(
     ],
     model: Annotated[
         str,
-        typer.Option(
-            parser=_parse_model,
-            autocompletion=lambda: MODELS,
-            metavar="|".join([*MODELS, "FILE"]),
-            help="pretrained: the bundled model, trained on real music; FILE: a model of `songgenre model export`; the "
-            "others: trained by `dvc repro` here.",
+        _model_option(
+            "pretrained: the bundled model, trained on real music; FILE: a model of `songgenre model export`; the "
+            "others: trained by `dvc repro` here."
         ),
     ] = "pretrained",
-    threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")
-    ] = 0.5,
+    threshold: Threshold = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     html: Annotated[
@@ -124,9 +130,7 @@ def predict(
     tags: Annotated[
         bool, typer.Option("--tags", help="Also list the tags that the network predicts for each window.")
     ] = False,
-    skip_hash_check: Annotated[
-        bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
-    ] = False,
+    skip_hash_check: SkipHashCheck = False,
 ) -> None:
     """Predict the genre of songs, with probabilities over time.
 
@@ -181,27 +185,15 @@ def tag(
         bool,
         typer.Option("--dry-run", help="List the tags that --write-genre or --undo would change, and change none."),
     ] = False,
-    model: Annotated[
-        str,
-        typer.Option(
-            parser=_parse_model,
-            autocompletion=lambda: MODELS,
-            metavar="|".join([*MODELS, "FILE"]),
-            help="See `songgenre predict`.",
-        ),
-    ] = "pretrained",
-    threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")
-    ] = 0.5,
+    model: Model = "pretrained",
+    threshold: Threshold = 0.5,
     journal: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR", help="Folder of the journal and the undo log; by default in ~/.local/state/songgenre."
         ),
     ] = None,
-    skip_hash_check: Annotated[
-        bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
-    ] = False,
+    skip_hash_check: SkipHashCheck = False,
     force: Force = False,
 ) -> None:
     """Predict a library of music, and write tables, playlists or the genre tags of its files.
@@ -289,23 +281,11 @@ def serve(
         typer.Option(help="Address to listen on; with 0.0.0.0 anyone who can reach this machine can use the page."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free port.")] = 8000,
-    model: Annotated[
-        str,
-        typer.Option(
-            parser=_parse_model,
-            autocompletion=lambda: MODELS,
-            metavar="|".join([*MODELS, "FILE"]),
-            help="See `songgenre predict`.",
-        ),
-    ] = "pretrained",
-    threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Below this probability a prediction is unsure.")
-    ] = 0.5,
+    model: Model = "pretrained",
+    threshold: Threshold = 0.5,
     max_mb: Annotated[int, typer.Option("--max-mb", min=1, help="Largest file, in megabytes.")] = 50,
     max_minutes: Annotated[float, typer.Option("--max-minutes", min=0.1, help="Longest song, in minutes.")] = 20,
-    skip_hash_check: Annotated[
-        bool, typer.Option("--skip-hash-check", help="Load the model even if its hash differs from dvc.lock.")
-    ] = False,
+    skip_hash_check: SkipHashCheck = False,
 ) -> None:
     """Open a web page on this machine: drop a song on it, listen, and see the predictions over time.
 
