@@ -34,7 +34,7 @@ class Stamp(NamedTuple):
 
 
 class Version(NamedTuple):
-    """What a prediction depends on.
+    """States of the file and of the model on which a prediction depends.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ class Tagger:
                 self._make(Change(file, before, [genre]), self._undo_log.append)
 
     def undo(self) -> None:
-        """Restore the genres that the files had before they were written, and forget what is restored."""
+        """Restore the old genres, and remove the restored changes from the log."""
         left = [change for change in _chain(self._undo_log) if not self._restore(change)]
         if not self._dry_run:
             self._undo_log.rewrite(change._asdict() for change in left)

@@ -129,7 +129,9 @@ def first_excerpts(catalogue: pd.DataFrame, folder: Path, n: int) -> HTML:
     players: dict[str, str] = {}
     rows = []
     for song in catalogue.dropna(subset="audio_path").explode("genres").dropna(subset="genres").itertuples():
-        if len(players) < n and song.genres not in players:
+        if len(players) == n:
+            break
+        if song.genres not in players:
             with suppress(UserError):
                 path = folder / song.audio_path
                 clip = audio.Clip(path, *audio.center_clip(audio.duration_s(path), DURATION_S))

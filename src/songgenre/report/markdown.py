@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 MARKUP = re.compile(r"[\\`*<>\[\]&|~$#]|(?<!\w)_|_(?!\w)|://")
-"""What may be markup in the middle of a line; an underscore within a word is not."""
+"""Characters that may be markup in the middle of a line; an underscore within a word is not."""
 
 
 def escape(text: str) -> str:

@@ -31,9 +31,9 @@ AUDIO_PROPERTIES = ("audio", "associatedMedia", "encoding")
 JSON_LD = re.compile(r"\s*application/ld\+json\s*(;|$)", re.IGNORECASE)
 """Type of a script, whatever its case and parameters."""
 OPENING = re.compile(r"(\s|\ufeff|//|/\*|\*/|<!\[CDATA\[|<!--)*")
-"""What hides a script from old browsers and XML parsers, and a byte order mark."""
+"""Comments and CDATA that hide a script from old browsers and XML parsers, and a byte order mark."""
 CLOSING = " \t\r\n;/*->"
-"""Characters of what closes it, but for the brackets."""
+"""Characters that close these, but for the brackets."""
 ENTITY = re.compile(r"&#?\w+;")
 """A character of HTML in a text; without its semicolon it may be a parameter of an address."""
 
