@@ -40,6 +40,8 @@ WAITING = "08_evaluation"
 REPORTS = ["index", *NAMES, "map"]
 UNRECORDED = [WAITING, "map"]
 RUNS = "provenance.js"
+SMALLEST_LABEL_PT = 9
+"""Smallest text of the project's figures, which are 9 inches wide."""
 LOG = {
     "commit": "0123456789ab, and changes that were not committed",
     "machine": "<b>A processor</b>, 2 cores, Linux, Python 3.11.7",
@@ -223,11 +225,32 @@ def test_on_a_phone_the_question_comes_first_and_the_menu_opens(page: Page, site
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_figures_keep_the_size_of_their_labels(page: Page, site: str, width: int) -> None:
+def test_a_figure_fits_the_screen_and_is_enlarged_until_its_labels_are_readable(
+    page: Page, site: str, width: int
+) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(f"{site}/03_eda.html")
-    shrunk = page.locator(".plot img").evaluate_all("all => all.map(image => image.clientWidth / image.naturalWidth)")
-    assert min(shrunk) > 9 / (9 * 96 / 72)
+    assert page.locator(".plot").first.evaluate("plot => plot.scrollWidth <= plot.clientWidth")
+    enlarge, dialog = page.get_by_role("button", name="Enlarge Figure 1"), page.get_by_role("dialog", name="Figure 1")
+    for opening in (partial(enlarge.press, "Enter"), page.locator(".plot img").first.click):
+        opening()
+        image = dialog.get_by_role("img")
+        smallest_label = SMALLEST_LABEL_PT * image.evaluate("image => image.clientWidth") / (9 * 72)
+        assert smallest_label >= 9
+        assert image.bounding_box()["x"] >= 0
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(enlarge).to_be_focused()
+
+
+def test_an_enlarged_figure_scrolls_and_closes_by_keyboard(page: Page, site: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 400})
+    page.goto(f"{site}/03_eda.html")
+    page.get_by_role("button", name="Enlarge Figure 1").press("Enter")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.enlarged .scroll').scrollLeft > 0")
+    page.get_by_role("button", name="Close").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
 
 
 def test_figures_are_light_on_light_pages_and_dark_on_dark_ones(page: Page, site: str) -> None:

@@ -236,7 +236,7 @@ def postprocess(html: str) -> ReportPage:
     for number, table in enumerate(soup("table"), start=1):
         if not table.find("table"):
             tidy(table)
-        table.wrap(_scroll_region(soup, "scroll", f"Table {number}"))
+        table.wrap(_scroll_region(soup, f"Table {number}"))
     for corner in soup("th"):
         corner.name = "th" if _text(corner) else "td"
     sections = tuple(_add_anchors(soup))
@@ -331,7 +331,7 @@ def _caption(soup: BeautifulSoup, image: Tag, number: int) -> None:
     label = soup.new_tag("strong", string=f"Figure {number}.")
     caption.insert(0, label, " ")
     image.insert_after(caption)
-    image.wrap(_scroll_region(soup, "plot", f"Figure {number}"))
+    image.wrap(soup.new_tag("div", attrs={"class": "plot"}))
 
 
 def _png_width(source: str) -> int:
@@ -366,5 +366,5 @@ def _add_anchors(soup: BeautifulSoup) -> list[Section]:
     return sections
 
 
-def _scroll_region(soup: BeautifulSoup, kind: str, label: str) -> Tag:
-    return soup.new_tag("div", attrs={"class": kind, "role": "region", "aria-label": label, "tabindex": "0"})
+def _scroll_region(soup: BeautifulSoup, label: str) -> Tag:
+    return soup.new_tag("div", attrs={"class": "scroll", "role": "region", "aria-label": label, "tabindex": "0"})

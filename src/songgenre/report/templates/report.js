@@ -27,3 +27,27 @@ function markSection() {
 addEventListener("scroll", markSection, { passive: true });
 addEventListener("resize", markSection);
 markSection();
+
+/* A figure opens enlarged in a dialog, in which it scrolls; Escape closes it. */
+
+const dialog = document.querySelector(".enlarged");
+const view = dialog.querySelector(".scroll");
+
+for (const image of document.querySelectorAll("figure > .plot > img")) {
+  const caption = image.closest("figure").querySelector("figcaption");
+  const name = caption.querySelector("strong").textContent.replace(".", "");
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "enlarge" });
+  button.textContent = "Enlarge";
+  button.setAttribute("aria-label", `Enlarge ${name}`);
+  button.addEventListener("click", () => {
+    view.replaceChildren(image.cloneNode());
+    for (const labelled of [dialog, view]) labelled.setAttribute("aria-label", name);
+    dialog.showModal();
+    view.scrollTo(0, 0);
+  });
+  image.addEventListener("click", () => {
+    button.focus({ preventScroll: true });
+    button.click();
+  });
+  caption.prepend(button);
+}
