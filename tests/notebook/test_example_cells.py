@@ -18,6 +18,7 @@ from songgenre import audio
 from songgenre.models import crops
 from songgenre.params import load_params
 from songgenre.paths import Project
+from songgenre.plots.cnn import plot_crops
 from songgenre.plots.style import shorten
 from songgenre.sources.base import Track
 from songgenre.sources.catalogue import tabulate
@@ -46,6 +47,7 @@ def run_cell(name: str, word: str, values: dict[str, Any]) -> dict[str, Any]:
         "librosa": librosa,
         "audio": audio,
         "shorten": shorten,
+        "plot_crops": plot_crops,
         "show": lambda *_, **__: None,
     }
     exec(source, values)

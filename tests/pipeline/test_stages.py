@@ -108,7 +108,7 @@ STALE = {
     "plots/cnn": {"cnn"},
     "plots/transfer": {"transfer"},
     "plots/evaluation": {"evaluation"},
-    "plots/excerpts": {"scraping", "eda", "transfer", "evaluation", "report"},
+    "plots/excerpts": {"scraping", "eda", "cnn", "transfer", "evaluation", "report"},
     "evaluation/metrics": MODELS | {"report"},
     "evaluation/files": MODELS | {"report"},
     "evaluation/ensemble": {"evaluation", "report"},

@@ -1,4 +1,5 @@
 import io
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,8 +7,9 @@ import pandas as pd
 import pytest
 from matplotlib.markers import MarkerStyle
 
+from songgenre.plots import style
 from songgenre.plots.scraping import plot_listings
-from songgenre.plots.style import MARKERS, draw_svg, genre_markers, show_table, use_style
+from songgenre.plots.style import MARKERS, draw_svg, format_range, genre_markers, show_table, use_style
 from songgenre.plots.transfer import plot_embedding_map
 from songgenre.report.listen import SHAPES
 
@@ -56,3 +58,21 @@ def test_a_figure_of_many_points_is_small_and_has_the_same_bytes() -> None:
             plt.close(figure)
     assert drawings[0] == drawings[1]
     assert len(drawings[0]) < 200_000
+
+
+def test_caption_is_the_finding_that_the_plot_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, object]] = []
+    monkeypatch.setattr(style, "display", lambda *_, metadata, **__: shown.append(metadata["image/svg+xml"]))
+    listed = pd.DataFrame({"genres": ["rock", "rock", "jazz"]})
+    style.show(plot_listings(listed), alt="Bars")
+    style.show(plot_listings(listed), alt="Bars", caption="Another finding.")
+    assert [about["alt"] for about in shown] == ["Bars", "Bars"]
+    assert re.findall(r"\w+", str(shown[0]["caption"]))[-6:] == ["from", "1", "jazz", "to", "2", "rock"]
+    assert shown[1]["caption"] == "Another finding."
+
+
+def test_range_of_equal_numbers_is_one_number() -> None:
+    values = pd.Series({"rock": 0.501, "jazz": 0.499})
+    assert "0.50" in (text := format_range(values, digits=2))
+    assert "rock" not in text
+    assert "rock" in format_range(values, digits=3)

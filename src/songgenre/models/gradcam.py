@@ -21,6 +21,8 @@ class View(NamedTuple):
     ----------
     song : int
         Number of the song in its split.
+    start : int
+        First frame of the crop.
     image : np.ndarray [shape=(n_mels, crop_frames), dtype=uint8]
         Mel spectrogram of the crop.
     heat : np.ndarray [shape=(n_mels, crop_frames)]
@@ -28,6 +30,7 @@ class View(NamedTuple):
     """
 
     song: int
+    start: int
     image: np.ndarray
     heat: np.ndarray
 
@@ -91,7 +94,7 @@ def views(
 
     def view(song: int) -> View:
         image = np.asarray(songs.mel[songs.rows[song], :, start : start + crop_frames])
-        return View(song, image, heat_map(model, image, predicted[song]))
+        return View(song, start, image, heat_map(model, image, predicted[song]))
 
     right = predicted[by_confidence] == songs.labels[by_confidence]
     chosen_right, chosen_wrong = by_confidence[right][:n_songs], by_confidence[~right][:n_songs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -33,6 +33,36 @@ def plot_training_curves(curve: pd.DataFrame) -> Figure:
             axes.plot(curve["epoch"], curve[f"{split}_{column}"], label=split)
         axes.set(title=label.capitalize(), xlabel="epoch", ylabel=label)
         axes.legend()
+    best = curve.loc[curve["validation_loss"].idxmin()]
+    accuracies = f"accuracy {best['validation_accuracy']:.2f} in validation, {best['train_accuracy']:.2f} in training"
+    figure.set_label(
+        f"The validation loss is smallest in epoch {best['epoch']:.0f}: {best['validation_loss']:.2f}, {accuracies}."
+    )
+    return figure
+
+
+def plot_crops(images: Sequence[np.ndarray]) -> Figure:
+    """Plot a crop of a mel spectrogram before the augmentation, and crops after it.
+
+    Parameters
+    ----------
+    images : sequence of np.ndarray [shape=(n_mels, crop_frames, 1)]
+        The crop before the augmentation, then the others, 0 to 255.
+
+    Returns
+    -------
+    Figure
+        A panel per crop.
+    """
+    figure, panels = plt.subplots(1, len(images), sharey=True, figsize=(WIDTH, 2.6))
+    for number, (axes, image) in enumerate(zip(panels, images, strict=True)):
+        axes.imshow(image[..., 0], origin="lower", aspect="auto", cmap="magma", vmin=0, vmax=255)
+        axes.set(title=f"augmented {number}" if number else "original", xlabel="frame")
+        axes.grid(visible=False)
+    panels[0].set_ylabel("mel band")
+    before, *after = [image.std() for image in images]
+    contrast = f"{before:.0f} in the original, {min(after):.0f} to {max(after):.0f} in the augmented crops"
+    figure.set_label(f"Standard deviation of the values, 0 to 255: {contrast}.")
     return figure
 
 
@@ -76,4 +106,14 @@ def plot_heat_maps(
         figure.colorbar(mesh, ax=grid[1, :], label="support of the genre", aspect=12)
     else:
         grid[0, 0].set_title("no such song", fontsize=9, weight="normal")
+    figure.set_label(_describe_support(heats, answers["predicted"], seconds))
     return figure
+
+
+def _describe_support(heats: Sequence[np.ndarray], predicted: Iterable[str], seconds: float) -> str:
+    """Name the place of the strongest support in each heat map."""
+    places = []
+    for heat, genre in zip(heats, predicted, strict=True):
+        band, frame = np.unravel_index(heat.argmax(), heat.shape)
+        places.append(f"mel band {band} at {seconds * frame / heat.shape[1]:.1f} s ({genre})")
+    return f"From left to right, the strongest support of the prediction is in {', '.join(places)}." if places else ""

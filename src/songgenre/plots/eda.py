@@ -14,9 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from songgenre import audio
-from songgenre.plots.style import INK, WIDTH, Color, genre_colors, label_bars, shorten
+from songgenre.plots.style import INK, WIDTH, Color, format_range, genre_colors, label_bars, shorten
 from songgenre.runtime import numba_cache  # noqa: F401
 from songgenre.tables.columns import count_artists
+
+N_MELS = 128
+SMALLEST_POWER = 1e-10
+"""Power added to each mel band, so that a silent clip has a mean frequency."""
 
 
 def plot_counts(tracks: pd.DataFrame) -> Figure:
@@ -41,10 +45,12 @@ def plot_counts(tracks: pd.DataFrame) -> Figure:
     axes.margins(y=0.15)
     axes.legend(title="", loc="upper left", bbox_to_anchor=(1, 1))
     label_bars(axes)
+    songs, artists = format_range(per_genre["songs"]), format_range(per_genre["artists"])
+    figure.set_label(f"Songs per genre: {songs}; artists: {artists}.")
     return figure
 
 
-def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> Figure:
+def plot_by_genre(table: pd.DataFrame, column: str, title: str, unit: str) -> Figure:
     """Plot the distribution of a number per genre.
 
     Parameters
@@ -55,8 +61,8 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> F
         Column with the number.
     title : str
         Title of the figure.
-    label : str
-        Label of the vertical axis, with the unit.
+    unit : str
+        Unit of the number.
 
     Returns
     -------
@@ -74,7 +80,8 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, label: str) -> F
         "ax": axes,
     }
     sns.boxplot(table, x="genre", y=column, fliersize=3, boxprops={"alpha": 0.6}, legend=False, **style)
-    axes.set(title=title, xlabel="", ylabel=label)
+    axes.set(title=title, xlabel="", ylabel=unit)
+    figure.set_label(f"Medians of the genres: {format_range(table.groupby('genre')[column].median(), unit, 1)}.")
     return figure
 
 
@@ -105,6 +112,7 @@ def plot_waveforms_and_spectrograms(
         If a clip cannot be decoded.
     """
     figure, grid = plt.subplots(2, len(tracks), figsize=(WIDTH, 4.4), sharex=True, sharey="row", squeeze=False)
+    bands, centers = librosa.mel_frequencies(N_MELS + 2, fmax=sample_rate / 2)[1:-1], []
     for column, (track, clip) in enumerate(zip(tracks.itertuples(), audio.clips(tracks, folder), strict=True)):
         y = audio.load_clip(clip, sample_rate)
         wave, spectrogram = grid[:, column]
@@ -112,7 +120,8 @@ def plot_waveforms_and_spectrograms(
         wave.set(ylim=(-1, 1), xlabel="")
         wave.label_outer()
         wave.set_title(f"{track.genre}\n{shorten(track.title)}", fontsize=9)
-        power = librosa.feature.melspectrogram(y=y, sr=sample_rate, hop_length=2048)
+        power = librosa.feature.melspectrogram(y=y, sr=sample_rate, hop_length=2048, n_mels=N_MELS)
+        centers.append(np.average(bands, weights=power.sum(axis=1) + SMALLEST_POWER))
         mesh = librosa.display.specshow(
             librosa.power_to_db(power, ref=np.max),
             sr=sample_rate,
@@ -126,4 +135,6 @@ def plot_waveforms_and_spectrograms(
         spectrogram.xaxis.set_major_locator(MultipleLocator(10))
     grid[0, 0].set_ylabel("amplitude")
     figure.colorbar(mesh, ax=grid[1, :], label="level (dB)", aspect=12)
+    names = [f"{track.genre}, {shorten(track.title)}" for track in tracks.itertuples()]
+    figure.set_label(f"Mean frequency, weighted by energy: {format_range(pd.Series(centers, names), 'Hz')}.")
     return figure

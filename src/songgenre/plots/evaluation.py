@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
 
 from songgenre.evaluation.metrics import BASELINE
-from songgenre.plots.style import MARKERS, WIDTH, display_name
+from songgenre.plots.style import INK, MARKERS, WIDTH, display_name, format_range
 
 
 def plot_model_comparison(tables: Mapping[str, pd.DataFrame]) -> Figure:
@@ -39,6 +40,38 @@ def plot_model_comparison(tables: Mapping[str, pd.DataFrame]) -> Figure:
     axes.invert_yaxis()
     axes.set(title="Accuracy on unseen artists, with 95 % interval", xlabel="accuracy", xlim=(0, 1.02))
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.set_label(f"Highest accuracy: {'; '.join(_describe_best(*item) for item in tables.items())}.")
+    return figure
+
+
+def plot_bootstrap(accuracies: np.ndarray, interval: tuple[float, float], accuracy: float, model: str) -> Figure:
+    """Plot the accuracies of bootstrap samples.
+
+    Parameters
+    ----------
+    accuracies : np.ndarray [shape=(n_samples,)]
+        Accuracy on each sample.
+    interval : tuple of float
+        Ends of the 95 % interval.
+    accuracy : float
+        Accuracy on the songs themselves.
+    model : str
+        Name of the model.
+
+    Returns
+    -------
+    Figure
+        Histogram with the interval and the accuracy.
+    """
+    low, high = interval
+    figure, axes = plt.subplots(figsize=(WIDTH, 3))
+    sns.histplot(accuracies, bins=30, ax=axes)
+    axes.axvspan(low, high, zorder=0, color="gray", alpha=0.3, label=f"95 % interval: {low:.2f} to {high:.2f}")
+    axes.axvline(accuracy, color=INK, label=f"accuracy: {accuracy:.2f}")
+    title = f"{display_name(model)}: {len(accuracies):,} draws of artists"
+    axes.set(title=title, xlabel="accuracy", ylabel="draws")
+    axes.legend()
+    figure.set_label(f"95 % of the draws give an accuracy of {low:.2f} to {high:.2f}, around {accuracy:.2f}.")
     return figure
 
 
@@ -62,6 +95,12 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame]) -> Figure:
     axes.set(title="Calibration", xlabel="confidence", ylabel="accuracy")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
     axes.legend()
+    distances = {
+        display_name(model): np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["songs"])
+        for model, table in tables.items()
+    }
+    distance = format_range(pd.Series(distances), digits=2)
+    figure.set_label(f"Mean distance of confidence and accuracy: {distance}.")
     return figure
 
 
@@ -89,4 +128,16 @@ def plot_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ylim=(0, 1.02),
     )
     axes.legend(loc="lower left")
+    halves = {
+        display_name(model): table.query("coverage >= 0.5")["accuracy"].iloc[0] for model, table in tables.items()
+    }
+    figure.set_label(f"Accuracy on the most confident half: {format_range(pd.Series(halves), digits=2)}.")
     return figure
+
+
+def _describe_best(songs: str, table: pd.DataFrame) -> str:
+    """State the best model on a set of songs, and how many others have intervals that overlap its interval."""
+    best, others = table.iloc[0], table.iloc[1:]
+    n_alike = (others["ci95_high"] >= best["ci95_low"]).sum()
+    alike = f"intervals of {n_alike} of {len(others)} others overlap"
+    return f"{display_name(table.index[0])}, {best['accuracy']:.2f} ({songs}, {alike})"

@@ -10,9 +10,13 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from sklearn.feature_selection import f_classif
 
 from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS
-from songgenre.plots.style import WIDTH, genre_colors, shorten
+from songgenre.plots.style import WIDTH, format_range, genre_colors, shorten
+
+STRONG_CORRELATION = 0.8
+"""Absolute correlations above this are counted."""
 
 
 def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame, songs_per_genre: int) -> Figure:
@@ -45,8 +49,10 @@ def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame,
         sharey=True,
         squeeze=False,
     )
+    brightness = {}
     for genre, line in zip(genres, grid, strict=True):
         songs = tracks[tracks["genre"] == genre].head(songs_per_genre)
+        brightness[genre] = mel[rows[songs["track_id"]]].mean()
         for axes in line:
             axes.grid(False)
         for axes, (_, song) in zip(line, songs.iterrows(), strict=False):
@@ -57,6 +63,7 @@ def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame,
     for axes in grid[-1]:
         axes.set_xlabel("time (s)", fontsize=9)
     figure.suptitle("Mel spectrograms, the input of the CNN", weight="bold")
+    figure.set_label(f"Mean of the values, 0 to 255, by genre: {format_range(pd.Series(brightness))}.")
     return figure
 
 
@@ -101,6 +108,10 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series) 
     handles = [Patch(facecolor=color, alpha=0.5, label=genre) for genre, color in genre_colors(order).items()]
     figure.legend(handles=handles, title="genre", loc="outside right upper")
     figure.suptitle("Descriptors per genre (density over songs)", weight="bold")
+    if varying := [column for column in names if descriptors[column].nunique() > 1]:
+        with np.errstate(all="ignore"):
+            f_values = pd.Series(f_classif(descriptors[varying], genres)[0], varying)
+        figure.set_label(f"F values of an analysis of variance between genres: {format_range(f_values)}.")
     return figure
 
 
@@ -118,8 +129,9 @@ def plot_correlations(descriptors: pd.DataFrame) -> Figure:
         Heat map of the matrix.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 0.17 * descriptors.shape[1] + 1.8))
+    matrix = descriptors.corr()
     sns.heatmap(
-        descriptors.corr(),
+        matrix,
         cmap="vlag",
         vmin=-1,
         vmax=1,
@@ -130,6 +142,11 @@ def plot_correlations(descriptors: pd.DataFrame) -> Figure:
     )
     axes.tick_params(labelsize=9)
     axes.set_title("Correlation of the descriptors over songs")
+    pairs = matrix.where(np.triu(np.ones(matrix.shape, dtype=bool), 1)).stack().dropna().abs()
+    if len(pairs):
+        strong = f"{(pairs > STRONG_CORRELATION).sum()} of {len(pairs)} pairs are correlated by more than"
+        closest = " and ".join(pairs.idxmax())
+        figure.set_label(f"{strong} {STRONG_CORRELATION}, {closest} most ({pairs.max():.2f}), whatever the sign.")
     return figure
 
 

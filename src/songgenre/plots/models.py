@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, display_name
+from songgenre.plots.style import WIDTH, display_name, format_range
 
 
 def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
@@ -42,6 +42,7 @@ def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
     axes.set(title=f"Confusion matrix: {display_name(model)}", xlabel="predicted genre", ylabel="true genre")
     axes.tick_params(axis="x", rotation=30)
     axes.tick_params(axis="y", rotation=0)
+    figure.set_label(_describe_confusions(matrix))
     return figure
 
 
@@ -64,11 +65,27 @@ def plot_artists(predictions: pd.DataFrame, tracks: pd.DataFrame, model: str) ->
     """
     songs = predictions[predictions["model"] == model].merge(tracks[["track_id", "artist_group"]], on="track_id")
     correct = songs["genre"] == songs["predicted"]
-    by_artist = correct.groupby([songs["genre"], songs["artist_group"]]).mean().round(1)
+    accuracies = correct.groupby([songs["genre"], songs["artist_group"]]).mean()
+    by_artist = accuracies.round(1)
     counts = pd.crosstab(by_artist.index.get_level_values("genre"), by_artist.to_numpy())
     counts = counts.reindex(columns=np.arange(11) / 10, fill_value=0)
     figure, axes = plt.subplots(figsize=(WIDTH, 0.4 * len(counts) + 1.4))
     sns.heatmap(counts, annot=True, fmt="d", cmap="Blues", ax=axes, cbar_kws={"label": "artists"})
     axes.set(title=f"{display_name(model)}: artists by the accuracy on their songs", xlabel="accuracy", ylabel="")
     axes.tick_params(axis="y", rotation=0)
+    perfect = f"{(accuracies == 1).sum()} of {len(accuracies)} artists have only correct predictions"
+    means = accuracies.groupby("genre").mean()
+    figure.set_label(f"{perfect}. Mean over the artists of a genre: {format_range(means, digits=2)}.")
     return figure
+
+
+def _describe_confusions(matrix: pd.DataFrame) -> str:
+    """State the number of correct predictions, and the most frequent confusion if there is one."""
+    n_songs, n_correct = matrix.to_numpy().sum(), np.trace(matrix)
+    correct = f"{n_correct} of {n_songs} predictions are correct"
+    if n_correct == n_songs:
+        return f"{correct}."
+    confused = matrix.where(~np.eye(len(matrix), dtype=bool), 0).stack()
+    genre, predicted = confused.idxmax()
+    n_of_genre = matrix.loc[genre].sum()
+    return f"{correct}; the most frequent error is {predicted} instead of {genre} ({confused.max()} of {n_of_genre})."

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, label_bars
+from songgenre.plots.style import WIDTH, format_range, label_bars
 
 
 def plot_listings(listed: pd.DataFrame) -> Figure:
@@ -27,4 +27,5 @@ def plot_listings(listed: pd.DataFrame) -> Figure:
     sns.countplot(listed, y="genres", order=sorted(listed["genres"].unique()), ax=axes, color="tab:blue")
     axes.set(title="Songs listed under each genre", xlabel="songs", ylabel="")
     label_bars(axes)
+    figure.set_label(f"Songs per genre: {format_range(listed['genres'].value_counts())}.")
     return figure

@@ -55,19 +55,21 @@ def use_style() -> None:
     plt.rcParams |= dict.fromkeys(["grid.color", "axes.edgecolor", "legend.edgecolor"], LINE)
 
 
-def show(figure: Figure, alt: str) -> None:
+def show(figure: Figure, alt: str, caption: str = "") -> None:
     """Display a figure in a notebook, and close it.
 
     Parameters
     ----------
     figure : Figure
-        Figure to display.
+        Figure to display. Functions of `songgenre.plots` state the finding as its label.
     alt : str
         Text alternative: a description of the figure for readers who cannot see it.
+    caption : str
+        Finding, in a sentence; without one, the label of the figure.
     """
     svg = draw_svg(figure)
     plt.close(figure)
-    about = {"alt": alt, "width": round(figure.get_figwidth() * DPI)}
+    about = {"alt": alt, "caption": caption or figure.get_label(), "width": round(figure.get_figwidth() * DPI)}
     display({"image/svg+xml": svg}, raw=True, metadata={"image/svg+xml": about})
 
 
@@ -155,6 +157,37 @@ def label_bars(axes: Axes) -> None:
     for bars in axes.containers:
         if isinstance(bars, BarContainer):
             axes.bar_label(bars, padding=3)
+
+
+def format_range(values: pd.Series, unit: str = "", digits: int = 0) -> str:
+    """Format the smallest and the largest of several values, and whose they are.
+
+    Parameters
+    ----------
+    values : pd.Series
+        Numbers; the index names the genre, song or model of each.
+    unit : str
+        Unit of the numbers.
+    digits : int
+        Number of decimals.
+
+    Returns
+    -------
+    str
+        Part of a sentence.
+
+    Examples
+    --------
+    >>> print(format_range(pd.Series({"rock": 41, "jazz": 38}), "songs"))
+    from 38 (jazz) to 41 songs (rock)
+    >>> print(format_range(pd.Series({"rock": 40, "jazz": 40}), "songs"))
+    40 songs each
+    """
+    low, high = f"{values.min():,.{digits}f}", f"{values.max():,.{digits}f}"
+    unit = unit and f" {unit}"
+    if low == high:
+        return f"{low}{unit} each"
+    return f"from {low} ({values.idxmin()}) to {high}{unit} ({values.idxmax()})"
 
 
 def shorten(title: str | None) -> str:

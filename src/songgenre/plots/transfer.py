@@ -8,6 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, linkage
+from scipy.spatial import KDTree
 
 from songgenre.plots.style import INK, WIDTH, genre_colors, genre_markers
 
@@ -33,6 +34,8 @@ def plot_tags(probabilities: pd.DataFrame, title: str) -> Figure:
     axes.set(title=title, xlabel="tag", ylabel="genre")
     axes.tick_params(axis="x", rotation=40)
     axes.tick_params(axis="y", rotation=0)
+    genre, tag = probabilities.stack().idxmax()
+    figure.set_label(f"The most probable tag is {tag} in songs of the genre {genre}: {probabilities[tag][genre]:.2f}.")
     return figure
 
 
@@ -57,6 +60,9 @@ def plot_embedding_map(places: np.ndarray, genres: pd.Series) -> Figure:
         axes.scatter(place["x"], place["y"], color=colors[genre], marker=markers[genre], label=genre, edgecolor="w")
     axes.set(title="Principal components of the embeddings", xlabel="first component", ylabel="second component")
     axes.legend(title="genre", loc="upper left", bbox_to_anchor=(1, 1))
+    nearest = KDTree(places).query(places, k=2)[1][:, 1]
+    n_alike = (genres.to_numpy() == genres.to_numpy()[nearest]).sum()
+    figure.set_label(f"The nearest song on this map is of the same genre for {n_alike} of {len(genres)} songs.")
     return figure
 
 
@@ -81,4 +87,7 @@ def plot_genre_tree(embeddings: np.ndarray, genres: pd.Series) -> Figure:
     style = {"color_threshold": 0, "above_threshold_color": INK, "leaf_font_size": plt.rcParams["ytick.labelsize"]}
     dendrogram(tree, labels=means.index.tolist(), orientation="right", ax=axes, **style)
     axes.set(title="Genres by the distance of their mean embeddings", xlabel="distance")
+    first, second, distance, _ = tree[0]
+    nearest = f"{means.index[int(first)]} and {means.index[int(second)]}"
+    figure.set_label(f"{nearest} are nearest (distance {distance:.1f}); the last groups join at {tree[-1, 2]:.1f}.")
     return figure

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, label_bars
+from songgenre.plots.style import WIDTH, format_range, label_bars
 
 
 def plot_splits(tracks: pd.DataFrame) -> Figure:
@@ -23,14 +23,41 @@ def plot_splits(tracks: pd.DataFrame) -> Figure:
     Figure
         Bar chart with a bar per genre, which consists of the splits.
     """
-    plot_counts = pd.crosstab(tracks["genre"], tracks["split"])[_present_splits(tracks)]
+    counts = pd.crosstab(tracks["genre"], tracks["split"])[_present_splits(tracks)]
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
-    plot_counts.plot.barh(
-        stacked=True, ax=axes, color=sns.color_palette("Blues_r", len(plot_counts.columns) + 1), width=0.8
-    )
+    counts.plot.barh(stacked=True, ax=axes, color=sns.color_palette("Blues_r", len(counts.columns) + 1), width=0.8)
     axes.set(title="Songs per genre and split", xlabel="songs", ylabel="")
     axes.invert_yaxis()
     axes.legend(title="split", loc="upper left", bbox_to_anchor=(1, 1))
+    parts = [f"{100 * count / len(tracks):.0f} % {split}" for split, count in counts.sum().items()]
+    last = counts.columns[-1]
+    shares = format_range(100 * counts[last] / counts.sum(axis=1), "%")
+    figure.set_label(f"Of all songs, {', '.join(parts)}. By genre, the {last} songs are {shares}.")
+    return figure
+
+
+def plot_artist_numbers(artists: pd.DataFrame, numbers: list[float]) -> Figure:
+    """Plot the numbers that decide the splits of the artists.
+
+    Parameters
+    ----------
+    artists : pd.DataFrame
+        A row per artist, with its ``genre`` and ``split``.
+    numbers : list of float [shape=(n_artists,)]
+        Number of each artist, 0 to 1.
+
+    Returns
+    -------
+    Figure
+        A row of points per genre, with a point per artist, coloured by split.
+    """
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * artists["genre"].nunique() + 1))
+    sns.stripplot(x=numbers, y=artists["genre"], hue=artists["split"], jitter=False, ax=axes)
+    sns.move_legend(axes, "upper left", bbox_to_anchor=(1, 1))
+    axes.set(title="Numbers of the artists", xlabel="number computed from the hash of the name", ylabel="", xlim=(0, 1))
+    counts = artists["split"].value_counts()
+    parts = [f"{counts[split]} {split}" for split in _present_splits(artists)]
+    figure.set_label(f"Of {len(artists)} artists, {', '.join(parts)}.")
     return figure
 
 
@@ -60,6 +87,8 @@ def plot_flow(n_offered: int, excluded: pd.DataFrame) -> Figure:
     axes.margins(x=0.1)
     axes.set(title=f"From {n_offered} songs to {n_used}", xlabel="songs", ylabel="", xlim=(0, None))
     label_bars(axes)
+    most = f"; the most frequent reason for exclusion is {reasons.index[0]} ({reasons.iloc[0]})" if len(reasons) else ""
+    figure.set_label(f"{n_used} of {n_offered} songs are used{most}.")
     return figure
 
 
