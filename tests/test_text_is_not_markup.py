@@ -58,6 +58,22 @@ def test_markdown(name: str) -> None:
     assert soup("th")[1].get_text() == shown
 
 
+@pytest.mark.parametrize("plugins", [["table"], ["table", "url"]])
+@pytest.mark.parametrize(
+    "address", ["https://a.org/b/1.0/", "http://a-b.org", "https://a.org/_b_", "https://a.org/*b*?c&d"]
+)
+def test_address_in_a_table(address: str, plugins: list[str]) -> None:
+    render = mistune.create_markdown(plugins=plugins)
+    soup = BeautifulSoup(render(markdown.table(["license", "n"], [[address, 1]])), "html.parser")
+    assert [cell.get_text() for cell in soup("td")] == [address, "1"]
+    assert {link["href"] for link in soup("a")} <= {address}
+
+
+def test_a_plain_address_is_readable_in_the_source() -> None:
+    address = "https://creativecommons.org/publicdomain/zero/1.0/"
+    assert f"| {address} |" in markdown.table(["license"], [[address]])
+
+
 @quickly
 @given(names)
 def test_page(name: str) -> None:
