@@ -81,7 +81,6 @@ function report(song, share, state) {
   element("progress").value = share;
 }
 
-/** Send a song, and read lines of progress until the last one, which is the prediction. */
 function parse(line) {
   try {
     return JSON.parse(line);
@@ -90,6 +89,7 @@ function parse(line) {
   }
 }
 
+/** Send a song, and read lines of progress until the last one, which is the prediction. */
 function ask(song) {
   const mostMb = Number(body.dataset.maxMb);
   const mb = song.file.size / 1e6;
