@@ -51,3 +51,5 @@ def test_surest_songs_come_first_right_and_wrong_apart(loudness: keras.Model) ->
     assert [view.song for view in right] == [1, 3]
     assert [view.song for view in wrong] == [2]
     np.testing.assert_array_equal(right[0].image, np.tile(np.arange(24), (16, 1)))
+    frames = slice(right[0].start, right[0].start + 24)
+    np.testing.assert_array_equal(right[0].image, songs.mel[songs.rows[1], :, frames])
