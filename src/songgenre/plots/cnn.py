@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from songgenre.plots.style import WIDTH
 
@@ -32,6 +33,7 @@ def plot_training_curves(curve: pd.DataFrame) -> Figure:
         for split in ("train", "validation"):
             axes.plot(curve["epoch"], curve[f"{split}_{column}"], label=split)
         axes.set(title=label.capitalize(), xlabel="epoch", ylabel=label)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
     best = curve.loc[curve["validation_loss"].idxmin()]
     accuracies = f"accuracy {best['validation_accuracy']:.2f} in validation, {best['train_accuracy']:.2f} in training"

@@ -40,6 +40,10 @@ _ATTRIBUTES = """
 """
 
 
+_PERCENTAGE = re.compile(r"(?<=\d) (?=%)")
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
+
+
 class Navigation(NamedTuple):
     """Links of every page.
 
@@ -231,6 +235,9 @@ def postprocess(html: str) -> ReportPage:
         image["alt"] = title or "Figure"
     for number, image in enumerate(soup.select("figure > img"), start=1):
         _caption(soup, image, number)
+    for text in soup.find_all(string=_PERCENTAGE):
+        if not text.find_parent(["code", "pre"]):
+            text.replace_with(_PERCENTAGE.sub(NO_BREAK_SPACE, text))
     for block in soup("pre"):
         block["tabindex"] = "0"
     for number, table in enumerate(soup("table"), start=1):
