@@ -50,6 +50,12 @@ def figure(**about: str) -> nbformat.NotebookNode:
     return new_code_cell("plot()", outputs=[new_output("display_data", {"image/png": PIXEL}, metadata=metadata)])
 
 
+def test_a_percentage_stays_on_one_line(tmp_path: Path) -> None:
+    soup = rendered(tmp_path, new_markdown_cell("# One\n\nTwo.\n\nAt least **95 %** of them, see `95 %`."))
+    assert soup.strong.get_text() == "95\N{NO-BREAK SPACE}%"
+    assert "95 %" in [code.get_text() for code in soup("code")]
+
+
 def displayed(table: pd.DataFrame) -> nbformat.NotebookNode:
     return new_code_cell("table", outputs=[new_output("execute_result", {"text/html": table.to_html()})])
 
