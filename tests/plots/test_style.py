@@ -71,6 +71,10 @@ def test_caption_is_the_finding_that_the_plot_states(monkeypatch: pytest.MonkeyP
     assert shown[1]["caption"] == "Another finding."
 
 
+def test_range_of_no_numbers_is_none() -> None:
+    assert format_range(pd.Series(dtype=float)) == format_range(pd.Series([np.nan])) == "none"
+
+
 def test_range_of_equal_numbers_is_one_number() -> None:
     values = pd.Series({"rock": 0.501, "jazz": 0.499})
     assert "0.50" in (text := format_range(values, digits=2))

@@ -174,7 +174,7 @@ def format_range(values: pd.Series, unit: str = "", digits: int = 0) -> str:
     Returns
     -------
     str
-        Part of a sentence.
+        Part of a sentence; ``none`` if there are no numbers.
 
     Examples
     --------
@@ -183,6 +183,8 @@ def format_range(values: pd.Series, unit: str = "", digits: int = 0) -> str:
     >>> print(format_range(pd.Series({"rock": 40, "jazz": 40}), "songs"))
     40 songs each
     """
+    if values.isna().all():
+        return "none"
     low, high = f"{values.min():,.{digits}f}", f"{values.max():,.{digits}f}"
     unit = unit and f" {unit}"
     if low == high:
