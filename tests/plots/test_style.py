@@ -67,7 +67,7 @@ def test_caption_is_the_finding_that_the_plot_states(monkeypatch: pytest.MonkeyP
     style.show(plot_listings(listed), alt="Bars")
     style.show(plot_listings(listed), alt="Bars", caption="Another finding.")
     assert [about["alt"] for about in shown] == ["Bars", "Bars"]
-    assert re.findall(r"\w+", str(shown[0]["caption"]))[-6:] == ["from", "1", "jazz", "to", "2", "rock"]
+    assert re.findall(r"\d \S*\(?\w+\)?", str(shown[0]["caption"])) == ["1 (jazz)", "2 songs"]
     assert shown[1]["caption"] == "Another finding."
 
 

@@ -64,7 +64,7 @@ def plot_crops(images: Sequence[np.ndarray]) -> Figure:
     panels[0].set_ylabel("mel band")
     before, *after = [image.std() for image in images]
     contrast = f"{before:.0f} in the original, {min(after):.0f} to {max(after):.0f} in the augmented crops"
-    figure.set_label(f"Standard deviation of the values, 0 to 255: {contrast}.")
+    figure.set_label(f"The standard deviation of the values, 0 to 255, is {contrast}.")
     return figure
 
 

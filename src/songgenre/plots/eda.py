@@ -45,8 +45,8 @@ def plot_counts(tracks: pd.DataFrame) -> Figure:
     axes.margins(y=0.15)
     axes.legend(title="", loc="upper left", bbox_to_anchor=(1, 1))
     label_bars(axes)
-    songs, artists = format_range(per_genre["songs"]), format_range(per_genre["artists"])
-    figure.set_label(f"Songs per genre: {songs}; artists: {artists}.")
+    songs, artists = (format_range(per_genre[column], column) for column in ("songs", "artists"))
+    figure.set_label(f"The genres have {songs}, and {artists}.")
     return figure
 
 
@@ -81,7 +81,7 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, unit: str) -> Fi
     }
     sns.boxplot(table, x="genre", y=column, fliersize=3, boxprops={"alpha": 0.6}, legend=False, **style)
     axes.set(title=title, xlabel="", ylabel=unit)
-    figure.set_label(f"Medians of the genres: {format_range(table.groupby('genre')[column].median(), unit, 1)}.")
+    figure.set_label(f"The median of a genre is {format_range(table.groupby('genre')[column].median(), unit, 1)}.")
     return figure
 
 
@@ -136,5 +136,5 @@ def plot_waveforms_and_spectrograms(
     grid[0, 0].set_ylabel("amplitude")
     figure.colorbar(mesh, ax=grid[1, :], label="level (dB)", aspect=12)
     names = [f"{track.genre}, {shorten(track.title)}" for track in tracks.itertuples()]
-    figure.set_label(f"Mean frequency, weighted by energy: {format_range(pd.Series(centers, names), 'Hz')}.")
+    figure.set_label(f"The mean frequency, weighted by energy, is {format_range(pd.Series(centers, names), 'Hz')}.")
     return figure

@@ -100,7 +100,7 @@ def plot_reliability(tables: Mapping[str, pd.DataFrame]) -> Figure:
         for model, table in tables.items()
     }
     distance = format_range(pd.Series(distances), digits=2)
-    figure.set_label(f"Mean distance of confidence and accuracy: {distance}.")
+    figure.set_label(f"The mean distance of confidence and accuracy is {distance}.")
     return figure
 
 
@@ -131,7 +131,7 @@ def plot_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
     halves = {
         display_name(model): table.query("coverage >= 0.5")["accuracy"].iloc[0] for model, table in tables.items()
     }
-    figure.set_label(f"Accuracy on the most confident half: {format_range(pd.Series(halves), digits=2)}.")
+    figure.set_label(f"The accuracy on the most confident half is {format_range(pd.Series(halves), digits=2)}.")
     return figure
 
 

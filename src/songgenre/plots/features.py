@@ -63,7 +63,7 @@ def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame,
     for axes in grid[-1]:
         axes.set_xlabel("time (s)", fontsize=9)
     figure.suptitle("Mel spectrograms, the input of the CNN", weight="bold")
-    figure.set_label(f"Mean of the values, 0 to 255, by genre: {format_range(pd.Series(brightness))}.")
+    figure.set_label(f"The mean of the values, 0 to 255, is {format_range(pd.Series(brightness))}.")
     return figure
 
 
@@ -111,7 +111,7 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series) 
     if varying := [column for column in names if descriptors[column].nunique() > 1]:
         with np.errstate(all="ignore"):
             f_values = pd.Series(f_classif(descriptors[varying], genres)[0], varying)
-        figure.set_label(f"F values of an analysis of variance between genres: {format_range(f_values)}.")
+        figure.set_label(f"The F value of the differences between genres is {format_range(f_values)}.")
     return figure
 
 
@@ -144,9 +144,11 @@ def plot_correlations(descriptors: pd.DataFrame) -> Figure:
     axes.set_title("Correlation of the descriptors over songs")
     pairs = matrix.where(np.triu(np.ones(matrix.shape, dtype=bool), 1)).stack().dropna().abs()
     if len(pairs):
-        strong = f"{(pairs > STRONG_CORRELATION).sum()} of {len(pairs)} pairs are correlated by more than"
-        closest = " and ".join(pairs.idxmax())
-        figure.set_label(f"{strong} {STRONG_CORRELATION}, {closest} most ({pairs.max():.2f}), whatever the sign.")
+        n_strong, closest = (pairs > STRONG_CORRELATION).sum(), " and ".join(pairs.idxmax())
+        figure.set_label(
+            f"{n_strong} of {len(pairs)} pairs have an absolute correlation above {STRONG_CORRELATION}; "
+            f"the highest is that of {closest}, {pairs.max():.2f}."
+        )
     return figure
 
 

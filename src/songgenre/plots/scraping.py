@@ -27,5 +27,5 @@ def plot_listings(listed: pd.DataFrame) -> Figure:
     sns.countplot(listed, y="genres", order=sorted(listed["genres"].unique()), ax=axes, color="tab:blue")
     axes.set(title="Songs listed under each genre", xlabel="songs", ylabel="")
     label_bars(axes)
-    figure.set_label(f"Songs per genre: {format_range(listed['genres'].value_counts())}.")
+    figure.set_label(f"The genres have {format_range(listed['genres'].value_counts(), 'songs')}.")
     return figure

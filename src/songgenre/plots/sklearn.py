@@ -71,7 +71,7 @@ def plot_importance(table: pd.DataFrame, model: str) -> Figure:
     )
     means = table.groupby("descriptor")["loss"].mean()
     small = f"{(means < SMALL_LOSS).sum()} of {len(means)} descriptors cost less than {SMALL_LOSS}"
-    figure.set_label(f"Accuracy falls most without {means.idxmax()}, by {means.max():.2f}; {small}.")
+    figure.set_label(f"Shuffling {means.idxmax()} costs most accuracy, {means.max():.2f}; {small}.")
     return figure
 
 
@@ -96,5 +96,7 @@ def plot_protocols(table: pd.DataFrame, model: str) -> Figure:
     axes.bar_label(bars, fmt="%.2f", padding=3)
     axes.invert_yaxis()
     axes.set(title=f"Accuracy by kind of split: {display_name(model)}", xlabel="accuracy", xlim=(0, 1.08))
-    figure.set_label(f"Accuracy of the same model: {format_range(table.set_index('test')['accuracy'], digits=2)}.")
+    figure.set_label(
+        f"The accuracy of the same model is {format_range(table.set_index('test')['accuracy'], digits=2)}."
+    )
     return figure

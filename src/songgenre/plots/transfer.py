@@ -35,7 +35,7 @@ def plot_tags(probabilities: pd.DataFrame, title: str) -> Figure:
     axes.tick_params(axis="x", rotation=40)
     axes.tick_params(axis="y", rotation=0)
     genre, tag = probabilities.stack().idxmax()
-    figure.set_label(f"The most probable tag is {tag} in songs of the genre {genre}: {probabilities[tag][genre]:.2f}.")
+    figure.set_label(f"{tag} has the highest mean, {probabilities[tag][genre]:.2f} in the genre {genre}.")
     return figure
 
 
