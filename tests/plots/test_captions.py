@@ -47,7 +47,7 @@ def test_flow_names_the_most_frequent_reason_if_there_is_one() -> None:
 def test_splits_are_shares_of_songs_and_numbers_of_artists() -> None:
     tracks = pd.DataFrame({"genre": ["jazz"] * 4 + ["rock"] * 4, "split": [*["train"] * 3, "test"] * 2})
     assert says(plot_splits(tracks), "75 % are train", "25 % are test", "25 % each")
-    assert says(plot_artist_numbers(tracks, list(np.linspace(0, 1, 8))), "8 artists", "6 are train", "2 are test")
+    assert says(plot_artist_numbers(tracks, list(np.linspace(0, 1, 8))), "8 artists", "6 in train", "2 in test")
 
 
 def test_learning_curves_state_the_last_gain_of_each_model() -> None:

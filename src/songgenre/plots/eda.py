@@ -80,7 +80,7 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, unit: str) -> Fi
         "ax": axes,
     }
     sns.boxplot(table, x="genre", y=column, fliersize=3, boxprops={"alpha": 0.6}, legend=False, **style)
-    axes.set(title=title, xlabel="", ylabel=unit)
+    axes.set(title=title, xlabel="", ylabel=f"{title.lower()} ({unit})")
     figure.set_label(f"The median of a genre is {format_range(table.groupby('genre')[column].median(), unit, 1)}.")
     return figure
 

@@ -73,9 +73,11 @@ def plot_artists(predictions: pd.DataFrame, tracks: pd.DataFrame, model: str) ->
     sns.heatmap(counts, annot=True, fmt="d", cmap="Blues", ax=axes, cbar_kws={"label": "artists"})
     axes.set(title=f"{display_name(model)}: artists by the accuracy on their songs", xlabel="accuracy", ylabel="")
     axes.tick_params(axis="y", rotation=0)
-    perfect = f"{(accuracies == 1).sum()} of {len(accuracies)} artists have only correct predictions"
+    perfect = (
+        f"{(accuracies == 1).sum()} of {len(accuracies)} artists or songs without one have only correct predictions"
+    )
     means = accuracies.groupby("genre").mean()
-    figure.set_label(f"{perfect}. Mean over the artists of a genre: {format_range(means, digits=2)}.")
+    figure.set_label(f"{perfect}. The mean over those of a genre is {format_range(means, digits=2)}.")
     return figure
 
 

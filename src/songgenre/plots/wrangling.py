@@ -29,10 +29,10 @@ def plot_splits(tracks: pd.DataFrame) -> Figure:
     axes.set(title="Songs per genre and split", xlabel="songs", ylabel="")
     axes.invert_yaxis()
     axes.legend(title="split", loc="upper left", bbox_to_anchor=(1, 1))
-    parts = [f"{100 * count / len(tracks):.0f} % are {split} songs" for split, count in counts.sum().items()]
+    parts = [f"{100 * count / len(tracks):.0f} % are {split}" for split, count in counts.sum().items()]
     last = counts.columns[-1]
     shares = format_range(100 * counts[last] / counts.sum(axis=1), "%")
-    figure.set_label(f"{', '.join(parts)}; in a genre, the {last} songs are {shares}.")
+    figure.set_label(f"Of the songs, {', '.join(parts)}; the share of {last} songs in a genre is {shares}.")
     return figure
 
 
@@ -56,8 +56,8 @@ def plot_artist_numbers(artists: pd.DataFrame, numbers: list[float]) -> Figure:
     sns.move_legend(axes, "upper left", bbox_to_anchor=(1, 1))
     axes.set(title="Numbers of the artists", xlabel="number computed from the hash of the name", ylabel="", xlim=(0, 1))
     counts = artists["split"].value_counts()
-    parts = [f"{counts[split]} are {split} artists" for split in _present_splits(artists)]
-    figure.set_label(f"Of {len(artists)} artists, {', '.join(parts)}.")
+    parts = [f"{counts[split]} in {split}" for split in _present_splits(artists)]
+    figure.set_label(f"{len(artists)} artists or songs without one: {', '.join(parts)}.")
     return figure
 
 
