@@ -105,17 +105,21 @@ def test_killed_predictions_leave_nothing_behind(tmp_path: Path, capsys: pytest.
         temporary.mkdir()
         how = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGKILL][number % 4]
         with subprocess.Popen(
-            [PROGRAM, "predict", "--json", music],
+            [sys.executable, "-m", "songgenre", "predict", "--json", music],
             env=os.environ | {"TMPDIR": str(temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
             # SIGINT is ignored where tests run in the background
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         ) as command:
-            time.sleep(chance.uniform(1, 4))
+            time.sleep(chance.uniform(0.3, 4))
             started = [child for child in psutil.Process(command.pid).children(recursive=True) if child.is_running()]
-            command.send_signal(how)
+            if how == signal.SIGINT:
+                os.killpg(command.pid, how)  # as a terminal does
+            else:
+                command.send_signal(how)
             _, errors = command.communicate(timeout=60)
         _, alive = psutil.wait_procs(started, timeout=20)
         assert alive == []

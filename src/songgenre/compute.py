@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import signal
 import threading
 import time
 import warnings
@@ -16,9 +17,10 @@ from contextlib import closing, contextmanager
 from functools import cache, partial
 from importlib.metadata import version
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor
@@ -94,9 +96,10 @@ def parallel_map(
         yield from isolated_map(function, items, description, on_crash)
     else:
         with _local_backend():
-            results = joblib.Parallel(n_jobs=-1, return_as="generator")(
-                joblib.delayed(function)(item) for item in items
-            )
+            with _sigint_blocked():
+                results = joblib.Parallel(n_jobs=-1, return_as="generator")(
+                    joblib.delayed(function)(item) for item in items
+                )
             yield from progress_bar(results, description, total=len(items))
 
 
@@ -136,15 +139,22 @@ def workers() -> Executor:
     concurrent.futures.Executor
         The same object at each call. A worker that is idle for `IDLE_S` ends.
     """
-    return _processes(joblib.cpu_count())
+    return _make_pool(joblib.cpu_count())
 
 
-def _processes(n: int) -> ProcessPoolExecutor:
+class _Pool(ProcessPoolExecutor):
+    """Pool of processes that Ctrl-C does not reach, not even while they start; their parent ends them."""
+
+    def submit(self, *task: Any, **options: Any) -> Any:
+        """Submit a task; the processes, and the thread that replaces them, inherit the blocked signal."""
+        with _sigint_blocked():
+            return super().submit(*task, **options)
+
+
+def _make_pool(n: int) -> _Pool:
     """Make a pool of processes; loky replaces one that has grown by 300 MB, which is no news for the user."""
     warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
-    return ProcessPoolExecutor(
-        max_workers=n, timeout=IDLE_S, env=ONE_THREAD, initializer=_exit_with_parent, initargs=(os.getpid(),)
-    )
+    return _Pool(max_workers=n, timeout=IDLE_S, env=ONE_THREAD, initializer=_start_worker, initargs=(os.getpid(),))
 
 
 def isolated_map(
@@ -155,6 +165,8 @@ def isolated_map(
     limit_s: float = LIMIT_S,
 ) -> Generator[Result, None, None]:
     """Apply a function to each item in parallel; an item that crashes or blocks its process does not affect the others.
+
+    An item whose process the system kills, most often because memory ran out, is tried once more, alone.
 
     Parameters
     ----------
@@ -173,8 +185,6 @@ def isolated_map(
     ------
     object
         Result for each item, in the order of `items`, as soon as it is ready.
-
-    An item whose process the system kills, most often because memory ran out, is tried once more, alone.
     """
     n = min(joblib.cpu_count(), max(1, len(items)))
     with closing(IsolatedProcesses(n)) as processes, ThreadPoolExecutor(n) as threads:
@@ -196,14 +206,18 @@ class IsolatedProcesses:
     """
 
     def __init__(self, n: int) -> None:
-        self._all = [_processes(1) for _ in range(n)]
+        self._all = [_make_pool(1) for _ in range(n)]
         self._n = n
-        self._free: SimpleQueue[ProcessPoolExecutor] = SimpleQueue()
+        self._free: SimpleQueue[_Pool] = SimpleQueue()
         self._alone = threading.Lock()
-        for started in [lane.submit(os.getpid) for lane in self._all]:
-            started.result()
-        for lane in self._all:
-            self._free.put(lane)
+        try:
+            for started in [process.submit(os.getpid) for process in self._all]:
+                started.result()
+        except BaseException:
+            self.close()
+            raise
+        for process in self._all:
+            self._free.put(process)
 
     def run(
         self,
@@ -245,17 +259,17 @@ class IsolatedProcesses:
 
     def _try(self, function: Callable[[Item], Result], item: Item, limit_s: float) -> Result:
         """Apply the function in the next free process, which is replaced if it ends or takes too long."""
-        lane = self._free.get()
+        process = self._free.get()
         try:
-            result: Result = lane.submit(function, item).result(limit_s)
+            result: Result = process.submit(function, item).result(limit_s)
             return result
         except (BrokenProcessPool, TimeoutError):
-            lane.shutdown(kill_workers=True)
-            lane = _processes(1)
-            self._all.append(lane)
+            process.shutdown(kill_workers=True)
+            process = _make_pool(1)
+            self._all.append(process)
             raise
         finally:
-            self._free.put(lane)
+            self._free.put(process)
 
     @contextmanager
     def _others_idle(self) -> Iterator[None]:
@@ -265,23 +279,35 @@ class IsolatedProcesses:
             try:
                 yield
             finally:
-                for lane in others:
-                    self._free.put(lane)
+                for process in others:
+                    self._free.put(process)
 
     def close(self) -> None:
         """End the processes."""
-        for lane in self._all:
-            lane.shutdown(wait=False, kill_workers=True)
+        for process in self._all:
+            process.shutdown(wait=False, kill_workers=True)
 
 
 def _local_backend() -> joblib.parallel_config:
     return joblib.parallel_config(
-        backend="loky", inner_max_num_threads=1, initializer=_exit_with_parent, initargs=(os.getpid(),)
+        backend="loky", inner_max_num_threads=1, initializer=_start_worker, initargs=(os.getpid(),)
     )
 
 
-def _exit_with_parent(parent: int) -> None:
-    """Let a worker end soon after its parent process, even if the parent is killed."""
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """Block Ctrl-C for this thread and for the processes and threads that it starts."""
+    resource_tracker.ensure_running()  # it unblocks the signal when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(parent: int) -> None:
+    """Let a worker ignore Ctrl-C, which is for its parent, and end soon after its parent, even if that is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from bs4 import BeautifulSoup
 from typer.testing import CliRunner
@@ -211,6 +213,32 @@ def test_stopped_it_leaves_nothing_behind(tmp_path: Path) -> None:
         process.terminate()
         assert process.wait(60) != 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(("imported", "after_s"), [("typer", 0), ("joblib", 0.2), ("joblib", 0.6)])
+def test_ctrl_c_while_processes_start_shows_no_traceback(
+    music: Path, user_cache: Path, imported: str, after_s: float
+) -> None:
+    """Python tells what it imports; the worker processes start after joblib is imported."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "songgenre", "predict", music],
+        env=os.environ | {"XDG_CACHE_HOME": str(user_cache), "PYTHONPROFILEIMPORTTIME": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # SIGINT is ignored where tests run in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as command:
+        assert command.stderr is not None
+        assert any(line.split("|")[-1].strip() == imported for line in iter(command.stderr.readline, ""))
+        time.sleep(after_s)
+        started = psutil.Process(command.pid).children(recursive=True)
+        os.killpg(command.pid, signal.SIGINT)
+        _, errors = command.communicate(timeout=60)
+    assert command.returncode == 130
+    assert "Traceback" not in errors
+    assert psutil.wait_procs(started, timeout=20)[1] == []
 
 
 @pytest.mark.integration
