@@ -83,10 +83,10 @@ def test_any_ending_is_offered(music: Path, audio: Path) -> None:
 
 
 def test_pictures_playlists_and_texts_are_counted(music: Path, audio: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    put(music, "rock/song.mp3", "rock/cover.JPG", "rock/back.jpg", "list.m3u", "rock/notes.txt")
+    put(music, "rock/song.mp3", "rock/cover.JPG", "rock/back.jpg", "list.m3u", "rock/notes.txt", "rock/genres.jsonl")
     assert [song.source_id for song in collect(music, audio)] == ["rock/song.mp3"]
     [line] = capsys.readouterr().err.splitlines()
-    assert all(count in line for count in (".jpg 2", ".m3u 1", ".txt 1"))
+    assert all(count in line for count in (".jpg 2", ".jsonl 1", ".m3u 1", ".txt 1"))
 
 
 def test_song_beside_the_genre_folders_has_no_genre(music: Path, audio: Path) -> None:

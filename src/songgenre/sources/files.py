@@ -24,10 +24,12 @@ NOT_AUDIO = frozenset(
         ".asx", ".cue", ".m3u", ".m3u8", ".pls", ".wpl", ".xspf",
         ".css", ".csv", ".doc", ".docx", ".htm", ".html", ".json", ".lrc", ".md", ".nfo", ".pdf", ".rtf", ".tsv",
         ".txt", ".xml", ".yaml", ".yml",
+        ".feather", ".h5", ".hdf5", ".jsonl", ".ndjson", ".npy", ".npz", ".ods", ".parquet", ".pickle", ".pkl",
+        ".songgenre", ".sqlite", ".sqlite3", ".toml", ".torrent", ".xls", ".xlsx",
         ".accurip", ".db", ".ffp", ".ini", ".lnk", ".log", ".md5", ".sfv", ".sha1", ".sha256", ".url",
     }
 )  # fmt: skip
-"""Endings of the pictures, playlists and texts that lie beside songs."""
+"""Endings of the pictures, playlists, texts and data that lie beside songs."""
 
 
 class FoundFiles(NamedTuple):
@@ -50,12 +52,12 @@ class FoundFiles(NamedTuple):
         Returns
         -------
         str
-            Such as ``pictures, playlists and texts are left out: 3 (.jpg 2, .txt 1)``; empty if there is none.
+            Such as ``pictures, playlists, texts and data are left out: 3 (.jpg 2, .txt 1)``; empty if there is none.
         """
         if not self.others:
             return ""
         counts = ", ".join(f"{ending} {number}" for ending, number in sorted(self.others.items()))
-        return f"pictures, playlists and texts are left out: {self.others.total()} ({counts})"
+        return f"pictures, playlists, texts and data are left out: {self.others.total()} ({counts})"
 
 
 def find_songs(folder: Path, on_error: Callable[[str], None] | None = None) -> FoundFiles:
