@@ -131,6 +131,8 @@ def test_every_file_is_predicted_or_told_and_only_changed_ones_are_predicted_aga
 
     again = full.tag("--json", str(full.json))
     assert (again.code, again.stdout) == (1, [])
+    assert [first.stderr.count(f"{name}: ") for name in ("broken.mp3", "dead.mp3")] == [1, 1]
+    assert "broken.mp3" not in again.stderr
     assert full.songs() == songs
     assert len(full.journal()) == 4
 

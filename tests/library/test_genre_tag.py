@@ -86,8 +86,7 @@ def test_version_of_id3_and_frames_that_are_off_its_standard_stay(tmp_path: Path
     for frame in (TIT2(1, ["Lied"]), TSOP(1, ["Anna"]), TYER(0, ["1999"]), TCON(0, ["(17)(39)"]), picture, comment):
         tags.add(frame)
     tags.save(song, v2_version=3)
-    before = read_genres(song)
-    for genres in (["jazz"], before):
+    for genres in (["jazz"], ["(17)(39)"]):
         write_genres(song, genres, ignore)
         changed = mutagen.File(song).tags
         assert changed.version == (2, 3, 0)
@@ -95,6 +94,24 @@ def test_version_of_id3_and_frames_that_are_off_its_standard_stay(tmp_path: Path
         assert set(changed) == {"TIT2", "TSOP", "TDRC", "TCON", "APIC:cover", "COMM::deu"}
         assert changed["APIC:cover"].data == picture.data
         assert changed["COMM::deu"].text == ["schön"]
+
+
+@pytest.mark.parametrize("suffix", ["aiff", "mp3", "wav"])
+@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("odd", [["(17)"], ["17"], ["(RX)"], ["(255)"], ["(4)Eurodisco", "(4)"], ["Rock", "rock", ""]])
+def test_odd_genres_of_id3_come_back_as_they_were(
+    tmp_path: Path, write_song: Maker, suffix: str, version: int, odd: list[str]
+) -> None:
+    song = write_song(tmp_path / f"song.{suffix}")
+    write_genres(song, ["jazz"], ignore)
+    tags = mutagen.File(song).tags
+    tags["TCON"] = TCON(1, odd)
+    tags.save(song, v2_version=version, v23_sep=None)
+    before = read_genres(song)
+    for genres in (["jazz"], before):
+        write_genres(song, genres, ignore)
+    raw = type(mutagen.File(song))(song, translate=False).tags
+    assert (raw["TCON"].text, raw.version) == (odd, (2, version, 0))
 
 
 @pytest.mark.parametrize("damage", ["samples", "tags"])

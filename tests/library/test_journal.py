@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from songgenre.errors import UserError
-from songgenre.library.journal import JOURNAL, Journal, Stamp, Version, open_journal, read_stamp, state_folder
+from songgenre.library.journal import (
+    JOURNAL,
+    LOCK,
+    UNDO_LOG,
+    Journal,
+    Stamp,
+    Version,
+    open_journal,
+    read_stamp,
+    state_folder,
+)
 
 VERSION = Version(Stamp(1000, 1_700_000_000_123_456_789), "a" * 64)
 UNDECODABLE = os.fsdecode(b"caf\xe9\n.mp3")
@@ -60,6 +70,40 @@ def test_torn_line_costs_its_own_song_alone(folder: Path, library: Path, record:
             assert not journal.is_current("b.mp3", VERSION)
             journal.append("b.mp3", VERSION, record("b.mp3"))
         assert (folder / JOURNAL).read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"probabilities": {}},
+        {"probabilities": ["rock"]},
+        {"probabilities": {"rock": "0.8"}},
+        {"genre": None},
+        {"unsure": "no"},
+        {"outside": []},
+        {"file_tags": {"singer": "Anna"}},
+        {"file_tags": {"artist": 1}},
+        {"reason": 5},
+    ],
+)
+def test_song_whose_line_is_damaged_is_predicted_again(
+    folder: Path, library: Path, record: Callable[..., dict[str, Any]], wrong: dict[str, Any]
+) -> None:
+    with open_journal(folder, library) as journal:
+        journal.append("a.mp3", VERSION, record("a.mp3"))
+        journal.append("b.mp3", VERSION, record("b.mp3") | wrong)
+    with open_journal(folder, library) as journal:
+        assert journal.is_current("a.mp3", VERSION)
+        assert not journal.is_current("b.mp3", VERSION)
+
+
+@pytest.mark.parametrize("name", [JOURNAL, UNDO_LOG, LOCK])
+@pytest.mark.parametrize("put", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("nowhere")])
+def test_state_that_is_no_file_is_told(folder: Path, library: Path, name: str, put: Callable[[Path], None]) -> None:
+    folder.mkdir()
+    put(folder / name)
+    with pytest.raises(UserError, match=name), open_journal(folder, library):
+        pass
 
 
 def test_line_that_is_torn_while_the_journal_is_open_does_not_join_the_next(folder: Path, library: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from songgenre.errors import UserError
 from songgenre.library import tagging
 from songgenre.library.genre_tag import read_genres, write_genres
 from songgenre.library.journal import Journal, Version, open_journal, read_stamp
@@ -111,6 +112,28 @@ def test_undo_goes_back_to_what_the_user_wrote_last(setting: Setting) -> None:
     setting.tagger().write("song.flac", "rock")
     setting.tagger().undo()
     assert read_genres(setting.song) == ["Garage"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"file": 5},
+        {"file": "../song.flac"},
+        {"file": "a\0"},
+        {"before": "Pop"},
+        {"after": [1]},
+        {"before": None},
+        {"x": 1},
+    ],
+)
+def test_damaged_line_of_the_undo_log_is_told_and_nothing_is_lost(setting: Setting, wrong: dict[str, Any]) -> None:
+    setting.tagger().write("song.flac", "rock")
+    setting.undo_log.append({"file": "song.flac", "before": ["rock"], "after": ["jazz"]} | wrong)
+    before = setting.undo_log.path.read_bytes()
+    with pytest.raises(UserError, match="line 2"):
+        setting.tagger().undo()
+    assert setting.undo_log.path.read_bytes() == before
+    assert read_genres(setting.song) == ["rock"]
 
 
 def test_undo_leaves_what_was_changed_since_and_what_has_vanished(setting: Setting) -> None:

@@ -19,6 +19,7 @@ from songgenre.library.journal import (
     Journal,
     Stamp,
     Version,
+    check_state,
     open_journal,
     read_stamp,
     state_folder,
@@ -163,6 +164,7 @@ def undo(library: Path, journal_folder: Path | None = None, dry_run: bool = Fals
     """
     require_mutagen()
     folder = journal_folder or state_folder(library)
+    check_state(folder)
     undo_log = JsonLines(folder / UNDO_LOG)
     if not any(undo_log):
         raise UserError(f"{library}: no genre was written, so there is nothing to undo. Check LIBRARY and --journal.")

@@ -19,7 +19,7 @@ from songgenre.library.journal import Stamp, read_stamp
 FileType = Any
 """Type `mutagen.FileType`, whose annotations do not describe the tags."""
 
-ID3_KEY = "TCON"
+ID3_KEY, ID3V22_KEY = "TCON", "TCO"
 ID3V24_SYNONYMS = {"TDOR", "TDRC", "TIPL", "TMCL"}
 """Frames that have other names in ID3v2.3."""
 UTF_8 = 3
@@ -51,7 +51,7 @@ def read_genres(path: Path) -> list[str]:
     Returns
     -------
     list of str
-        The genres; empty if there are none.
+        The genres as they are in the file, such as ``(17)`` for a genre that ID3 numbers; empty if there are none.
 
     Raises
     ------
@@ -60,7 +60,9 @@ def read_genres(path: Path) -> list[str]:
     UserError
         If the format of the file has no genre tag that can be written.
     """
-    return _genres(_load(path))
+    song = _load(path)
+    with _parsing(path):
+        return _genres(song, path)
 
 
 def write_genres(path: Path, genres: Sequence[str], before_replacing: Callable[[Stamp], None]) -> None:
@@ -137,8 +139,14 @@ def _key(song: FileType) -> str | None:
     return next((key for kind, key in keys.items() if isinstance(song.tags, kind)), None)
 
 
-def _genres(song: FileType) -> list[str]:
-    values = song.tags.get(_key(song), [])
+def _genres(song: FileType, path: Path) -> list[str]:
+    """Read the genres; mutagen translates the numbers of ID3 genres to names unless it is told not to."""
+    key = _key(song)
+    if key == ID3_KEY:
+        tags = type(song)(path, translate=False).tags or {}
+        values = tags.get(ID3_KEY, tags.get(ID3V22_KEY, []))
+    else:
+        values = song.tags.get(key, [])
     return [str(value) for value in getattr(values, "text", values)]
 
 
@@ -149,14 +157,16 @@ def _set_genres(song: FileType, genres: Sequence[str]) -> None:
         song.add_tags()
     key = _key(song)
     is_id3 = key == ID3_KEY
+    is_id3v23 = is_id3 and song.tags.version < (2, 4)
+    if is_id3v23:
+        _convert_to_id3v23(song)
     if genres:
         song.tags[key] = TCON(encoding=UTF_8, text=list(genres)) if is_id3 else list(genres)
     elif key in song.tags:
         del song.tags[key]
     if not song.tags:
         song.delete()
-    elif is_id3 and song.tags.version < (2, 4):
-        _convert_to_id3v23(song)
+    elif is_id3v23:
         song.save(v2_version=3, v23_sep=None)
     else:
         song.save()

@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from songgenre.audio import open_bytes
+from songgenre.audio.tags import Tags
 from songgenre.errors import UserError
 from songgenre.library.jsonlines import JsonLines, Record
 
@@ -46,6 +49,21 @@ class Version(NamedTuple):
 
     stamp: Stamp | None
     model_hash: str
+
+
+class _Prediction(BaseModel):
+    """Fields of a song with a prediction, besides its file and version."""
+
+    model_config = ConfigDict(strict=True)
+
+    genre: str
+    probabilities: dict[str, float] = Field(min_length=1)
+    unsure: bool
+    outside: float | None
+    is_outside: bool
+    model: str
+    tags: dict[str, float]
+    file_tags: Tags
 
 
 class _Entry(NamedTuple):
@@ -184,8 +202,9 @@ def open_journal(folder: Path, library: Path) -> Iterator[Journal]:
     Raises
     ------
     UserError
-        If the folder cannot be created, another process uses it, or its journal is of another library.
+        If the folder cannot be created, another process uses it, or its journal is of another library or no file.
     """
+    check_state(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -197,6 +216,24 @@ def open_journal(folder: Path, library: Path) -> Iterator[Journal]:
         _check_header(lines, {"songgenre_journal": FORMAT, "library": str(library.resolve())})
         _compact(lines)
         yield Journal(lines)
+
+
+def check_state(folder: Path) -> None:
+    """Check that the journal, the undo log and the lock are regular files if they exist.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the journal; it need not exist.
+
+    Raises
+    ------
+    UserError
+        If one of them is a folder, a pipe, a device or a link that leads nowhere.
+    """
+    for path in (folder / JOURNAL, folder / UNDO_LOG, folder / LOCK):
+        if os.path.lexists(path) and not path.is_file():
+            raise UserError(f"{path}: not a regular file. Remove it, or name another folder with --journal.")
 
 
 def read_stamp(path: Path) -> Stamp:
@@ -251,12 +288,22 @@ def _compact(lines: JsonLines) -> None:
 
 
 def _index(lines: JsonLines) -> dict[str, _Entry]:
-    """Find the last line of each song."""
+    """Find the last line of each song; one that is damaged is missing, so that its song is predicted again."""
     entries = {}
     for offset, record in lines:
-        if record and isinstance(file := record.get("file"), str) and {"reason", "probabilities"} & record.keys():
+        if record and isinstance(file := record.get("file"), str) and _is_answer(record):
             entries[file] = _Entry(_version(record), offset)
     return entries
+
+
+def _is_answer(record: Record) -> bool:
+    if "reason" in record:
+        return isinstance(record["reason"], str)
+    try:
+        _Prediction.model_validate(record)
+    except ValidationError:
+        return False
+    return True
 
 
 def _version(record: Record) -> Version:

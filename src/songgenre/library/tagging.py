@@ -156,12 +156,34 @@ def _names(genres: Sequence[str]) -> str:
 
 
 def _chain(undo_log: JsonLines) -> list[Change]:
-    """Join the changes of each file; one that does not begin where the one before ended begins anew."""
+    """Join the changes of each file; one that does not begin where the one before ended begins anew.
+
+    A torn line is of a change that was not made.
+    """
     changes: dict[str, Change] = {}
-    for _, record in undo_log:
-        if record and record.keys() == set(Change._fields):
-            change = Change(**record)
-            earlier = changes.get(change.file)
-            joins = earlier is not None and earlier.after == change.before
-            changes[change.file] = change._replace(before=earlier.before) if earlier and joins else change
+    for number, (_, record) in enumerate(undo_log, start=1):
+        if record is None:
+            continue
+        if not _is_change(record):
+            raise UserError(
+                f"{undo_log.path}: line {number} is damaged, so no genre is restored. Remove the line to restore the "
+                "others."
+            )
+        change = Change(**record)
+        earlier = changes.get(change.file)
+        joins = earlier is not None and earlier.after == change.before
+        changes[change.file] = change._replace(before=earlier.before) if earlier and joins else change
     return list(changes.values())
+
+
+def _is_change(record: Record) -> bool:
+    """Tell whether a line names a file in the library and two lists of genres."""
+    file, before, after = map(record.get, Change._fields)
+    return (
+        record.keys() == set(Change._fields)
+        and isinstance(file, str)
+        and "\0" not in file
+        and not Path(file).is_absolute()
+        and ".." not in Path(file).parts
+        and all(isinstance(names, list) and all(isinstance(name, str) for name in names) for names in (before, after))
+    )
