@@ -170,6 +170,8 @@ def test_every_command_explains_itself_without_a_terminal(
     ("arguments", "code", "message"),
     [
         (("serve", "--port", "99999"), 2, "--port"),
+        (("serve", "--host", ""), 2, "--host"),
+        (("serve", "--host", "x" * 300), 1, "xxx"),
         (("predict",), 2, "FILE"),
         (("notebook", "run"), 2, "name"),
         (("notebook", "run", "03_eda"), 1, "params.yaml"),

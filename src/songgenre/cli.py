@@ -292,11 +292,14 @@ def serve(
     The server deletes every song after prediction. Only this machine can reach the page unless you set --host; there is
     no password and no encryption.
     """
+    if not host:
+        raise typer.BadParameter("empty; name an address, 0.0.0.0 for all of this machine", param_hint="--host")
     from songgenre.serve import app as server
     from songgenre.sources.download import is_loopback
 
     if not is_loopback(host):
-        Console(stderr=True).print(f"Everybody who reaches {host} can use this page.", highlight=False)
+        warning = f"Everybody who reaches {printable(host)} can use this page."
+        Console(stderr=True).print(warning, highlight=False, markup=False)
     settings = server.Settings(host, port, model, threshold, max_mb, max_minutes, skip_hash_check)
     server.serve(settings, lambda url: typer.echo(f"Open {url} and drop a song on the page. Stop with Ctrl-C."))
 

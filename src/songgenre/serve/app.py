@@ -433,7 +433,7 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     """
     try:
         sockets = bind_sockets(settings.port, settings.host)
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"{settings.host}, port {settings.port}: cannot listen ({reason}). Name another one.") from None
     worker = Worker(settings.model, 60 * settings.max_minutes, settings.skip_hash_check)
