@@ -83,6 +83,23 @@ def test_folder_that_stages_would_empty_is_refused(project: Project, place: str)
     assert project.params.read_text() == before
 
 
+@pytest.mark.parametrize("link", ["data", "data/raw", "data/raw/audio", "data/pretrained"])
+def test_output_behind_a_link_is_refused(project: Project, tmp_path: Path, link: str) -> None:
+    for output in (project.audio, project.pretrained):
+        output.mkdir(parents=True)
+    own_music.check_source(project, load_params(project.params).scraping)
+    (project.root / link).rename(tmp_path / "disk")
+    (project.root / link).symlink_to(tmp_path / "disk")
+    with pytest.raises(UserError, match="link"):
+        own_music.check_source(project, load_params(project.params).scraping)
+
+
+def test_project_behind_a_link_is_not_refused(project: Project, tmp_path: Path) -> None:
+    project.audio.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(project.root)
+    own_music.check_source(Project(tmp_path / "link"), load_params(project.params).scraping)
+
+
 def test_fingerprint_of_other_sources_is_empty_as_it_is_committed(project: Project) -> None:
     assert fingerprint(project) == {}
     assert project.fingerprint.read_bytes() == (ROOT / "data" / "raw" / "folder.json").read_bytes()

@@ -68,7 +68,7 @@ def check_place(project: Project, folder: Path) -> None:
 
 
 def check_source(project: Project, scraping: Scraping) -> None:
-    """Refuse a ``scraping.folder`` that stages would empty, whatever the source.
+    """Refuse a ``scraping.folder`` that stages would empty, whatever the source, and outputs that lie behind a link.
 
     Parameters
     ----------
@@ -80,8 +80,15 @@ def check_source(project: Project, scraping: Scraping) -> None:
     Raises
     ------
     UserError
-        See `check_place`.
+        See `check_place`; or if ``data/raw/audio`` or ``data/pretrained`` leads to another place.
     """
+    for output in (project.audio, project.pretrained):
+        place = output.resolve()
+        if place != project.root.resolve() / output.relative_to(project.root):
+            raise UserError(
+                f"{output}: leads through a link to {place}, whose files the stages would replace. Remove the link; "
+                "scraping.folder in params.yaml names a folder of music."
+            )
     if scraping.folder:
         check_place(project, project.root / os.path.expanduser(scraping.folder))
 
