@@ -159,6 +159,24 @@ def test_signals_are_reproducible_and_differ() -> None:
     assert not np.array_equal(first["tone"][0], first["tone"][1])
 
 
+@pytest.mark.parametrize("file", ["BUNDLED", "BUNDLED_SHA256"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "missing"])
+def test_damaged_bundled_head_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, X: np.ndarray, songs: pd.DataFrame, file: str, damage: str
+) -> None:
+    for name in ("BUNDLED", "BUNDLED_SHA256"):
+        monkeypatch.setattr(head, name, tmp_path / name)
+    head.save_bundled(trained(X, songs))
+    assert set(head.load_head().classes) == {*GENRES, head.OTHER}
+    content = bytearray((tmp_path / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / file).write_bytes(content if damage == "flipped" else content[:-5])
+    if damage == "missing":
+        (tmp_path / file).unlink()
+    with pytest.raises(UserError, match=r"BUNDLED.*Install"):
+        head.load_head()
+
+
 def test_bundled_head_is_small_and_fits_the_network() -> None:
     bundled = head.load_head()
     assert set(bundled.classes) == {"electronic", "hip-hop", "classical", "country", "rock", head.OTHER}

@@ -15,7 +15,7 @@ from songgenre.models.embeddings import load_networks
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train
 from songgenre.models.pretrained.embedding import NETWORK
-from songgenre.models.pretrained.head import BUNDLED, OTHER, save_head
+from songgenre.models.pretrained.head import BUNDLED, OTHER, save_bundled
 from songgenre.models.pretrained.signals import KINDS, PER_KIND
 from songgenre.report.markdown import table
 
@@ -96,7 +96,7 @@ def train_and_measure(folder: Path, elsewhere: Path, pretrained: Path, seed: int
         },
         outside,
     )
-    save_head(train.train_head(X, every, np.concatenate(list(signals.values())), outside.maximum), BUNDLED)
+    save_bundled(train.train_head(X, every, np.concatenate(list(signals.values())), outside.maximum))
     BUNDLED_CARD.write_text(bundled_card(measurements), encoding="utf-8")
     return BUNDLED_CARD
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from dataclasses import dataclass, fields
 from lzma import LZMAError
 from pathlib import Path
@@ -17,6 +19,8 @@ from songgenre.atomic import replacing
 from songgenre.errors import UserError
 
 BUNDLED = Path(__file__).parent / "head.npz"
+BUNDLED_SHA256 = BUNDLED.with_name("head.npz.sha256")
+"""File with the hash of the bundled head, which `save_bundled` wrote."""
 OTHER = "other"
 """Class of the songs that belong to none of the genres."""
 
@@ -128,13 +132,13 @@ ARRAYS = [field.name for field in fields(Head)][1:]
 """The arrays of a head, in the order of its fields."""
 
 
-def load_head(path: Path | BinaryIO = BUNDLED) -> Head:
+def load_head(path: Path | BinaryIO | None = None) -> Head:
     """Load a head.
 
     Parameters
     ----------
-    path : Path or BinaryIO
-        File that `save_head` wrote; the bundled one by default.
+    path : Path or BinaryIO, optional
+        File that `save_head` wrote; by default the bundled one, whose hash is verified.
 
     Returns
     -------
@@ -146,6 +150,8 @@ def load_head(path: Path | BinaryIO = BUNDLED) -> Head:
     UserError
         If the file is missing or damaged.
     """
+    if path is None:
+        path = io.BytesIO(_read_bundled())
     try:
         with np.load(path, allow_pickle=False) as file:
             classes = np.asarray(file["classes"])
@@ -157,6 +163,33 @@ def load_head(path: Path | BinaryIO = BUNDLED) -> Head:
             f"{path}: the weights of the classifier cannot be read: {error}. "
             "Restore the file, or train it with `songgenre dev train-head`."
         ) from None
+
+
+def _read_bundled() -> bytes:
+    """Read the bundled head and verify its hash."""
+    try:
+        content, expected = BUNDLED.read_bytes(), BUNDLED_SHA256.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{BUNDLED}: the bundled model cannot be read ({error}). Install songgenre again.") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
+        raise UserError(
+            f"{BUNDLED}: the bundled model has the SHA-256 {expected}, this file {digest}. It is damaged or another "
+            "file. Install songgenre again."
+        )
+    return content
+
+
+def save_bundled(head: Head) -> None:
+    """Save the bundled head and its hash into the package.
+
+    Parameters
+    ----------
+    head : Head
+        Classifier to save.
+    """
+    save_head(head, BUNDLED)
+    BUNDLED_SHA256.write_text(f"{hashlib.sha256(BUNDLED.read_bytes()).hexdigest()}\n")
 
 
 def save_head(head: Head, path: Path) -> None:
