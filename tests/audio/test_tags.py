@@ -1,4 +1,5 @@
 import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from songgenre.audio import open_audio
 from songgenre.audio.tags import Tags, read_tags
 
 TAGS = {"artist": "Björk", "album_artist": "Anna", "title": "Jóga", "genre": "Rap/Hip Hop", "date": "1997-09-01"}
@@ -133,20 +135,71 @@ def test_genre_in_a_chunk_is_the_one_that_is_written(
     assert read_tags(path).genres == ("80s",)
 
 
+def id3_with_flags(version: int, is_unsynchronised: bool, is_extended: bool) -> bytes:
+    """A tag as the standard writes it with these flags, with frames in which the bytes FF 00 and FF FE occur."""
+
+    def number(value: int, bits: int = 7, size: int = 4) -> bytes:
+        return bytes(value >> bits * place & (1 << bits) - 1 for place in reversed(range(size)))
+
+    def unsynchronise(content: bytes) -> bytes:
+        return re.sub(rb"\xff(?=[\xe0-\xff\0]|$)", b"\xff\0", content)
+
+    body = b""
+    picture = b"\0image/png\0\3\0" + b"\xff\0\xff\xe0\xff\xff" * 50
+    texts = {
+        "APIC": picture,
+        "TIT2": b"\1" + "Jóga".encode("utf-16"),
+        "TPE1": b"\1" + "ÿÿ".encode("utf-16"),
+        "TCON": b"\x0080s",
+    }
+    for name, content in texts.items():
+        if version == 2:
+            short = {"APIC": "PIC", "TIT2": "TT2", "TPE1": "TP1", "TCON": "TCO"}[name]
+            body += short.encode() + number(len(content), 8, 3) + content
+        elif version == 4 and is_unsynchronised:
+            stored = number(len(content)) + unsynchronise(content)
+            body += name.encode() + number(len(stored)) + b"\0\3" + stored
+        else:
+            body += name.encode() + number(len(content), 7 if version == 4 else 8) + b"\0\0" + content
+    if is_extended:
+        body = (number(6) + b"\1\0" if version == 4 else number(6, 8) + bytes(6)) + body
+    body += bytes(50)
+    if is_unsynchronised and version < 4:
+        body = unsynchronise(body)
+    return b"ID3" + bytes([version, 0, 0x80 * is_unsynchronised | 0x40 * is_extended]) + number(len(body)) + body
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+@pytest.mark.parametrize("is_unsynchronised", [False, True])
+@pytest.mark.parametrize("is_extended", [False, True])
+def test_every_form_of_an_id3_tag_is_read_and_its_song_decoded(
+    write_tagged: Callable[..., Path], tmp_path: Path, version: int, is_unsynchronised: bool, is_extended: bool
+) -> None:
+    song = write_tagged(tmp_path / "a.mp3")
+    path = tmp_path / "b.mp3"
+    tag = id3_with_flags(version, is_unsynchronised, is_extended and version > 2)
+    path.write_bytes(tag + song.read_bytes())
+    assert read_tags(path) == Tags("ÿÿ", None, "Jóga", "80s")
+    with open_audio(path) as file, open_audio(song) as plain:
+        assert np.array_equal(np.concatenate(list(file.mono())), np.concatenate(list(plain.mono())))
+
+
 def test_damaged_tag_does_no_harm(write_tagged: Callable[..., Path], tmp_path: Path) -> None:
     path = write_tagged(tmp_path / "a.mp3")
-    whole = with_id3(b"", 4, b"\x0380s")
-    for end in range(0, len(whole), 7):
-        path.write_bytes(whole[:end])
-        assert read_tags(path).genre in (None, "80s")
+    for whole in (with_id3(b"", 4, b"\x0380s"), *(id3_with_flags(version, True, version > 2) for version in (2, 3, 4))):
+        for end in range(0, len(whole), 7):
+            path.write_bytes(whole[:end])
+            assert read_tags(path).genre in (None, "80s")
 
 
-def id3(n_frames: int, version: int) -> bytes:
+def id3(n_frames: int, version: int, is_extended: bool = False) -> bytes:
     """A tag whose frames all differ."""
     bodies = [b"\0name %d\0value" % number for number in range(n_frames)]
     frames = b"".join(b"TXXX" + bytes([0, 0, 0, len(body)]) + b"\0\0" + body for body in bodies)
+    if is_extended:
+        frames = (b"\0\0\0\6\1\0" if version == 4 else b"\0\0\0\6" + bytes(6)) + frames
     size = bytes(len(frames) >> place & 127 for place in (21, 14, 7, 0))
-    return b"ID3" + bytes([version, 0, 0]) + size + frames
+    return b"ID3" + bytes([version, 0, 0x40 * is_extended]) + size + frames
 
 
 @pytest.mark.parametrize("version", [3, 4])
@@ -154,7 +207,8 @@ def test_time_does_not_grow_with_the_square_of_the_frames(
     tmp_path: Path, write_tagged: Callable[..., Path], version: int
 ) -> None:
     song = write_tagged(tmp_path / "a.mp3", artist="Anna").read_bytes()
-    (tmp_path / "b.mp3").write_bytes(id3(30_000, version) + song)
-    started = time.process_time()
-    assert read_tags(tmp_path / "b.mp3") == Tags()
-    assert time.process_time() - started < 2
+    for tags in (id3(30_000, version), id3(30_000, version, is_extended=True), id3(1, version) + id3(30_000, version)):
+        (tmp_path / "b.mp3").write_bytes(tags + song)
+        started = time.process_time()
+        assert read_tags(tmp_path / "b.mp3") == Tags()
+        assert time.process_time() - started < 2

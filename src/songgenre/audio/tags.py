@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from songgenre.audio import open_bytes
-from songgenre.sources.base import sanitize_text
+from songgenre.audio.id3 import AUDIO_BYTES, has_too_many_frames, read_id3
+from songgenre.text import sanitize_text
 
 CONTAINERS = (
     "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,eac3,flac,m4a,matroska,mov,mp3,mpc,mpc8,ogg,oma,tak,tta,w64,wav,webm,wv"
@@ -17,10 +19,6 @@ CONTAINERS = (
 
 PLACEHOLDERS = frozenset({"unknown", "unknown artist", "va", "various", "various artists"})
 """Names, in lower case, that tell nothing about the artist."""
-
-
-MAX_FRAMES = 2_000
-"""Largest number of frames of an ID3 tag; TinyTag and FFmpeg take a time that grows with its square."""
 
 
 class Tags(NamedTuple):
@@ -61,8 +59,8 @@ def read_tags(path: Path) -> Tags:
     Returns
     -------
     Tags
-        The tags; all None if there are none, if an ID3 tag has more than `MAX_FRAMES` frames, or if the file cannot be
-        read or is not audio.
+        The tags; all None if there are none, if the file cannot be read or is not audio, or if its ID3 tags have more
+        than `songgenre.audio.id3.MAX_FRAMES` frames.
     """
     import av
     from tinytag import TinyTagException
@@ -71,12 +69,14 @@ def read_tags(path: Path) -> Tags:
     genres: list[str] = []
     try:
         with open_bytes(path) as file:
-            if _has_too_many_frames(file):
+            simple = _simplify_id3(file)
+            if simple is None:
                 return Tags()
-            file.seek(0)
             with suppress(TinyTagException):
-                genres = _read_genres(file)
-        with av.open(f"file:{path}", metadata_errors="replace", options={"format_whitelist": CONTAINERS}) as container:
+                genres = _read_genres(simple)
+            simple.seek(0)
+        content = f"file:{path}" if simple is file else simple
+        with av.open(content, "r", metadata_errors="replace", options={"format_whitelist": CONTAINERS}) as container:
             for metadata in (*(stream.metadata for stream in container.streams.audio), container.metadata):
                 found |= {
                     re.sub(r"[\s_]", "", name).lower(): sanitize_text(text) or "" for name, text in metadata.items()
@@ -90,24 +90,18 @@ def read_tags(path: Path) -> Tags:
     return Tags(artist, album_artist, title, sanitize_text(";".join(genres)) or genre, year and year[0])
 
 
-def _has_too_many_frames(file: BinaryIO) -> bool:
-    """Count the frames of the ID3 tag at the beginning of a file (ID3v2.2 to ID3v2.4)."""
-    header = file.read(10)
-    if not header.startswith(b"ID3") or len(header) < 10:
-        return False
-    version, end = header[3], 10 + _synchsafe(header[6:10])
-    for _ in range(MAX_FRAMES + 1):
-        frame = file.read(6 if version == 2 else 10)
-        if len(frame) < 6 or not frame[0] or file.tell() > end:
-            return False
-        size = frame[3:6] if version == 2 else frame[4:8]
-        file.seek(_synchsafe(size) if version == 4 else int.from_bytes(size, "big"), 1)
-    return True
+def _simplify_id3(file: BinaryIO) -> BinaryIO | None:
+    """Rewrite the ID3 tags at the beginning of a file so that every reader understands them.
 
-
-def _synchsafe(digits: bytes) -> int:
-    """Read a number of seven bits to a byte."""
-    return sum((digit & 0x7F) << 7 * place for place, digit in enumerate(reversed(digits)))
+    Returns the file itself, or the tags and the beginning of the audio; None if there are too many frames.
+    """
+    tags = read_id3(file)
+    if has_too_many_frames(tags):
+        return None
+    if not all(tag.is_plain for tag in tags):
+        return io.BytesIO(b"".join(tag.to_bytes() for tag in tags) + file.read(AUDIO_BYTES))
+    file.seek(0)
+    return file
 
 
 def _read_genres(file: BinaryIO) -> list[str]:

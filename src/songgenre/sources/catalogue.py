@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre.sources.base import Track, sanitize_text
+from songgenre.sources.base import Track
 from songgenre.sources.genres import describe_merges, near_names
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.columns import count_artists
+from songgenre.text import sanitize_text
 
 
 def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:

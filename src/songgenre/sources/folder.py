@@ -23,9 +23,10 @@ from songgenre.audio.tags import Tags, read_tags
 from songgenre.errors import UserError
 from songgenre.progress import echo, progress_bar
 from songgenre.sources import gtzan
-from songgenre.sources.base import Source, SourceInfo, Track, sanitize_text, track_id
+from songgenre.sources.base import Source, SourceInfo, Track, track_id
 from songgenre.sources.files import find_songs
 from songgenre.sources.listing import Row, find_listing, read_listing
+from songgenre.text import sanitize_text
 
 INFO = SourceInfo(
     name="folder",

@@ -14,7 +14,7 @@ import lxml.etree
 from extruct.jsonld import JsonLdExtractor
 from extruct.w3cmicrodata import MicrodataExtractor
 
-from songgenre.sources.base import MAX_TEXT_LENGTH
+from songgenre.text import MAX_TEXT_LENGTH
 
 MAX_RECORDINGS = 1_000
 """Largest number of recordings that are read from a page."""
