@@ -6,6 +6,8 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import version
 from pathlib import Path
@@ -520,6 +522,8 @@ def main() -> None:
     """Run the command line; report an error that a user can fix as a message without a traceback."""
     _replace_closed_streams()
     _treat_as_interrupt("SIGTERM", "SIGHUP")
+    if "DVC_STAGE" in os.environ:
+        _end_with_dvc(os.getppid())
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name may have letters that the encoding lacks
     try:
@@ -556,6 +560,17 @@ def _treat_as_interrupt(*names: str) -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+
+
+def _end_with_dvc(parent: int) -> None:
+    """Stop the command of a stage soon after DVC has ended, which a signal to DVC alone does not."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _say_written(path: Path) -> None:

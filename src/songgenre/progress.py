@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -131,7 +132,7 @@ def _bars(console: Console) -> Progress:
 
 
 @contextmanager
-def listening(console: Console) -> Iterator[dict[str, str]]:
+def listening(console: Console, address: Path | None = None) -> Iterator[dict[str, str]]:
     """Draw the progress that other processes report.
 
     Parameters
@@ -139,6 +140,8 @@ def listening(console: Console) -> Iterator[dict[str, str]]:
     console : rich.console.Console
         Where to draw. If it is no terminal, a line is printed at the end of
         each step, and one at the start of a step of many items.
+    address : Path, optional
+        Socket to make; by default one in a temporary folder of its own.
 
     Yields
     ------
@@ -146,7 +149,8 @@ def listening(console: Console) -> Iterator[dict[str, str]]:
         Environment variables through which other processes connect.
     """
     key, over = secrets.token_hex(), threading.Event()
-    with Listener(authkey=key.encode()) as listener, _bars(console) as bars:
+    socket = str(address) if address else None
+    with Listener(socket, authkey=key.encode()) as listener, _bars(console) as bars:
         accepting = threading.Thread(target=_accept, args=(listener, bars, over), daemon=True)
         accepting.start()
         try:

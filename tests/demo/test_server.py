@@ -150,7 +150,7 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_demo_serve_says_where_the_shop_is_and_leaves_nothing_behind(tmp_path: Path, ending: signal.Signals) -> None:
     shop = subprocess.Popen(
         [str(Path(sys.executable).with_name("songgenre")), "demo", "serve", "--port", "0"],

@@ -180,6 +180,18 @@ def with_all_but_the_kernel_killed(start: "Callable[..., Run]", stage: str) -> N
     process.wait(WAIT_S)
 
 
+def with_dvc_alone_killed(start: "Callable[..., Run]", stage: str) -> None:
+    """The command of the stage is left behind, and would write while the next run does."""
+    run = start(stage)
+    process = at_work(run)
+    family = psutil.Process(run.process.pid).children(recursive=True)
+    os.kill(run.process.pid, signal.SIGTERM)
+    run.process.wait(WAIT_S)
+    process.wait(WAIT_S)
+    assert psutil.wait_procs(family, timeout=WAIT_S)[1] == []
+    assert "interrupted" in run.printed()
+
+
 def assert_next_run_is_as_if_nothing_was(clone: "Clone", undisturbed: dict[str, Any], stage: str) -> None:
     assert f"Running stage '{stage}'" in clone.run("dvc", "repro")
     assert clone.written(*FOLDERS) == undisturbed
@@ -199,7 +211,7 @@ def test_stopped_stage_says_why_and_the_next_run_is_as_if_nothing_was(
     clone: "Clone", undisturbed: dict[str, Any], start: "Callable[..., Run]"
 ) -> None:
     outs = clone.forget(CHEAP)
-    for disturb in (with_ctrl_c, with_a_killed_kernel, with_all_but_the_kernel_killed):
+    for disturb in (with_ctrl_c, with_a_killed_kernel, with_all_but_the_kernel_killed, with_dvc_alone_killed):
         disturb(start, CHEAP)
         assert_nothing_is_half_done(clone, undisturbed, CHEAP, outs)
     assert_next_run_is_as_if_nothing_was(clone, undisturbed, CHEAP)

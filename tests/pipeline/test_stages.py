@@ -28,6 +28,7 @@ WITHOUT_INFLUENCE = {
     "provenance",
     "redaction",
     "stage",
+    "temporary",
 }
 """Modules that a change of which cannot change what a stage writes."""
 

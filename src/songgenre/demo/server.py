@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from socket import socket
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -27,6 +26,7 @@ from songgenre.compute import workers
 from songgenre.demo.corpus import Recording, record
 from songgenre.demo.genres import GENRES
 from songgenre.errors import UserError
+from songgenre.runtime.temporary import temporary_folder
 
 HOST = "127.0.0.1"
 SONGS_PER_PAGE = 20
@@ -299,8 +299,8 @@ def serve(recordings: list[Recording], port: int, announce: Callable[[str], None
             f"{HOST}:{port}: the port is not available ({error.strerror}). Use --port with another one."
         ) from None
     announce(_address(sockets))
-    with TemporaryDirectory() as folder, suppress(KeyboardInterrupt):
-        asyncio.run(_serve(recordings, Path(folder), sockets, asyncio.Event()))
+    with temporary_folder() as folder, suppress(KeyboardInterrupt):
+        asyncio.run(_serve(recordings, folder, sockets, asyncio.Event()))
 
 
 async def _serve(recordings: list[Recording], folder: Path, sockets: list[socket], closing: asyncio.Event) -> None:

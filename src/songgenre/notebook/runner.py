@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import Any
 
 import nbformat
@@ -33,6 +33,7 @@ from songgenre.notebook.provenance import inputs_and_versions, publish, run_envi
 from songgenre.notebook.stage import STAGE_VARIABLE
 from songgenre.paths import Project
 from songgenre.redaction import redact
+from songgenre.runtime.temporary import temporary_folder
 from songgenre.sources.own_music import check_source
 
 KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
@@ -81,8 +82,8 @@ def run(project: Project, name: str, console: Console) -> None:
     project.failed(name).unlink(missing_ok=True)
     bfloat16 = settings.cnn.hardware.precision == "mixed_bfloat16"
     environment = KERNEL_ENVIRONMENT | (BFLOAT16_ENVIRONMENT if bfloat16 else {}) | {STAGE_VARIABLE: name}
-    with TemporaryDirectory() as folder, progress.listening(console) as address:
-        executed = Path(folder) / source.name
+    with temporary_folder() as folder, progress.listening(console, folder / "progress") as address:
+        executed = folder / source.name
         with _environment(environment | address), _interruptible(), _measure(project, name, console):
             try:
                 papermill.execute_notebook(
@@ -94,7 +95,7 @@ def run(project: Project, name: str, console: Console) -> None:
                     cwd=project.notebooks,
                     progress_bar=False,
                     log_output=False,
-                    config=_local_kernel(Path(folder)),
+                    config=_local_kernel(folder),
                 )
             except PapermillExecutionError as error:
                 if error.ename == "KeyboardInterrupt":

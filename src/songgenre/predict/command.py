@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from rich.console import Console
@@ -16,6 +15,7 @@ from songgenre.predict import formatting, inputs, loading
 from songgenre.predict.inference import SongPrediction, predict_songs
 from songgenre.progress import echo
 from songgenre.redaction import printable
+from songgenre.runtime.temporary import temporary_folder
 
 Form = Literal["text", "json", "csv"]
 
@@ -72,8 +72,8 @@ def run(
         failures.append(reason)
         echo(printable(reason))
 
-    with TemporaryDirectory() as temporary:
-        audio_inputs = list(_resolve(sources, Path(temporary), fail))
+    with temporary_folder() as temporary:
+        audio_inputs = list(_resolve(sources, temporary, fail))
         lines = _lines(_predictions(audio_inputs, name, predicted if html else None, fail), threshold, form, with_tags)
         for_reader = sys.stdout if not sys.stdout.isatty() else None
         for line in lines:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import NamedTemporaryFile
 from typing import Any, NamedTuple
 
 import psutil
@@ -27,6 +27,7 @@ from songgenre.errors import UserError
 from songgenre.predict import formatting, loading
 from songgenre.predict.inputs import MEGABYTE
 from songgenre.predict.page import SITE
+from songgenre.runtime.temporary import temporary_folder
 from songgenre.serve.worker import Progress, Worker, WorkerResult
 from songgenre.sources.download import is_loopback
 
@@ -438,8 +439,8 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         raise UserError(f"{settings.host}, port {settings.port}: cannot listen ({reason}). Name another one.") from None
     worker = Worker(settings.model, 60 * settings.max_minutes, settings.skip_hash_check)
     try:
-        with TemporaryDirectory(prefix="songgenre-") as folder:
-            asyncio.run(_serve(settings, sockets, Path(folder), worker, announce))
+        with temporary_folder() as folder:
+            asyncio.run(_serve(settings, sockets, folder, worker, announce))
     finally:
         worker.close()
 
