@@ -11,6 +11,7 @@ import asyncio
 import threading
 from asyncio import Future
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application, RequestHandler, StaticFileHandler
+from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandler
 
 from songgenre.compute import workers
 from songgenre.demo.corpus import Recording, record
@@ -68,13 +69,22 @@ class Shop:
         ----------
         file : str
             Name of the file.
+
+        Raises
+        ------
+        HTTPError
+            If the process that composes it was ended, as when the shop closes.
         """
         if (self.folder / file).is_file():
             return
         if file not in self.composing:
             submitted = workers().submit(record, self.recordings[file], self.folder)
             self.composing[file] = asyncio.wrap_future(submitted)
-        await self.composing[file]
+        try:
+            await self.composing[file]
+        except BrokenProcessPool:
+            self.composing.pop(file, None)
+            raise HTTPError(503) from None
 
     def render(self, template: str, **content: Any) -> str:
         """Render a page of the shop.
