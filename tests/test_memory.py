@@ -85,23 +85,18 @@ def announcing(content: bytes, suffix: str) -> bytes:
             frames, data = content.index(b"COMM") + 10, content.index(b"SSND") + 4
             content = content[:frames] + b"\xff" * 4 + content[frames + 4 :]
             return content[:4] + b"\x7f" * 4 + content[8:data] + b"\x7f" * 4 + content[data + 4 :]
-        case ".au":
-            return content[:8] + b"\xff\xff\xff\xfe" + content[12:]
         case ".caf":
             place = content.index(b"data") + 4
             return content[:place] + b"\x3f" + b"\xff" * 7 + content[place + 8 :]
         case ".flac":
             return content[:21] + bytes([content[21] | 0x0F]) + b"\xff" * 4 + content[26:]
-        case ".ogg":
-            last = content.rindex(b"OggS")
-            return content[: last + 6] + b"\xff" * 7 + b"\x0f" + content[last + 14 :]
     raise ValueError(suffix)
 
 
 def test_files_that_announce_a_huge_length_take_no_memory_for_it(
     tmp_path: Path, write_audio: Callable[..., Path], tone: Callable[..., np.ndarray]
 ) -> None:
-    suffixes = [".wav", ".aiff", ".au", ".caf", ".flac", ".ogg"]
+    suffixes = [".wav", ".aiff", ".caf", ".flac"]
     hostile = [write_audio(tmp_path / f"huge{suffix}", tone(3)) for suffix in suffixes]
     for path in hostile:
         whole = path.read_bytes()
