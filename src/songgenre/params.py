@@ -50,6 +50,12 @@ class Section(BaseModel):
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
 """Seed of NumPy and scikit-learn: 32 bits."""
 
+Metric = Literal["accuracy", "balanced_accuracy", "f1_macro"]
+"""Metric of scikit-learn; the last two count every genre the same, however many songs it has."""
+
+ClassWeight = Literal["none", "balanced"]
+"""Whether every song has the same weight in training, or every genre."""
+
 MAX_VALUES = 10_000
 """Largest number of values in ``params.yaml``."""
 
@@ -203,6 +209,10 @@ class Wrangling(Section):
         Whether a split that the source publishes is used.
     validation_fraction, test_fraction : float
         Shares of the songs, 0 to 1.
+    min_songs_per_genre : int
+        Number of songs below which a genre is rare.
+    rare_genres : {"drop", "other"}
+        Whether the songs of rare genres are excluded, or form the genre ``other``.
     seed : int
         Seed of the balance and of the split.
     """
@@ -215,6 +225,8 @@ class Wrangling(Section):
     split: Literal["official", "artist"]
     validation_fraction: float = Field(gt=0, lt=1)
     test_fraction: float = Field(gt=0, lt=1)
+    min_songs_per_genre: int = Field(ge=1)
+    rare_genres: Literal["drop", "other"]
     seed: Seed
 
     @model_validator(mode="after")
@@ -287,8 +299,18 @@ class Sklearn(Section):
     ----------
     folds, repeats : int
         Number of folds and of repeats of the cross-validation.
+    metric : {"accuracy", "balanced_accuracy", "f1_macro"}
+        Metric by which models are tuned and compared.
+    class_weight : {"none", "balanced"}
+        Whether every song has the same weight, or every genre.
     grids : dict of str to dict
         Hyperparameter grid of each model; ``baseline`` is required.
+    min_songs, max_songs : dict of str to int
+        Smallest and largest number of training songs of models of `grids`.
+    halving_min_songs : int
+        Number of training songs from which the grid search is a successive halving.
+    nested_max_songs : int
+        Largest corpus for the nested cross-validation and the diagnostics.
     soft_voting_members : list of str
         Models of `grids` that vote; empty for no vote.
     permutation_repeats : int
@@ -299,7 +321,13 @@ class Sklearn(Section):
 
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
+    metric: Metric
+    class_weight: ClassWeight
     grids: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]]
+    min_songs: dict[str, Annotated[int, Field(ge=0)]]
+    max_songs: dict[str, Annotated[int, Field(ge=0)]]
+    halving_min_songs: int = Field(ge=0)
+    nested_max_songs: int = Field(ge=0)
     soft_voting_members: list[str]
     permutation_repeats: int = Field(ge=1)
     seed: Seed
@@ -314,6 +342,12 @@ class Sklearn(Section):
                 if not all(isinstance(value, bool | int | float | str | None) and value == value for value in values):
                     raise ValueError(f"{name}.{parameter} must be a list of numbers, texts, true, false or null")
         return grids
+
+    @model_validator(mode="after")
+    def _baseline_has_no_limit(self) -> Sklearn:
+        if {"baseline"} & {*self.min_songs, *self.max_songs}:
+            raise ValueError("min_songs and max_songs must not name 'baseline', which every model is compared with")
+        return self
 
     @model_validator(mode="after")
     def _members_are_tuned(self) -> Sklearn:
@@ -463,15 +497,24 @@ class Transfer(Section):
     ----------
     folds, repeats : int
         Number of folds and of repeats of the cross-validation.
+    metric : {"accuracy", "balanced_accuracy", "f1_macro"}
+        Metric by which the classifier is tuned.
+    class_weight : {"none", "balanced"}
+        Whether the prior probability of a genre is its share of the songs, or the same for every genre.
     shrinkage : list of float
         Candidates for the shrinkage of the LDA, 0 to 1.
+    nested_max_songs : int
+        Largest corpus for the nested cross-validation.
     seed : int
         Seed of the folds.
     """
 
     folds: int = Field(ge=2)
     repeats: int = Field(ge=1)
+    metric: Metric
+    class_weight: ClassWeight
     shrinkage: list[Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
+    nested_max_songs: int = Field(ge=0)
     seed: Seed
 
 
@@ -480,6 +523,8 @@ class Evaluation(Section):
 
     Parameters
     ----------
+    metric : {"accuracy", "balanced_accuracy", "f1_macro"}
+        Metric by which the models are compared.
     ensemble : list of str
         Models whose probabilities are averaged.
     bootstrap_samples : int
@@ -488,6 +533,7 @@ class Evaluation(Section):
         Seed of the bootstrap.
     """
 
+    metric: Metric
     ensemble: list[str] = Field(min_length=1)
     bootstrap_samples: int = Field(ge=100)
     seed: Seed

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, f1_score, log_loss, precision_score, recall_score, top_k_accuracy_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    top_k_accuracy_score,
+)
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 
 from songgenre.errors import UserError
@@ -239,12 +247,30 @@ def test_comparison_puts_the_best_first() -> None:
         "accuracy",
         "ci95_low",
         "ci95_high",
+        "balanced accuracy",
         "macro F1",
         "top 2",
         "log loss",
         "calibration error",
         "jazz",
     ]
+
+
+def test_comparison_by_another_metric_counts_every_genre_the_same() -> None:
+    truth = ["rock"] * 8 + ["jazz"] * 2
+    guesses = {"always rock": ["rock"] * 10, "finds jazz": ["rock"] * 5 + ["jazz"] * 5}
+    metrics = {}
+    for model, predicted in guesses.items():
+        shares = pd.DataFrame({genre: [float(each == genre) for each in predicted] for genre in ("jazz", "rock")})
+        songs = pd.DataFrame({"track_id": [f"folder-{at}" for at in range(10)], "genre": truth})
+        table = tabulate_predictions(model, songs, shares)
+        metrics[model] = evaluate(table, songs["track_id"], "d", "m", seed=1)
+    assert compare_models(metrics).index[0] == "always rock"
+    by_recall = compare_models(metrics, "balanced_accuracy")
+    assert by_recall.index[0] == "finds jazz"
+    recalls = {model: balanced_accuracy_score(truth, predicted) for model, predicted in guesses.items()}
+    assert by_recall["balanced accuracy"].to_dict() == pytest.approx(recalls)
+    assert compare_models(metrics, "f1_macro").index[0] == "finds jazz"
 
 
 def test_metrics_round_trip_exactly(tmp_path: Path, predicted: pd.DataFrame, artists: pd.Series) -> None:

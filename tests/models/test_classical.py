@@ -11,14 +11,15 @@ from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
 from songgenre.models import classical
 from songgenre.models.classical import (
-    PIPELINES,
     SOFT_VOTING,
+    Tuning,
     format_best_parameters,
     grid_search,
     nested_cross_validate,
     predict_probabilities,
     refit_best,
 )
+from songgenre.models.pipelines import PIPELINES, build_pipeline, check_grids, select_by_size
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
 
@@ -69,7 +70,7 @@ def test_value_that_scikit_learn_refuses_is_named_before_anything_is_fitted(
     model: str, parameter: str, value: Any
 ) -> None:
     with pytest.raises(UserError, match=rf"sklearn\.grids\.{model}.*'{parameter}'.*{value}"):
-        classical.check_grids({"baseline": {}, model: {parameter: [1, value]}})
+        check_grids({"baseline": {}, model: {parameter: [1, value]}})
 
 
 def test_unknown_model_is_named(separable: Corpus) -> None:
@@ -248,3 +249,56 @@ def test_numbers_that_are_constant_but_for_rounding_are_left_out(separable: Corp
     np.testing.assert_allclose(
         model.predict_proba(elsewhere), PIPELINES["lda"](0).fit(X, y.to_numpy()).predict_proba(X)
     )
+
+
+@pytest.mark.parametrize("name", set(PIPELINES) - {"baseline", "k_nearest_neighbours"})
+def test_balanced_weights_raise_the_recall_of_a_rare_genre(name: str) -> None:
+    """Two overlapping genres, of which one has a tenth of the songs."""
+    rng = np.random.default_rng(0)
+    y = pd.Series(np.repeat(["common", "rare"], [300, 30]))
+    X = pd.DataFrame(rng.standard_normal((330, 4)) + 1.2 * (y == "rare").to_numpy()[:, np.newaxis])
+    recalls = {
+        weight: (build_pipeline(name, 0, weight, 2).fit(X, y).predict(X)[y == "rare"] == "rare").mean()
+        for weight in ("none", "balanced")
+    }
+    assert recalls["balanced"] > recalls["none"] or recalls["none"] == 1
+
+
+def test_metric_decides_which_parameters_are_chosen() -> None:
+    """Of nine neighbours among few songs, most are of the common genre; one neighbour finds the rare one, too."""
+    rng = np.random.default_rng(1)
+    y = pd.Series(np.repeat(["common", "rare"], [200, 12]))
+    X = pd.DataFrame(rng.standard_normal((212, 2)) + 1.6 * (y == "rare").to_numpy()[:, np.newaxis])
+    artists = pd.Series(np.arange(212) // 2)
+    grid = {"k_nearest_neighbours": {"n_neighbors": [1, 9]}}
+    chosen = {}
+    for metric in ("accuracy", "balanced_accuracy"):
+        [(_, search)] = grid_search(grid, X, y, artists, folds=3, seed=0, tuning=Tuning(metric=metric))
+        chosen[metric] = search.best_params_["kneighborsclassifier__n_neighbors"]
+    assert chosen == {"accuracy": 9, "balanced_accuracy": 1}
+
+
+def test_many_songs_are_tuned_by_halving_and_choose_the_same(separable: Corpus) -> None:
+    X, y, artists = separable
+    grids = {"k_nearest_neighbours": {"n_neighbors": [1, 20, 25]}}
+    (_, every), *_ = grid_search(grids, X, y, artists, folds=4, seed=1)
+    (_, halved), *_ = grid_search(grids, X, y, artists, folds=4, seed=1, tuning=Tuning(halving_min_songs=len(X)))
+    assert halved.n_resources_ == [len(X) // 3, len(X) // 3 * 3]
+    assert halved.n_candidates_ == [3, 1]
+    assert halved.best_params_ == every.best_params_
+
+
+def test_rare_genre_is_not_halved_away_from_a_model_that_is_calibrated(separable: Corpus) -> None:
+    [(_, search)] = grid_search({"svm": {}}, *separable, folds=4, seed=1, tuning=Tuning(halving_min_songs=0))
+    assert not hasattr(search, "n_resources_")
+
+
+def test_models_are_selected_by_the_number_of_songs() -> None:
+    grids = {"baseline": {}, "svm": {"C": [1.0]}, "sgd": {"alpha": [0.1]}}
+    limits = {"min_songs": {"sgd": 11}, "max_songs": {"svm": 10}}
+    small, left_out = select_by_size(grids, 10, **limits)
+    assert list(small) == ["baseline", "svm"]
+    assert left_out.loc["sgd", "fewest songs"] == 11
+    large, left_out = select_by_size(grids, 11, **limits)
+    assert list(large) == ["baseline", "sgd"]
+    assert left_out.loc["svm", "most songs"] == 10

@@ -8,13 +8,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from songgenre.models import diagnostics
-from songgenre.models.classical import PIPELINES
 from songgenre.models.diagnostics import (
     descriptor_of,
     evaluation_protocols,
     grouped_permutation_importance,
     learning_curve,
 )
+from songgenre.models.pipelines import PIPELINES
 
 GENRES = ["blues", "jazz", "rock"]
 FOLDS = 4

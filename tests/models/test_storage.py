@@ -22,7 +22,8 @@ from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits
 
 from songgenre.errors import UserError
-from songgenre.models.classical import PIPELINES, SOFT_VOTING
+from songgenre.models.classical import SOFT_VOTING
+from songgenre.models.pipelines import PIPELINES
 from songgenre.models.storage import load_keras, load_sklearn, save_keras, save_sklearn
 from songgenre.params import Network
 
@@ -34,7 +35,7 @@ from pathlib import Path
 from sklearn.datasets import make_classification
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
-from songgenre.models.classical import PIPELINES
+from songgenre.models.pipelines import PIPELINES
 from songgenre.params import Network
 from songgenre.models.storage import save_sklearn
 

@@ -59,7 +59,7 @@ def test_cell_that_agrees_has_no_differences_and_writes_nothing(project: Project
     [
         ("03_eda", "songs_per_genre = 3", "songs_per_genre = 9", "eda.songs_per_genre", 2),
         ("03_eda", '"hip-hop", ', '"rock", ', "eda.compared_genres", 2),
-        ("02_wrangling", '"drop"', '"primary"', "wrangling.multi_genre", 2),
+        ("02_wrangling", 'multi_genre = "drop"', 'multi_genre = "primary"', "wrangling.multi_genre", 2),
         ("06_cnn", '"batch_size": 32', '"batch_size": 8', "cnn.sampling.batch_size", 2),
         ("05_sklearn", '"gamma": [0.0005, 0.001]', '"gamma": [1e-9, "scale"]', "sklearn.grids.svm.gamma", 2),
         ("05_sklearn", '"baseline": {},', '"baseline": {}, "nb": {"a": [None, True]},', "sklearn.grids.nb", 2),

@@ -110,7 +110,7 @@ def embeddings() -> list[np.ndarray]:
 
 def scikit_learn() -> list[np.ndarray]:
     """Probabilities of every model for the rows that it was fitted to."""
-    from songgenre.models.classical import PIPELINES
+    from songgenre.models.pipelines import PIPELINES
 
     y = np.arange(48) % 3
     X = np.random.default_rng(0).integers(1000, size=(48, 100)) / 1000 + y[:, np.newaxis] / 10

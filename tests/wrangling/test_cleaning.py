@@ -220,6 +220,26 @@ def test_song_without_audio_is_excluded_as_the_source_says_and_never_opened(
     assert set(excluded.loc[list(REFUSED), "detail"]) == {"as the source says"}
 
 
+def test_songs_of_rare_genres_are_in_the_exclusion_log(collected: pd.DataFrame, folder: Path, first: Ledger) -> None:
+    counts = first[0]["genre"].value_counts()
+    tracks, excluded = judge(collected, folder, "first", min_songs_per_genre=int(counts.max()))
+    assert set(tracks["genre"]) == {counts.idxmax()}
+    rare = excluded[excluded["reason"] == "rare_genre"]
+    assert set(rare["track_id"]) == set(first[0]["track_id"]) - set(tracks["track_id"])
+    assert rare["detail"].str.contains("min_songs_per_genre").all()
+
+
+def test_rare_genres_become_one_that_may_be_rare_too(collected: pd.DataFrame, folder: Path, first: Ledger) -> None:
+    genres = first[0].set_index("track_id")["genre"]
+    most = int(genres.value_counts().max())
+    tracks, excluded = judge(collected, folder, "first", min_songs_per_genre=most + 1, rare_genres="other")
+    assert set(tracks["genre"]) == {"other"}
+    assert set(tracks["track_id"]) == set(genres.index)
+    tracks, excluded = judge(collected, folder, "first", min_songs_per_genre=len(genres) + 1, rare_genres="other")
+    assert tracks.empty
+    assert (excluded.set_index("track_id").loc[genres.index, "reason"] == "rare_genre").all()
+
+
 def test_balanced_genres_have_as_many_songs_as_the_rarest(balanced: Ledger, first: Ledger) -> None:
     assert first[0]["genre"].value_counts().to_dict() == {"rock": 7, "jazz": 1}
     assert balanced[0]["genre"].value_counts().to_dict() == {"rock": 1, "jazz": 1}

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 
+from songgenre.params import Metric
+
 BASELINE = "baseline"
 """Name of the model that always predicts the most frequent genre."""
 
@@ -19,6 +21,9 @@ PROBABILITY_FLOOR = 1e-7
 """Smallest probability in the log loss, so that one song cannot make the loss infinite."""
 
 N_CONFIDENCE_BINS = 10
+
+COLUMNS: dict[Metric, str] = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "f1_macro": "macro F1"}
+"""Column of each metric in the table of models."""
 
 
 class Metrics(BaseModel):
@@ -402,24 +407,27 @@ def confusion_table(predictions: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(matrix, index=pd.Index(genres, name="genre"), columns=pd.Index(genres, name="predicted"))
 
 
-def compare_models(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
+def compare_models(metrics: Mapping[str, Metrics], by: Metric = "accuracy") -> pd.DataFrame:
     """Tabulate the metrics of several models.
 
     Parameters
     ----------
     metrics : mapping
         From the name of a model to its metrics.
+    by : {"accuracy", "balanced_accuracy", "f1_macro"}
+        Metric that orders the models.
 
     Returns
     -------
     pd.DataFrame
-        A row per model, highest accuracy first, with its metrics and the F1 score of each genre.
+        A row per model, best first, with its metrics and the F1 score of each genre.
     """
     rows = {
         model: {
             "accuracy": measured.accuracy,
             "ci95_low": measured.ci95_low,
             "ci95_high": measured.ci95_high,
+            "balanced accuracy": float(np.mean(list(measured.recall.values()))),
             "macro F1": measured.macro_f1,
             "top 2": measured.top2_accuracy,
             "log loss": measured.log_loss,
@@ -429,4 +437,4 @@ def compare_models(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
         for model, measured in metrics.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
-    return table.sort_values("accuracy", ascending=False, kind="stable")
+    return table.sort_values(COLUMNS[by], ascending=False, kind="stable")

@@ -5,94 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.decomposition import PCA
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-    VotingClassifier,
-)
-from sklearn.feature_selection import SelectPercentile, VarianceThreshold, f_classif
+from sklearn.ensemble import VotingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, ParameterGrid, StratifiedGroupKFold
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import QuantileTransformer, StandardScaler
-from sklearn.svm import SVC
-from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.model_selection import GridSearchCV, HalvingGridSearchCV, ParameterGrid, StratifiedGroupKFold
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend, parallel_map
 from songgenre.errors import UserError, did_you_mean
 from songgenre.evaluation.metrics import tabulate_predictions
-from songgenre.params import LOCAL, Compute
+from songgenre.models.pipelines import CALIBRATION_FOLDS, Grid, build_pipeline, check_grids, prefix_grid
+from songgenre.params import LOCAL, ClassWeight, Compute, Metric
 from songgenre.progress import progress_bar
 
-Grid = Mapping[str, Sequence[Any]]
-
-N_QUANTILES = 10
-"""Number of quantiles: enough to spread a skewed descriptor evenly, few enough for a small corpus."""
-
-
-ROUNDING_VARIANCE = 1e-8
-"""Highest variance of a constant embedding dimension, from rounding; standardization would amplify the rounding."""
-
-CALIBRATION_FOLDS = 3
-"""Number of folds in which the temperature of the probabilities is fitted."""
-
-
-def _impute() -> SimpleImputer:
-    """Build the imputer of missing values."""
-    return SimpleImputer(strategy="median", keep_empty_features=True)
-
-
-def _scale() -> list[Any]:
-    """Build the steps that bring descriptors of any unit and distribution to one scale."""
-    return [_impute(), QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None), StandardScaler()]
-
-
-def _calibrate(model: SVC | LinearDiscriminantAnalysis) -> CalibratedClassifierCV:
-    """Calibrate a model by temperature scaling (`guo2017calibration`), which does not change the predicted genres."""
-    return CalibratedClassifierCV(model, method="temperature", ensemble=False, cv=CALIBRATION_FOLDS)
-
-
-PIPELINES: dict[str, Callable[[int], Pipeline]] = {
-    "baseline": lambda seed: make_pipeline(DummyClassifier(strategy="prior")),
-    "logistic_regression": lambda seed: make_pipeline(
-        *_scale(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
-    ),
-    "lda": lambda seed: make_pipeline(
-        VarianceThreshold(ROUNDING_VARIANCE),
-        StandardScaler(),
-        PCA(svd_solver="full"),
-        _calibrate(LinearDiscriminantAnalysis(solver="lsqr")),
-    ),
-    "k_nearest_neighbours": lambda seed: make_pipeline(*_scale(), KNeighborsClassifier(metric="cosine")),
-    "svm": lambda seed: make_pipeline(*_scale(), _calibrate(SVC())),
-    "random_forest": lambda seed: make_pipeline(_impute(), RandomForestClassifier(random_state=seed)),
-    "extra_trees": lambda seed: make_pipeline(_impute(), ExtraTreesClassifier(random_state=seed)),
-    "gradient_boosting": lambda seed: make_pipeline(
-        _impute(),
-        VarianceThreshold(),
-        SelectPercentile(f_classif, percentile=50),
-        HistGradientBoostingClassifier(max_bins=32, random_state=seed),
-    ),
-}
-"""Functions that build a classifier from a seed, by name; those for descriptors impute missing values."""
+MIN_SONGS_TO_HALVE = 90
+"""Songs that the rarest genre needs so that a third of all songs has enough of it to calibrate a model."""
 
 SOFT_VOTING = "soft_voting"
 """Name of the model that averages the probabilities of several tuned models."""
+
+
+class Tuning(NamedTuple):
+    """How models are tuned.
+
+    Parameters
+    ----------
+    metric : {"accuracy", "balanced_accuracy", "f1_macro"}
+        Metric that the parameters maximize, as scikit-learn names it.
+    class_weight : {"none", "balanced"}
+        See `songgenre.models.pipelines.build_pipeline`.
+    halving_min_songs : float
+        Number of training songs from which the grid search is a successive halving, in which only the better
+        parameters are tried on all songs (`jamieson2016halving` in docs/references.bib).
+    """
+
+    metric: Metric = "accuracy"
+    class_weight: ClassWeight = "none"
+    halving_min_songs: float = np.inf
+
+
+EVEN = Tuning()
+"""Every song counts the same, and every combination of parameters is tried on all songs."""
 
 
 class _WatchedGridSearch(GridSearchCV):
@@ -109,31 +69,6 @@ class _WatchedGridSearch(GridSearchCV):
             evaluate_candidates(candidates[start : start + size])
 
 
-def check_grids(grids: Mapping[str, Grid]) -> None:
-    """Check the names of the models and of their parameters, and the values of these.
-
-    Parameters
-    ----------
-    grids : mapping
-        ``sklearn.grids`` of ``params.yaml``: from the name of a model to the values of its parameters.
-
-    Raises
-    ------
-    UserError
-        If a model is not one of `PIPELINES`, has no parameter of that name, or does not accept one of the values.
-    """
-    unknown = set(grids) - set(PIPELINES)
-    if unknown:
-        raise UserError(
-            f"params.yaml: sklearn.grids: no model is called {', '.join(sorted(unknown))}."
-            f"{did_you_mean(min(unknown), PIPELINES)} Choose from {', '.join(PIPELINES)}."
-        )
-    for name, grid in grids.items():
-        pipeline = PIPELINES[name](0)
-        _prefix_grid(grid, pipeline)
-        _check_values(name, grid, _tuned_step(pipeline)[1])
-
-
 def grid_search(
     grids: Mapping[str, Grid],
     X: pd.DataFrame,
@@ -142,8 +77,9 @@ def grid_search(
     folds: int,
     seed: int,
     compute: Compute = LOCAL,
-) -> Iterator[tuple[str, GridSearchCV]]:
-    """Tune each model by grid search, scored by accuracy in artist-grouped stratified folds.
+    tuning: Tuning = EVEN,
+) -> Iterator[tuple[str, GridSearchCV | HalvingGridSearchCV]]:
+    """Tune each model by grid search, scored in artist-grouped stratified folds.
 
     Parameters
     ----------
@@ -161,12 +97,14 @@ def grid_search(
         Seed of the models and of the folds.
     compute : Compute
         Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
+    tuning : Tuning
+        Metric, weights and kind of search.
 
     Yields
     ------
     name : str
         Name of the model.
-    search : GridSearchCV
+    search : GridSearchCV or HalvingGridSearchCV
         Fitted search; its ``best_estimator_`` is refitted to all songs.
 
     Raises
@@ -177,18 +115,24 @@ def grid_search(
     check_grids(grids)
     cv = _artist_folds(X, y, artist_groups, folds, seed)
     for name, grid in grids.items():
-        pipeline = PIPELINES[name](seed)
-        search = _WatchedGridSearch(
-            f"tuning {name.replace('_', ' ')}",
-            pipeline,
-            _prefix_grid(grid, pipeline),
-            cv=cv,
-            n_jobs=-1,
-            error_score="raise",
-        )
+        search = _make_search(name, grid, y, seed, tuning, cv=cv, n_jobs=-1, error_score="raise")
         with joblib_backend(compute), threadpool_limits(1):
             search.fit(X, y.to_numpy(), groups=artist_groups)  # scikit-learn 1.9 indexes y[0], which a Series may lack
         yield name, search
+
+
+def _make_search(
+    name: str, grid: Grid, y: pd.Series, seed: int, tuning: Tuning, **options: Any
+) -> GridSearchCV | HalvingGridSearchCV:
+    """Make the search for the parameters of a model: successive halving for many songs, otherwise all combinations."""
+    pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique())
+    values = prefix_grid(grid, pipeline)
+    needed = MIN_SONGS_TO_HALVE if isinstance(pipeline[-1], CalibratedClassifierCV) else 0
+    if len(y) >= tuning.halving_min_songs and y.value_counts().min() >= needed:
+        return HalvingGridSearchCV(
+            pipeline, values, scoring=tuning.metric, random_state=seed, min_resources="exhaust", **options
+        )
+    return _WatchedGridSearch(f"tuning {name.replace('_', ' ')}", pipeline, values, scoring=tuning.metric, **options)
 
 
 def _artist_folds(
@@ -265,6 +209,7 @@ def nested_cross_validate(
     repeats: int,
     seed: int,
     compute: Compute = LOCAL,
+    tuning: Tuning = EVEN,
 ) -> pd.DataFrame:
     """Predict every song by models that were tuned and fitted without its artist (nested cross-validation).
 
@@ -288,6 +233,8 @@ def nested_cross_validate(
         Seed of the models and of the folds.
     compute : Compute
         Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
+    tuning : Tuning
+        Metric and weights; every combination of parameters is tried.
 
     Returns
     -------
@@ -316,6 +263,7 @@ def nested_cross_validate(
         tracks=tracks,
         folds=folds,
         seed=seed,
+        tuning=tuning,
     )
     predictions = parallel_map(predict, splits, "nested cross-validation", compute, remote_ok=True)
     return pd.concat(predictions, ignore_index=True)
@@ -329,6 +277,7 @@ def _predict_outer_fold(
     tracks: pd.DataFrame,
     folds: int,
     seed: int,
+    tuning: Tuning,
 ) -> pd.DataFrame:
     """Tune and fit every model on the training songs of one outer fold, and predict its test songs.
 
@@ -341,8 +290,9 @@ def _predict_outer_fold(
     searches = {}
     with TemporaryDirectory() as fitted_steps:
         for name, grid in grids.items():
-            pipeline = PIPELINES[name](seed).set_params(memory=fitted_steps)
-            search = GridSearchCV(pipeline, _prefix_grid(grid, pipeline), cv=cv, error_score="raise")
+            pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique()).set_params(memory=fitted_steps)
+            values = prefix_grid(grid, pipeline)
+            search = GridSearchCV(pipeline, values, scoring=tuning.metric, cv=cv, error_score="raise")
             searches[name] = search.fit(X_learn, y.to_numpy(), groups=artist_groups)
         models = refit_best(searches, soft_voting_members, X_learn, y)
     return predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat)
@@ -374,38 +324,6 @@ def predict_genres(
     return pd.concat(predictions, ignore_index=True)
 
 
-def _prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
-    """Prefix each parameter with the name of its step in the pipeline."""
-    prefix, model = _tuned_step(pipeline)
-    addressed = {prefix + parameter: values for parameter, values in grid.items()}
-    parameters = pipeline.get_params()
-    for parameter in addressed:
-        if parameter not in parameters:
-            raise UserError(
-                f"params.yaml: sklearn.grids: {parameter.removeprefix(prefix)!r} is not a parameter of "
-                f"{type(model).__name__}. See scikit-learn's documentation of that class."
-            )
-    return addressed
-
-
-def _tuned_step(pipeline: Pipeline) -> tuple[str, BaseEstimator]:
-    """Return the classifier that a grid addresses, and the prefix of its parameters."""
-    step, model = pipeline.steps[-1]
-    if isinstance(model, CalibratedClassifierCV):
-        return f"{step}__estimator__", model.estimator
-    return f"{step}__", model
-
-
-def _check_values(name: str, grid: Grid, model: BaseEstimator) -> None:
-    """Let scikit-learn check each value as it would when the model is fitted."""
-    for parameter, values in grid.items():
-        for value in values:
-            try:
-                clone(model).set_params(**{parameter: value})._validate_params()
-            except InvalidParameterError as error:
-                raise UserError(f"params.yaml: sklearn.grids.{name}: {error} Correct the grid.") from None
-
-
 def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
     """Tabulate the results of tuning.
 
@@ -417,12 +335,12 @@ def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        A row per model: the ``chosen`` parameters as text, and ``accuracy in tuning folds``.
+        A row per model: the ``chosen`` parameters as text, and their ``score in tuning folds``.
     """
     return pd.DataFrame(
         {
             "chosen": {name: format_best_parameters(search) for name, search in searches.items()},
-            "accuracy in tuning folds": {name: search.best_score_ for name, search in searches.items()},
+            "score in tuning folds": {name: search.best_score_ for name, search in searches.items()},
         }
     ).rename_axis("model")
 

@@ -22,6 +22,36 @@ MIN_SONGS_PER_GENRE = 5
 _ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|mean_abs_delta|\d+bpm)$"
 
 
+def sample_artists(tracks: pd.DataFrame, max_songs: int, folds: int, seed: int) -> pd.Series:
+    """Select the songs of random artists, as many as the diagnostics can use.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+    max_songs : int
+        Largest number of songs.
+    folds : int
+        Number of folds of the diagnostics.
+    seed : int
+        Seed of the selection.
+
+    Returns
+    -------
+    pd.Series [shape=(n_tracks,), dtype=bool]
+        All songs if they are not more than `max_songs`. Otherwise the songs of as many artists as fit, without genres
+        of which these are fewer than `folds` artists, or fewer than `MIN_SONGS_PER_GENRE` songs for each fold.
+    """
+    artists, genres = tracks["artist_group"], tracks["genre"]
+    if len(tracks) <= max_songs:
+        return pd.Series(True, tracks.index)
+    sizes = artists.value_counts().sort_index().sample(frac=1, random_state=seed)
+    drawn = artists.isin(sizes.index[sizes.cumsum() <= max_songs])
+    counts = tracks[drawn].groupby("genre")["artist_group"].agg(["size", "nunique"])
+    enough = (counts["nunique"] >= folds) & (counts["size"] >= folds * MIN_SONGS_PER_GENRE)
+    return drawn & genres.isin(counts.index[enough])
+
+
 def learning_curve(
     model: Pipeline,
     X: pd.DataFrame,

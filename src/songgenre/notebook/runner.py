@@ -26,7 +26,7 @@ from traitlets.config import Config
 from songgenre import params, progress
 from songgenre.atomic import replacing
 from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError
-from songgenre.models.classical import check_grids
+from songgenre.models.pipelines import check_grids, check_names
 from songgenre.notebook.normalise import normalize
 from songgenre.notebook.parameters import find_differences, find_notebook, parameters_cell, section_of
 from songgenre.notebook.provenance import inputs_and_versions, publish, run_environment
@@ -75,6 +75,8 @@ def run(project: Project, name: str, console: Console) -> None:
     parameters = settings.section(section_of(name))
     _check_parameters(source, parameters)
     check_grids(settings.sklearn.grids)
+    check_names("min_songs", settings.sklearn.min_songs)
+    check_names("max_songs", settings.sklearn.max_songs)
     for path in (project.executed(name), project.log(name)):
         _check_that_it_is_writable(path.parent)
     for difference in find_differences(project, name, settings):

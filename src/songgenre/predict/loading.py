@@ -352,8 +352,10 @@ def _load_cnn(project: Project) -> Predictor:
 def _best_of_sklearn(project: Project) -> str:
     from songgenre.evaluation.files import read_metrics
     from songgenre.evaluation.metrics import compare_models
+    from songgenre.params import load_params
 
-    return str(compare_models(read_metrics(project.metrics("sklearn"))).index[0])
+    metric = load_params(project.params).sklearn.metric
+    return str(compare_models(read_metrics(project.metrics("sklearn")), metric).index[0])
 
 
 def _networks() -> tuple[Network, ...]:

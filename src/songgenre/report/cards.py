@@ -284,8 +284,9 @@ def _describe_nested(project: Project, model: str, tracks: pd.DataFrame) -> str:
     accuracy, low, high = scores.loc[model, ["accuracy", "ci95_low", "ci95_high"]]
     known = ", as far as it is known" if tracks["artist"].isna().any() else ""
     return (
-        f"In nested cross-validation over all {len(tracks)} songs the accuracy is **{accuracy:.3f}** ({low:.3f} to "
-        f"{high:.3f}). Quote this figure: every song is tested, by models that were trained without its artist"
+        f"In nested cross-validation over {scores.loc[model, 'songs']} of {len(tracks)} songs the accuracy is "
+        f"**{accuracy:.3f}** ({low:.3f} to {high:.3f}). Quote this figure: it comes from models that were trained "
+        f"without the artist of the song"
         f"{known}.\n"
     )
 

@@ -96,7 +96,7 @@ def best_nested(project: Project) -> Nested | None:
     """
     if not project.plot("nested").is_file():
         return None
-    best = pd.read_csv(project.plot("nested")).sort_values("accuracy", ascending=False, kind="stable").iloc[0]
+    best = pd.read_csv(project.plot("nested")).iloc[0]
     return Nested(display_name(best["model"]), best["accuracy"], best["ci95_low"], best["ci95_high"])
 
 

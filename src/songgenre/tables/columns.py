@@ -20,6 +20,7 @@ REASONS = [
     "duplicate",
     "ambiguous_genre",
     "missing_genre",
+    "rare_genre",
     "over_limit",
 ]
 """Reasons for exclusion. ``over_limit``: beyond a limit of the crawl or of the balancing of genres."""

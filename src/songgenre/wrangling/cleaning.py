@@ -21,6 +21,8 @@ from songgenre.wrangling.validation import AudioReport, validate_audio
 
 PARAMETERS = {"too_short": "wrangling.min_duration_s", "silent": "wrangling.silence_threshold_db"}
 """Parameters on which a reason depends."""
+OTHER = "other"
+"""Genre of the songs of all rare genres."""
 
 
 class CheckedAudio(NamedTuple):
@@ -48,6 +50,8 @@ def clean_catalogue(
     balance_genres: bool,
     seed: int,
     compute: Compute = LOCAL,
+    min_songs_per_genre: int = 1,
+    rare_genres: str = "drop",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Decode every song of the catalogue that has audio, and decide which songs are used.
 
@@ -74,6 +78,11 @@ def clean_catalogue(
         Seed of the balancing.
     compute : Compute
         Section ``compute`` of ``params.yaml``, which says where files are decoded.
+    min_songs_per_genre : int
+        Number of songs below which a genre is rare. Songs that are excluded for another reason do not count.
+    rare_genres : {"drop", "other"}
+        Rule for the songs of rare genres: exclude them; or give them the genre `OTHER`, and exclude them only if all of
+        these together are still too few.
 
     Returns
     -------
@@ -101,6 +110,9 @@ def clean_catalogue(
     ]
     _exclude_by_genre(songs)
     _exclude_duplicates(songs, [song.fingerprint for song in checked], multi_genre)
+    if rare_genres == "other":
+        songs["genre"] = songs["genre"].mask(_is_rare(songs, min_songs_per_genre), OTHER)
+    _exclude_rare_genres(songs, min_songs_per_genre)
     if balance_genres:
         _exclude_over_limit(songs, seed)
     excluded = pd.concat([catalogue[catalogue["reason"].notna()], songs[songs["reason"] != ""]])
@@ -221,6 +233,18 @@ def _exclude_duplicates(songs: pd.DataFrame, fingerprints: list[np.ndarray], mul
         for index, song in group.iloc[1:].iterrows():
             same = "the same bytes" if song["sha256"] == best["sha256"] else "the same recording"
             _exclude(songs, index, "duplicate", f"{same} as {best['track_id']}")
+
+
+def _is_rare(songs: pd.DataFrame, min_songs: int) -> pd.Series:
+    """Tell which songs are usable, but have a genre with too few usable songs."""
+    usable = songs["reason"] == ""
+    return usable & (songs["genre"].map(songs.loc[usable, "genre"].value_counts()) < min_songs)
+
+
+def _exclude_rare_genres(songs: pd.DataFrame, min_songs: int) -> None:
+    for index, genre in songs.loc[_is_rare(songs, min_songs), "genre"].items():
+        detail = f"{genre} has fewer than {min_songs} songs; see wrangling.min_songs_per_genre"
+        _exclude(songs, index, "rare_genre", detail)
 
 
 def _exclude_over_limit(songs: pd.DataFrame, seed: int) -> None:

@@ -85,8 +85,8 @@ def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn
             "artists than the training. Name the artist of each song; leave the artist empty where it is unknown."
         )
     problems = [
-        *_too_many_folds(tracks, "sklearn", sklearn.folds, sklearn.repeats, sklearn.seed),
-        *_too_many_folds(tracks, "transfer", transfer.folds, transfer.repeats, transfer.seed),
+        *_too_many_folds(tracks, "sklearn", sklearn.folds, _repeats(tracks, sklearn), sklearn.seed),
+        *_too_many_folds(tracks, "transfer", transfer.folds, _repeats(tracks, transfer), transfer.seed),
     ] or list(_too_many_neighbours(tracks, sklearn))
     fewest = _artists(tracks).min()
     if fewest < cnn.folds:
@@ -95,6 +95,11 @@ def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn
         raise UserError(
             f"{where}: " + ". ".join(problems) + ". Or add songs by other artists to the genres that lack them."
         )
+
+
+def _repeats(tracks: pd.DataFrame, section: Sklearn | Transfer) -> int:
+    """Count the repeats of the nested cross-validation, which a large corpus does not have."""
+    return section.repeats if len(tracks) <= section.nested_max_songs else 0
 
 
 def _too_many_folds(tracks: pd.DataFrame, section: str, folds: int, repeats: int, seed: int) -> Iterator[str]:

@@ -1,0 +1,254 @@
+"""scikit-learn pipelines of the classifiers, their grids, and the sizes of corpora for which they are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_selection import SelectPercentile, VarianceThreshold, f_classif
+from sklearn.impute import SimpleImputer
+from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils._param_validation import InvalidParameterError
+
+from songgenre.errors import UserError, did_you_mean
+from songgenre.params import ClassWeight
+
+Grid = Mapping[str, Sequence[Any]]
+
+N_QUANTILES = 10
+"""Number of quantiles: enough to spread a skewed descriptor evenly, few enough for a small corpus."""
+
+
+ROUNDING_VARIANCE = 1e-8
+"""Highest variance of a constant embedding dimension, from rounding; standardization would amplify the rounding."""
+
+CALIBRATION_FOLDS = 3
+"""Number of folds in which the temperature of the probabilities is fitted."""
+
+N_NYSTROEM = 1000
+"""Number of songs on which the approximation of the kernel is based (`williams2000nystroem`)."""
+
+
+def _impute() -> SimpleImputer:
+    """Build the imputer of missing values."""
+    return SimpleImputer(strategy="median", keep_empty_features=True)
+
+
+def _scale() -> list[Any]:
+    """Build the steps that bring descriptors of any unit and distribution to one scale."""
+    return [_impute(), QuantileTransformer(n_quantiles=N_QUANTILES, subsample=None), StandardScaler()]
+
+
+def _calibrate(model: SVC | SGDClassifier | LinearDiscriminantAnalysis) -> CalibratedClassifierCV:
+    """Calibrate a model by temperature scaling (`guo2017calibration`), which does not change the predicted genres."""
+    return CalibratedClassifierCV(model, method="temperature", ensemble=False, cv=CALIBRATION_FOLDS)
+
+
+PIPELINES: dict[str, Callable[[int], Pipeline]] = {
+    "baseline": lambda seed: make_pipeline(DummyClassifier(strategy="prior")),
+    "logistic_regression": lambda seed: make_pipeline(
+        *_scale(), PCA(0.95, svd_solver="full"), LogisticRegression(max_iter=5000)
+    ),
+    "lda": lambda seed: make_pipeline(
+        VarianceThreshold(ROUNDING_VARIANCE),
+        StandardScaler(),
+        PCA(svd_solver="full"),
+        _calibrate(LinearDiscriminantAnalysis(solver="lsqr")),
+    ),
+    "k_nearest_neighbours": lambda seed: make_pipeline(*_scale(), KNeighborsClassifier(metric="cosine")),
+    "svm": lambda seed: make_pipeline(*_scale(), _calibrate(SVC())),
+    "nystroem_svm": lambda seed: make_pipeline(
+        *_scale(),
+        Nystroem(n_components=N_NYSTROEM, random_state=seed),
+        _calibrate(SGDClassifier(loss="hinge", average=True, random_state=seed)),
+    ),
+    "sgd": lambda seed: make_pipeline(*_scale(), SGDClassifier(loss="log_loss", average=True, random_state=seed)),
+    "random_forest": lambda seed: make_pipeline(_impute(), RandomForestClassifier(random_state=seed)),
+    "extra_trees": lambda seed: make_pipeline(_impute(), ExtraTreesClassifier(random_state=seed)),
+    "gradient_boosting": lambda seed: make_pipeline(
+        _impute(),
+        VarianceThreshold(),
+        SelectPercentile(f_classif, percentile=50),
+        HistGradientBoostingClassifier(max_bins=32, random_state=seed),
+    ),
+}
+"""Functions that build a classifier from a seed, by name; those for descriptors impute missing values."""
+
+
+def check_grids(grids: Mapping[str, Grid]) -> None:
+    """Check the names of the models and of their parameters, and the values of these.
+
+    Parameters
+    ----------
+    grids : mapping
+        ``sklearn.grids`` of ``params.yaml``: from the name of a model to the values of its parameters.
+
+    Raises
+    ------
+    UserError
+        If a model is not one of `PIPELINES`, has no parameter of that name, or does not accept one of the values.
+    """
+    check_names("grids", grids)
+    for name, grid in grids.items():
+        pipeline = PIPELINES[name](0)
+        prefix_grid(grid, pipeline)
+        _check_values(name, grid, tuned_step(pipeline)[1])
+
+
+def check_names(parameter: str, names: Collection[str]) -> None:
+    """Check the names of models in a parameter.
+
+    Parameters
+    ----------
+    parameter : str
+        Name of the parameter in the section ``sklearn`` of ``params.yaml``.
+    names : collection of str
+        Names of models.
+
+    Raises
+    ------
+    UserError
+        If a model is not one of `PIPELINES`.
+    """
+    unknown = set(names) - set(PIPELINES)
+    if unknown:
+        raise UserError(
+            f"params.yaml: sklearn.{parameter}: no model is called {', '.join(sorted(unknown))}."
+            f"{did_you_mean(min(unknown), PIPELINES)} Choose from {', '.join(PIPELINES)}."
+        )
+
+
+def select_by_size(
+    grids: Mapping[str, Grid], n_songs: int, min_songs: Mapping[str, int], max_songs: Mapping[str, int]
+) -> tuple[dict[str, Grid], pd.DataFrame]:
+    """Select the models that suit the size of a corpus.
+
+    Parameters
+    ----------
+    grids : mapping
+        From the name of a model to its grid.
+    n_songs : int
+        Number of training songs.
+    min_songs, max_songs : mapping
+        Smallest and largest number of training songs of a model; a model that is not named has no limit.
+
+    Returns
+    -------
+    selected : dict
+        The grids of the models that are trained.
+    left_out : pd.DataFrame
+        A row per model that is not trained: its ``fewest songs`` and ``most songs``.
+    """
+    limits = pd.DataFrame(
+        {
+            "fewest songs": {name: min_songs.get(name, 0) for name in grids},
+            "most songs": {name: max_songs.get(name, float("inf")) for name in grids},
+        }
+    ).rename_axis("model")
+    suits = (limits["fewest songs"] <= n_songs) & (n_songs <= limits["most songs"])
+    return {name: grid for name, grid in grids.items() if suits[name]}, limits[~suits]
+
+
+def build_pipeline(name: str, seed: int, class_weight: ClassWeight, n_genres: int) -> Pipeline:
+    """Build a classifier, with equal weights of the songs or of the genres.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PIPELINES`.
+    seed : int
+        Seed of the classifier.
+    class_weight : {"none", "balanced"}
+        Whether every song has the same weight, or every genre. The baseline and nearest neighbors have no weights.
+    n_genres : int
+        Number of genres.
+
+    Returns
+    -------
+    Pipeline
+        Classifier that is not fitted.
+    """
+    pipeline = PIPELINES[name](seed)
+    prefix, model = tuned_step(pipeline)
+    if class_weight == "none":
+        return pipeline
+    if isinstance(model, LinearDiscriminantAnalysis):
+        return pipeline.set_params(**{f"{prefix}priors": [1 / n_genres] * n_genres})
+    if "class_weight" in model.get_params():
+        return pipeline.set_params(**{f"{prefix}class_weight": "balanced"})
+    return pipeline
+
+
+def prefix_grid(grid: Grid, pipeline: Pipeline) -> dict[str, Sequence[Any]]:
+    """Prefix each parameter with the name of its step in the pipeline.
+
+    Parameters
+    ----------
+    grid : mapping
+        From the name of a parameter of the classifier to the values to try.
+    pipeline : Pipeline
+        One of `PIPELINES`.
+
+    Returns
+    -------
+    dict
+        The grid, as scikit-learn expects it.
+
+    Raises
+    ------
+    UserError
+        If the classifier has no parameter of that name.
+    """
+    prefix, model = tuned_step(pipeline)
+    addressed = {prefix + parameter: values for parameter, values in grid.items()}
+    parameters = pipeline.get_params()
+    for parameter in addressed:
+        if parameter not in parameters:
+            raise UserError(
+                f"params.yaml: sklearn.grids: {parameter.removeprefix(prefix)!r} is not a parameter of "
+                f"{type(model).__name__}. See scikit-learn's documentation of that class."
+            )
+    return addressed
+
+
+def tuned_step(pipeline: Pipeline) -> tuple[str, BaseEstimator]:
+    """Return the classifier that a grid addresses.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        One of `PIPELINES`.
+
+    Returns
+    -------
+    prefix : str
+        Prefix of its parameters.
+    model : BaseEstimator
+        The classifier; of a calibrated one, the classifier inside.
+    """
+    step, model = pipeline.steps[-1]
+    if isinstance(model, CalibratedClassifierCV):
+        return f"{step}__estimator__", model.estimator
+    return f"{step}__", model
+
+
+def _check_values(name: str, grid: Grid, model: BaseEstimator) -> None:
+    """Let scikit-learn check each value as it would when the model is fitted."""
+    for parameter, values in grid.items():
+        for value in values:
+            try:
+                clone(model).set_params(**{parameter: value})._validate_params()
+            except InvalidParameterError as error:
+                raise UserError(f"params.yaml: sklearn.grids.{name}: {error} Correct the grid.") from None
