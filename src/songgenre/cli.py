@@ -313,6 +313,30 @@ def _notebooks() -> list[str]:
         return []
 
 
+@app.command()
+def plan(
+    songs: Annotated[int, typer.Option(min=1, help="Number of songs of the corpus.")],
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, on this machine or a cluster of such machines; one per core.")
+    ] = None,
+) -> None:
+    """Estimate time, memory and disk of each stage from rates that are measured now; exit code 1 if one cannot end."""
+    import joblib
+
+    from songgenre import plan as planning
+    from songgenre.models.embeddings import load_networks
+    from songgenre.params import load_params
+    from songgenre.predict.loading import pretrained_folder
+
+    project = Project.find()
+    params = load_params(project.params)
+    rates = planning.measure_rates(project, params, load_networks(pretrained_folder()))
+    needs = planning.plan(project, params, rates, songs, workers or joblib.cpu_count())
+    typer.echo(planning.format_plan(needs))
+    if obstacles := planning.find_obstacles(needs, project.root):
+        raise UserError("\n".join(obstacles))
+
+
 @notebook.command("run")
 def notebook_run(
     name: Annotated[str, typer.Argument(help="For example 04_features.", autocompletion=_notebooks)],

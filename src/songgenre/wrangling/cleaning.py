@@ -93,7 +93,7 @@ def clean_catalogue(
     """
     offered = catalogue[catalogue["reason"].isna()].drop(columns=["reason", "detail"])
     check = partial(
-        _check,
+        check_audio,
         clip_duration_s=clip_duration_s,
         min_duration_s=min_duration_s,
         silence_threshold_db=silence_threshold_db,
@@ -162,7 +162,21 @@ def count_several_genres(catalogue: pd.DataFrame, tracks: pd.DataFrame) -> pd.Da
     )
 
 
-def _check(path: Path, clip_duration_s: float, min_duration_s: float, silence_threshold_db: float) -> CheckedAudio:
+def check_audio(path: Path, clip_duration_s: float, min_duration_s: float, silence_threshold_db: float) -> CheckedAudio:
+    """Decode a song completely, and compute the fingerprint of its clip.
+
+    Parameters
+    ----------
+    path : Path
+        Audio file.
+    clip_duration_s, min_duration_s, silence_threshold_db : float
+        As for `clean_catalogue`.
+
+    Returns
+    -------
+    CheckedAudio
+        With a reason and without a fingerprint if the song cannot be used.
+    """
     decoded = validate_audio(
         path, min_duration_s, silence_threshold_db, lambda duration_s: [audio.center_clip(duration_s, clip_duration_s)]
     )

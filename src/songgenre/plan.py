@@ -1,0 +1,358 @@
+"""Time, memory and disk of a build, from the size of the corpus and from rates that are measured on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+import psutil
+import soundfile
+from sklearn.model_selection import ParameterGrid
+from threadpoolctl import threadpool_limits
+
+from songgenre import audio
+from songgenre.cache import Cache
+from songgenre.compute import parallel_map
+from songgenre.features.descriptors import columns
+from songgenre.features.extract import ClipFeatures, extract
+from songgenre.models import embeddings
+from songgenre.models.pipelines import build_pipeline, select_by_size
+from songgenre.params import Params, Sklearn
+from songgenre.paths import Project
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import read_table
+from songgenre.tables.tracks import TRACKS
+from songgenre.wrangling.cleaning import check_audio
+
+MAX_HOURS = 30 * 24
+"""Time after which a stage counts as one that never ends."""
+N_CLIPS = 8
+"""Number of songs that each core measures."""
+FIT_SONGS = (300, 900)
+"""Numbers of training songs at which the fits of a model are measured; time is a power of the number between them."""
+N_COLUMNS_ASSUMED, N_GENRES_ASSUMED = 930, 8
+SCALED = {"eda": "03_eda", "cnn": "06_cnn", "evaluation": "08_evaluation"}
+"""Stages whose time is that of their last run, in proportion to the songs."""
+PROCESS_GB = 0.5
+"""Memory of a worker process with the libraries of the pipeline."""
+TENSORFLOW_GB = 2.5
+COPIES = 4
+"""Copies of a table that a stage holds in memory at the same time, in addition to one for each process."""
+
+
+class Rates(NamedTuple):
+    """What one song costs on this machine.
+
+    Parameters
+    ----------
+    wrangling_s, features_s, transfer_s : float
+        Time in s of one core, while the other cores work as well.
+    entry_s : float
+        Time in s to read the features of a song from the cache, which one process does for all songs.
+    audio_bytes, entry_bytes : float
+        Size of the audio and of the features in the cache.
+    """
+
+    wrangling_s: float
+    features_s: float
+    transfer_s: float
+    entry_s: float
+    audio_bytes: float
+    entry_bytes: float
+
+
+class Need(NamedTuple):
+    """What a stage needs.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage in ``dvc.yaml``.
+    hours : float
+        Time; NaN if it is not known.
+    memory_gb, disk_gb : float
+        Memory, and disk for what the stage writes, in gigabytes.
+    """
+
+    stage: str
+    hours: float
+    memory_gb: float
+    disk_gb: float
+
+
+def plan(project: Project, params: Params, rates: Rates, n_songs: int, n_workers: int) -> list[Need]:
+    """Estimate what each stage needs for a corpus.
+
+    Parameters
+    ----------
+    project : Project
+        Project whose descriptors and logs serve as a sample.
+    params : Params
+        Content of ``params.yaml``.
+    rates : Rates
+        Result of `measure_rates`.
+    n_songs : int
+        Number of songs of the corpus.
+    n_workers : int
+        Number of processes, on this machine or on a cluster of equal machines.
+
+    Returns
+    -------
+    list of Need
+        A row per stage.
+    """
+    sample = _sample_descriptors(project)
+    n_genres = sample["genre"].nunique()
+    n_columns = len(columns(params.features.feature_set, params.features.n_mfcc))
+    n_dimensions = len(embeddings.columns())
+    n_models = len(params.sklearn.grids) + 4
+    here = joblib.cpu_count() * PROCESS_GB
+    shared = partial(_shared_hours, n_songs=n_songs, n_workers=n_workers)
+    gigabytes = n_songs / 1e9
+    tables = {
+        "features": 8 * n_columns * COPIES,
+        "sklearn": 8 * n_columns * (COPIES + joblib.cpu_count()),
+        "transfer": 8 * n_dimensions * (COPIES + joblib.cpu_count()),
+        "evaluation": 8 * n_genres * n_models * COPIES,
+    }
+    memory = {stage: here + size * gigabytes for stage, size in tables.items()}
+    return [
+        Need("scraping", np.nan, PROCESS_GB, 2 * rates.audio_bytes * gigabytes),
+        Need("wrangling", shared(rates.wrangling_s), here, 0),
+        Need("eda", _scaled_hours(project, "eda", n_songs), here, 0),
+        Need(
+            "features", shared(rates.features_s, rates.entry_s), memory["features"], 3 * rates.entry_bytes * gigabytes
+        ),
+        Need("sklearn", tuning_hours(params.sklearn, sample, n_songs, n_workers), memory["sklearn"], 0),
+        Need("cnn", _scaled_hours(project, "cnn", n_songs), TENSORFLOW_GB, 0),
+        Need(
+            "transfer",
+            shared(rates.transfer_s, rates.entry_s),
+            memory["transfer"],
+            3 * 8 * n_dimensions * gigabytes,
+        ),
+        Need("evaluation", _scaled_hours(project, "evaluation", n_songs), memory["evaluation"], 0),
+    ]
+
+
+def find_obstacles(needs: Sequence[Need], folder: Path) -> list[str]:
+    """Find what this machine lacks for a plan.
+
+    Parameters
+    ----------
+    needs : sequence of Need
+        Result of `plan`.
+    folder : Path
+        Folder of the project, whose disk is used.
+
+    Returns
+    -------
+    list of str
+        A sentence per obstacle, with a hint; empty if every stage can end.
+    """
+    memory, disk = psutil.virtual_memory().total / 1e9, shutil.disk_usage(folder).free / 1e9
+    total = sum(need.disk_gb for need in needs)
+    obstacles = [
+        f"{need.stage}: needs {need.memory_gb:,.0f} GB of memory, but this machine has {memory:,.0f} GB. "
+        "Use a machine with more memory, or fewer songs."
+        for need in needs
+        if need.memory_gb > memory
+    ]
+    if total > disk:
+        obstacles.append(
+            f"{folder}: {total:,.0f} GB of disk are needed, but {disk:,.0f} GB are free. Use a larger disk."
+        )
+    obstacles += [
+        f"{need.stage}: would take {need.hours / 24:,.0f} days. Use more workers, or lower sklearn.max_songs."
+        for need in needs
+        if need.hours > MAX_HOURS
+    ]
+    return obstacles
+
+
+def measure_rates(project: Project, params: Params, networks: Sequence[embeddings.Network]) -> Rates:
+    """Measure what a song costs: songs of the project, or generated ones if it has none.
+
+    Parameters
+    ----------
+    project : Project
+        Project with songs.
+    params : Params
+        Content of ``params.yaml``.
+    networks : sequence of mapping
+        Pretrained networks.
+
+    Returns
+    -------
+    Rates
+        Means over the songs, measured while all cores work.
+    """
+    with TemporaryDirectory() as folder:
+        clips = _sample_clips(project, params, Path(folder)) * joblib.cpu_count()
+        measure = partial(_measure_clip, params=params, networks=networks, folder=folder)
+        measured = pd.DataFrame(parallel_map(measure, clips, "measuring this machine"))
+    return Rates(**measured.mean().to_dict())
+
+
+def _sample_clips(project: Project, params: Params, folder: Path) -> list[audio.Clip]:
+    """Choose songs of the project, evenly over the corpus; without a corpus, write noise as mp3."""
+    if project.tracks.is_file() and project.audio.is_dir():
+        tracks = read_table(TRACKS, project.tracks)
+        rows = np.linspace(0, len(tracks) - 1, N_CLIPS).astype(int)
+        return audio.clips(tracks.iloc[rows], project.audio)
+    duration_s, sample_rate = params.wrangling.clip_duration_s, 44100
+    path = folder / "noise.mp3"
+    noise = np.random.default_rng(0).standard_normal((round(duration_s * sample_rate), 2)) / 10
+    soundfile.write(path, noise, sample_rate)
+    return [audio.Clip(path, 0.0, duration_s)] * N_CLIPS
+
+
+def _measure_clip(clip: audio.Clip, params: Params, networks: Sequence[embeddings.Network], folder: str) -> Rates:
+    """Measure what a song costs; every step runs once before, so that nothing is compiled in the measured time."""
+    settings, path = params.wrangling, Path(clip.path)
+    cache = Cache(folder, ClipFeatures, {}, extract)
+    key = cache.key(f"{path} {os.getpid()}", clip.start_s, clip.duration_s)
+    cache.put(key, extract(clip, params.features))
+    steps: list[Callable[[], object]] = [
+        lambda: check_audio(path, settings.clip_duration_s, settings.min_duration_s, settings.silence_threshold_db),
+        lambda: extract(clip, params.features),
+        lambda: embeddings.embed(clip, networks),
+        lambda: cache.get(key),
+    ]
+    entry_bytes = max(file.stat().st_size for file in Path(folder).rglob(f"{key}*"))
+    wrangling_s, features_s, transfer_s, entry_s = map(_seconds_of_second_call, steps)
+    return Rates(wrangling_s, features_s, transfer_s, entry_s, path.stat().st_size, entry_bytes)
+
+
+def _seconds_of_second_call(step: Callable[[], object]) -> float:
+    step()
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def _shared_hours(seconds: float, own_seconds: float = 0.0, *, n_songs: int, n_workers: int) -> float:
+    """Compute the hours of work that is shared by workers, or of that of the one process that collects the results."""
+    return n_songs * max(seconds / n_workers, own_seconds) / 3600
+
+
+def _scaled_hours(project: Project, stage: str, n_songs: int) -> float:
+    """Scale the time of a stage's last run; NaN if it has not run."""
+    log = project.log(SCALED[stage])
+    facts = json.loads(log.read_text("utf-8")) if log.is_file() else {}
+    if not facts.get("finished") or not project.tracks.is_file():
+        return np.nan
+    return float(facts["seconds"] * n_songs / len(read_table(TRACKS, project.tracks)) / 3600)
+
+
+def tuning_hours(config: Sklearn, sample: pd.DataFrame, n_songs: int, n_workers: int) -> float:
+    """Estimate the time of tuning, nested cross-validation and diagnostics of the scikit-learn models.
+
+    The fits of each model are measured with `FIT_SONGS` songs.
+
+    Parameters
+    ----------
+    config : Sklearn
+        Section ``sklearn`` of ``params.yaml``.
+    sample : pd.DataFrame
+        Descriptors of songs, and their ``genre``.
+    n_songs, n_workers : int
+        Number of songs of the corpus, and of processes.
+
+    Returns
+    -------
+    float
+        Hours.
+    """
+    grids, _ = select_by_size(config.grids, n_songs, config.min_songs, config.max_songs)
+    inner = (config.folds - 1) / config.folds
+    seconds = 0.0
+    for name, grid in grids.items():
+        fit = partial(_predict_fit_seconds, _measure_fits(name, sample, config.seed))
+        candidates = len(ParameterGrid(grid))
+        seconds += candidates * config.folds * fit(n_songs * inner) + fit(n_songs)
+        if n_songs <= config.nested_max_songs:
+            outer = config.repeats * config.folds
+            seconds += outer * (candidates * config.folds * fit(n_songs * inner**2) + fit(n_songs * inner))
+    return seconds / n_workers / 3600
+
+
+def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[float]:
+    """Measure the seconds of one fit of a model with each of `FIT_SONGS`, on one core."""
+    return [_seconds_of_fit(name, sample, n, seed) for n in FIT_SONGS]
+
+
+def _seconds_of_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    drawn = sample.iloc[np.arange(n) % len(sample)]
+    X = drawn.drop(columns="genre").to_numpy()
+    X = X * (1 + 0.1 * rng.standard_normal(X.shape))
+    pipeline = build_pipeline(name, seed, "none", sample["genre"].nunique())
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        pipeline.fit(X, drawn["genre"].to_numpy())
+        return time.perf_counter() - start
+
+
+def _predict_fit_seconds(measured: Sequence[float], n_songs: float) -> float:
+    """Extrapolate the seconds of a fit: they grow with a power of the number of songs, and at least as fast as it."""
+    power = max(1.0, float(np.log(measured[1] / measured[0]) / np.log(FIT_SONGS[1] / FIT_SONGS[0])))
+    return float(measured[1] * (n_songs / FIT_SONGS[1]) ** power)
+
+
+def _sample_descriptors(project: Project) -> pd.DataFrame:
+    """Read the descriptors of the project with the genres; without them, generate some."""
+    if project.descriptors.is_file() and project.tracks.is_file():
+        descriptors = read_table(DESCRIPTORS, project.descriptors).drop(columns="track_id")
+        return descriptors.assign(genre=read_table(TRACKS, project.tracks)["genre"])
+    rng = np.random.default_rng(0)
+    genres = np.arange(FIT_SONGS[1]) % N_GENRES_ASSUMED
+    centers = rng.standard_normal((N_GENRES_ASSUMED, N_COLUMNS_ASSUMED))
+    X = centers[genres] + 3 * rng.standard_normal((len(genres), N_COLUMNS_ASSUMED))
+    return pd.DataFrame(X).assign(genre=genres.astype(str))
+
+
+def format_plan(needs: Sequence[Need]) -> str:
+    """Format a plan as a table.
+
+    Parameters
+    ----------
+    needs : sequence of Need
+        Result of `plan`.
+
+    Returns
+    -------
+    str
+        A line per stage.
+    """
+    total = Need(
+        "total",
+        float(np.nansum([need.hours for need in needs])),
+        max(need.memory_gb for need in needs),
+        sum(need.disk_gb for need in needs),
+    )
+    lines = [f"{'stage':12}{'time':>12}{'memory':>12}{'disk':>12}"]
+    for need in [*needs, total]:
+        memory, disk = f"{need.memory_gb:,.1f} GB", f"{need.disk_gb:,.1f} GB"
+        lines.append(f"{need.stage:12}{_format_hours(need.hours):>12}{memory:>12}{disk:>12}")
+    return "\n".join(lines)
+
+
+def _format_hours(hours: float) -> str:
+    if np.isnan(hours):
+        return "not known"
+    if hours < 1:
+        return f"{60 * hours:,.1f} min"
+    return f"{hours:,.1f} h" if hours < 48 else f"{hours / 24:,.1f} days"
