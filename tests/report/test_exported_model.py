@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from songgenre.errors import UserError
-from songgenre.models.pretrained import train
+from songgenre.models.pretrained import measure, train
 from songgenre.paths import Project
 from songgenre.report import exported_model, markdown
 
@@ -51,3 +51,14 @@ def test_genre_of_several_lines_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_bar_in_a_cell_does_not_begin_another_cell() -> None:
     assert markdown.table(["genre"], [["a|b"]]).splitlines()[-1] == r"| a\|b |"
+
+
+@pytest.mark.parametrize(("genres", "has_accuracy"), [(["a", "other"], False), (["a", "b", "other"], True)])
+def test_card_of_a_model_with_one_genre_has_no_accuracy(genres: list[str], has_accuracy: bool) -> None:
+    songs = pd.concat([corpus(3, 2, "a").assign(genre=genre) for genre in genres], ignore_index=True)
+    uniform = pd.DataFrame(1 / len(genres), index=songs.index, columns=genres)
+    outside = measure.Outside(auroc=0.9, maximum=0.5, genre_songs=0.1, other_songs=0.8, signals=1.0)
+    scores = {"songs by unseen artists": measure.score_genres(uniform, songs, seed=0)}
+    card = exported_model.model_card("one", exported_model.Measurements(songs, scores, pd.Series({5: 1.0}), outside))
+    assert ("songs per genre" in card) == has_accuracy
+    assert "0.90" in card

@@ -27,6 +27,12 @@ from songgenre.tables.tracks import TRACKS
 MIN_ARTISTS = 3
 """Fewest artists of a genre: one to leave out, and two to tune and calibrate with."""
 
+ONE_GENRE = """## Accuracy
+
+The model has one genre, which it cannot confuse with another one, so it has no accuracy over genres. The next section
+says how well it separates this genre from other music."""
+"""Section of the card of a model with a single genre."""
+
 
 class Measurements(NamedTuple):
     """Measurements that the card of an exported model reports.
@@ -164,7 +170,7 @@ def model_card(name: str, measurements: Measurements) -> str:
     str
         Markdown.
     """
-    songs, scores, curve, outside = measurements
+    songs, _, _, outside = measurements
     genres = sorted(set(songs["genre"]) - {OTHER})
     return f"""# Model card: {escape(name)}
 
@@ -179,7 +185,21 @@ classifier, and no audio data.
 - collections: {songs["collection"].nunique()}
 - genres: {", ".join(map(escape, genres))}
 
-## Accuracy
+{_describe_accuracy(measurements) if len(genres) > 1 else ONE_GENRE}
+
+## None of these genres
+
+{_describe_outside(outside)}
+
+## Limitations
+
+The model knows only the genres above. Do not use it to decide what people are paid or shown.
+"""
+
+
+def _describe_accuracy(measurements: Measurements) -> str:
+    songs, scores, curve, _ = measurements
+    return f"""## Accuracy
 
 {accuracy_table(scores)}
 
@@ -197,16 +217,7 @@ between confidence and accuracy. Each song is predicted {train.REPEATS} times by
 Accuracy on songs by unseen artists after training on fewer songs of each genre, chosen at random. A genre that has
 fewer songs contributes all of them:
 
-{table(["songs per genre", "accuracy"], [(n, f"{accuracy:.3f}") for n, accuracy in curve.items()])}
-
-## None of these genres
-
-{_describe_outside(outside)}
-
-## Limitations
-
-The model knows only the genres above. Do not use it to decide what people are paid or shown.
-"""
+{table(["songs per genre", "accuracy"], [(n, f"{accuracy:.3f}") for n, accuracy in curve.items()])}"""
 
 
 def _describe_outside(outside: measure.Outside) -> str:
