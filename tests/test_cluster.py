@@ -25,12 +25,13 @@ from moto.server import ThreadedMotoServer
 import songgenre
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
-from songgenre.features.extract import extract_corpus
+from songgenre.features.corpus import extract_corpus
 from songgenre.models.classical import grid_search
 from songgenre.params import LOCAL, Compute, load_params
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import write_table
+from songgenre.tables.mel_images import load_mel
 from songgenre.tables.mel_index import MEL_INDEX
 
 pytestmark = pytest.mark.integration
@@ -175,8 +176,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return Project(tmp_path)
 
 
-def on(scheduler: str | None, audio_url: str = "", cache_url: str = "") -> Compute:
-    return Compute(scheduler=scheduler, audio_url=audio_url, cache_url=cache_url)
+def on(scheduler: str | None, audio_url: str = "", cache_url: str = "", partition_songs: int = 1000) -> Compute:
+    return Compute(scheduler=scheduler, audio_url=audio_url, cache_url=cache_url, partition_songs=partition_songs)
 
 
 def written(tracks: pd.DataFrame, project: Project, compute: Compute = LOCAL) -> dict[str, bytes]:
@@ -227,6 +228,43 @@ def test_same_bytes_are_written_when_a_worker_is_killed(
         finally:
             killed.set()
         assert result.result() == expected
+
+
+def test_partitions_survive_a_killed_worker_and_the_loss_of_one(
+    project: Project,
+    two_workers: Cluster,
+    bucket: str,
+    tmp_path: Path,
+    tracks: pd.DataFrame,
+    expected: dict[str, bytes],
+) -> None:
+    stored = f"{bucket}/in-parts"
+    compute = on(two_workers.address, f"{bucket}/audio", stored, partition_songs=3)
+    storage = fsspec.filesystem("s3", use_listings_cache=False)
+
+    def check() -> None:
+        for table, schema, path in zip(
+            extract_corpus(tracks, project, CONFIG, compute),
+            (DESCRIPTORS, MEL_INDEX),
+            (project.descriptors, project.mel_index),
+            strict=True,
+        ):
+            write_table(table, schema, path)
+            assert path.read_bytes() == expected[path.name]
+        mel = load_mel(project.mel)
+        assert b"".join(mel[row].tobytes() for row in range(len(tracks))) == expected["mel.npy"][-mel.nbytes :]
+
+    with workers(1, two_workers.address, tmp_path) as [third], ThreadPoolExecutor() as threads:
+        result = threads.submit(check)
+        wait_until(lambda: result.done() or len(storage.find(stored)) > 0)
+        kill(third)
+        result.result()
+    [one, *others] = [path for path in storage.find(stored) if path.endswith("manifest.json")]
+    before = {path: storage.info(path)["LastModified"] for path in others}
+    storage.rm(one.rpartition("/")[0], recursive=True)
+    check()
+    assert storage.exists(one)
+    assert {path: storage.info(path)["LastModified"] for path in others} == before
 
 
 def test_results_come_in_order_from_workers_with_one_thread_each(project: Project, two_workers: Cluster) -> None:

@@ -38,8 +38,8 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        if path.is_dir() and partial.exists():
-            shutil.rmtree(path)
+        if partial.exists() and (path.is_dir() or partial.is_dir()):
+            _remove(path)
         partial.replace(path)
     finally:
         _remove(partial)

@@ -22,11 +22,15 @@ WITHOUT_INFLUENCE = frozenset(
         "compute",
         "errors",
         "params",
+        "partitions",
         "paths",
         "progress",
         "redaction",
         "runtime/native_stderr",
         "runtime/numba_cache",
+        "tables/columns",
+        "tables/embeddings",
+        "tables/files",
     }
 )
 """Modules that store, schedule or report a result, but do not change its value."""

@@ -548,11 +548,14 @@ class Compute(Section):
         Address of a Dask scheduler; None for the cores of this machine.
     audio_url, cache_url : str
         URL of a copy of the audio and of the feature cache that the workers can reach; empty for this folder.
+    partition_songs : int
+        Largest number of songs whose features are computed one by one, and of the songs of a partition.
     """
 
     scheduler: str | None = Field(pattern=r"^(tcp|tls)://\S+$")
     audio_url: str
     cache_url: str
+    partition_songs: int = Field(ge=1)
 
     @model_validator(mode="after")
     def _cache_is_where_the_audio_is(self) -> Compute:
@@ -563,7 +566,7 @@ class Compute(Section):
         return self
 
 
-LOCAL = Compute(scheduler=None, audio_url="", cache_url="")
+LOCAL = Compute(scheduler=None, audio_url="", cache_url="", partition_songs=1000)
 """Computation on this machine and in this folder."""
 
 

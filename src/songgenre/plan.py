@@ -58,8 +58,6 @@ class Rates(NamedTuple):
     ----------
     wrangling_s, features_s, transfer_s : float
         Time in s of one core, while the other cores work as well.
-    entry_s : float
-        Time in s to read the features of a song from the cache, which one process does for all songs.
     audio_bytes, entry_bytes : float
         Size of the audio and of the features in the cache.
     """
@@ -67,7 +65,6 @@ class Rates(NamedTuple):
     wrangling_s: float
     features_s: float
     transfer_s: float
-    entry_s: float
     audio_bytes: float
     entry_bytes: float
 
@@ -131,14 +128,12 @@ def plan(project: Project, params: Params, rates: Rates, n_songs: int, n_workers
         Need("scraping", np.nan, PROCESS_GB, 2 * rates.audio_bytes * gigabytes),
         Need("wrangling", shared(rates.wrangling_s), here, 0),
         Need("eda", _scaled_hours(project, "eda", n_songs), here, 0),
-        Need(
-            "features", shared(rates.features_s, rates.entry_s), memory["features"], 3 * rates.entry_bytes * gigabytes
-        ),
+        Need("features", shared(rates.features_s), memory["features"], 3 * rates.entry_bytes * gigabytes),
         Need("sklearn", tuning_hours(params.sklearn, sample, n_songs, n_workers), memory["sklearn"], 0),
         Need("cnn", _scaled_hours(project, "cnn", n_songs), TENSORFLOW_GB, 0),
         Need(
             "transfer",
-            shared(rates.transfer_s, rates.entry_s),
+            shared(rates.transfer_s),
             memory["transfer"],
             3 * 8 * n_dimensions * gigabytes,
         ),
@@ -228,11 +223,10 @@ def _measure_clip(clip: audio.Clip, params: Params, networks: Sequence[embedding
         lambda: check_audio(path, settings.clip_duration_s, settings.min_duration_s, settings.silence_threshold_db),
         lambda: extract(clip, params.features),
         lambda: embeddings.embed(clip, networks),
-        lambda: cache.get(key),
     ]
     entry_bytes = max(file.stat().st_size for file in Path(folder).rglob(f"{key}*"))
-    wrangling_s, features_s, transfer_s, entry_s = map(_seconds_of_second_call, steps)
-    return Rates(wrangling_s, features_s, transfer_s, entry_s, path.stat().st_size, entry_bytes)
+    wrangling_s, features_s, transfer_s = map(_seconds_of_second_call, steps)
+    return Rates(wrangling_s, features_s, transfer_s, path.stat().st_size, entry_bytes)
 
 
 def _seconds_of_second_call(step: Callable[[], object]) -> float:
@@ -242,9 +236,8 @@ def _seconds_of_second_call(step: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _shared_hours(seconds: float, own_seconds: float = 0.0, *, n_songs: int, n_workers: int) -> float:
-    """Compute the hours of work that is shared by workers, or of that of the one process that collects the results."""
-    return n_songs * max(seconds / n_workers, own_seconds) / 3600
+def _shared_hours(seconds: float, n_songs: int, n_workers: int) -> float:
+    return n_songs * seconds / n_workers / 3600
 
 
 def _scaled_hours(project: Project, stage: str, n_songs: int) -> float:

@@ -121,6 +121,7 @@ STALE = {
     "tables/tracks": NOTEBOOKS - {"scraping"} | {"report"},
     "tables/excluded": {"wrangling", "report"},
     "tables/descriptors": {"features", "sklearn", "report"},
+    "tables/mel_images": {"features", "cnn", "report"},
     "tables/mel_index": {"features", "cnn", "report"},
     "tables/embeddings": {"transfer", "report"},
     "tables/predictions": MODELS | {"report"},

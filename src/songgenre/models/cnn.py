@@ -27,6 +27,7 @@ from songgenre.models.crops import (
 from songgenre.params import Cnn, Hardware, Network
 from songgenre.progress import progress_bar
 from songgenre.runtime.native_stderr import suppress_native_stderr
+from songgenre.tables.mel_images import MelImages
 
 with suppress_native_stderr():
     import keras
@@ -191,7 +192,7 @@ def validation_scores(model: keras.Model, songs: MelDataset) -> tuple[float, flo
 
 
 def cross_validate(
-    tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, config: Cnn, cache: Path
+    tracks: pd.DataFrame, mel: MelImages, mel_index: pd.DataFrame, config: Cnn, cache: Path
 ) -> pd.DataFrame:
     """Predict every song by a network that was trained without its artist.
 

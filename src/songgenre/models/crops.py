@@ -10,6 +10,7 @@ import pandas as pd
 
 from songgenre.params import Augmentation, Sampling
 from songgenre.tables.columns import SPLITS
+from songgenre.tables.mel_images import MelImages
 
 Batch = tuple[np.ndarray, np.ndarray]
 
@@ -32,13 +33,13 @@ class MelDataset(NamedTuple):
         Number of each song's genre.
     """
 
-    mel: np.ndarray
+    mel: MelImages
     rows: np.ndarray
     labels: np.ndarray
 
 
 def split_dataset(
-    tracks: pd.DataFrame, mel: np.ndarray, mel_index: pd.DataFrame, genres: Sequence[str]
+    tracks: pd.DataFrame, mel: MelImages, mel_index: pd.DataFrame, genres: Sequence[str]
 ) -> dict[str, MelDataset]:
     """Divide a corpus by split.
 

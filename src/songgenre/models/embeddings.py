@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,13 @@ from songgenre.cache import Cache, cached_map
 from songgenre.compute import parallel_map
 from songgenre.models import musicnn, musicnn_weights
 from songgenre.params import LOCAL, Compute
+from songgenre.partitions import Partition, compute_partitions, divide, fetch, read_partitions
 from songgenre.paths import Project
+from songgenre.tables.embeddings import EMBEDDINGS
+from songgenre.tables.files import write_table
+
+TAGS = "tags.npy"
+"""Name of the tags of a partition."""
 
 Network = Mapping[str, np.ndarray]
 """The variables of a network, by name."""
@@ -86,6 +93,8 @@ def embed_corpus(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compute the embeddings of all tracks in parallel, or read them from the cache.
 
+    Workers write the embeddings of more than ``compute.partition_songs`` tracks in partitions.
+
     Parameters
     ----------
     tracks : pd.DataFrame
@@ -112,18 +121,34 @@ def embed_corpus(
     cache = Cache(
         compute.cache_url or str(project.feature_cache), Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed
     )
-    everywhere = partial(parallel_map, description="embeddings", compute=compute, remote_ok=True)
     folder = compute.audio_url or project.audio
-    songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
-    embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
-    embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())
+    if len(tracks) > compute.partition_songs:
+        partitions = divide(tracks, folder, cache, "", compute.partition_songs)
+        write = partial(_write_partition, networks=networks)
+        manifests = compute_partitions(write, partitions, "embeddings of partitions", compute)
+        embeddings = read_partitions(manifests, EMBEDDINGS)
+        with TemporaryDirectory() as temporary:
+            tags = np.concatenate([np.load(path) for path in fetch(manifests, TAGS, Path(temporary))])
+    else:
+        everywhere = partial(parallel_map, description="embeddings", compute=compute, remote_ok=True)
+        songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
+        embeddings = _tabulate(songs, tracks["track_id"])
+        tags = np.stack([song.tags for song in songs])
     names = [(name, tag) for name in musicnn_weights.NETWORKS for tag in musicnn.TAGS[name]]
-    tags = pd.DataFrame(
-        np.stack([song.tags for song in songs]),
-        index=tracks.index,
-        columns=pd.MultiIndex.from_tuples(names, names=["network", "tag"]),
-    )
-    return embeddings, tags
+    tag_names = pd.MultiIndex.from_tuples(names, names=["network", "tag"])
+    return embeddings, pd.DataFrame(tags, index=tracks.index, columns=tag_names)
+
+
+def _tabulate(songs: Sequence[Embedded], track_ids: Sequence[str] | pd.Series) -> pd.DataFrame:
+    embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
+    embeddings.insert(0, "track_id", np.asarray(track_ids))
+    return embeddings
+
+
+def _write_partition(partition: Partition, folder: Path, networks: Sequence[Network]) -> None:
+    songs = [embed(clip, networks) for clip in partition.clips]
+    write_table(_tabulate(songs, partition.track_ids), EMBEDDINGS, folder / f"{EMBEDDINGS.name}.parquet")
+    np.save(folder / TAGS, np.stack([song.tags for song in songs]))
 
 
 def top_tags(tags: pd.DataFrame, n: int) -> pd.DataFrame:

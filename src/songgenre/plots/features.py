@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Container
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
@@ -14,12 +13,13 @@ from sklearn.feature_selection import f_classif
 
 from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS
 from songgenre.plots.style import WIDTH, format_range, genre_colors, shorten
+from songgenre.tables.mel_images import MelImages
 
 STRONG_CORRELATION = 0.8
 """Absolute correlations above this are counted."""
 
 
-def plot_mel_gallery(mel: np.ndarray, index: pd.DataFrame, tracks: pd.DataFrame, songs_per_genre: int) -> Figure:
+def plot_mel_gallery(mel: MelImages, index: pd.DataFrame, tracks: pd.DataFrame, songs_per_genre: int) -> Figure:
     """Plot the mel spectrograms of the first songs of each genre.
 
     Parameters

@@ -32,6 +32,7 @@ from songgenre.report.scores import Confusion, Model, read_predictions
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.embeddings import EMBEDDINGS
 from songgenre.tables.files import read_table
+from songgenre.tables.mel_images import load_mel
 from songgenre.tables.mel_index import MEL_INDEX
 from songgenre.tables.tracks import TRACKS
 
@@ -285,10 +286,10 @@ def _map_genres(project: Project, tracks: pd.DataFrame, predictions: pd.DataFram
 
 def _encode_pictures(project: Project, tracks: pd.DataFrame) -> dict[str, str]:
     """Encode mel spectrograms of the excerpts of the first songs of each genre."""
-    if not (project.mel.is_file() and project.mel_index.is_file()):
+    if not (project.mel.exists() and project.mel_index.is_file()):
         return {}
     index = read_table(MEL_INDEX, project.mel_index).set_index("track_id")
-    mel = np.load(project.mel, mmap_mode="r")
+    mel = load_mel(project.mel)
     pictures = {}
     for track_id in tracks.groupby("genre").head(PICTURES_PER_GENRE)["track_id"]:
         song = index.loc[track_id]

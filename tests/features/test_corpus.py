@@ -18,13 +18,15 @@ from songgenre.cache import Cache
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.features import describe, mel_image
+from songgenre.features.corpus import extract_corpus
 from songgenre.features.descriptors import columns
-from songgenre.features.extract import ClipFeatures, extract, extract_corpus
+from songgenre.features.extract import ClipFeatures, extract
 from songgenre.features.spectra import MAX_MFCC
-from songgenre.params import Features
+from songgenre.params import LOCAL, Features
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table, write_table
+from songgenre.tables.mel_images import load_mel
 from songgenre.tables.mel_index import MEL_INDEX
 
 Maker = Callable[..., np.ndarray]
@@ -67,7 +69,8 @@ def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: Any, remot
 @pytest.fixture(scope="module", autouse=True)
 def one_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("songgenre.features.extract.parallel_map", in_turn)
+        patch.setattr("songgenre.features.corpus.parallel_map", in_turn)
+        patch.setattr("songgenre.partitions.parallel_map", in_turn)
         yield
 
 
@@ -158,7 +161,7 @@ def unreadable(project: Project, *names: str) -> None:
 def test_other_processes_compute_the_same(
     project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame], copy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("songgenre.features.extract.parallel_map", parallel_map)
+    monkeypatch.setattr("songgenre.features.corpus.parallel_map", parallel_map)
     shutil.rmtree(copy.feature_cache)
     for here, there in zip(extracted, extract_corpus(TRACKS, copy, CONFIG), strict=True):
         pd.testing.assert_frame_equal(here, there, check_exact=True)
@@ -232,12 +235,12 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     shutil.rmtree(copy.feature_cache)
     script = (
         "import sys; from pathlib import Path; import pandas as pd; from songgenre.paths import Project;"
-        "from songgenre.features.extract import extract_corpus; from songgenre.params import Features;"
+        "from songgenre.features.corpus import extract_corpus; from songgenre.params import Features;"
         "config = Features.model_validate_json(sys.argv[3]);"
         "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), config)"
     )
     tracks = copy.root / "tracks.pickle"
-    many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(2000)])
+    many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(300)])
     many.to_pickle(tracks)
     killed = subprocess.Popen(
         [sys.executable, "-c", script, str(copy.root), str(tracks), CONFIG.model_dump_json()], start_new_session=True
@@ -258,3 +261,49 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
     assert 30 <= len(cached) + torn < len(many)
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
     extract_corpus(cached, copy, CONFIG)
+
+
+IN_PARTITIONS = LOCAL.model_copy(update={"partition_songs": 2})
+
+
+def test_partitions_have_the_same_rows_as_one_file(
+    project: Project, copy: Project, extracted: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    copy.mel.unlink()
+    for table, expected in zip(extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS), extracted, strict=True):
+        pd.testing.assert_frame_equal(table, expected)
+    whole, parts = load_mel(project.mel), load_mel(copy.mel)
+    assert (parts.shape, parts.nbytes) == (whole.shape, whole.nbytes)
+    for row in range(3):
+        np.testing.assert_array_equal(parts[row], whole[row])
+        np.testing.assert_array_equal(parts[np.int64(row), :, 3:7], whole[row, :, 3:7])
+
+
+def test_stored_partition_is_never_computed_again_but_a_lost_or_damaged_one_is(
+    copy: Project, extracted: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    def run() -> dict[Path, float]:
+        descriptors, _ = extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS)
+        pd.testing.assert_frame_equal(descriptors, extracted[0])
+        manifests = (copy.feature_cache / "partitions").glob("*/manifest.json")
+        return {path: path.stat().st_mtime_ns for path in manifests}
+
+    first = run()
+    assert run() == first
+    lost, other = sorted(first)
+    (lost.parent / "mel.npy").unlink()
+    after_a_loss = run()
+    assert after_a_loss[lost] > first[lost]
+    assert after_a_loss[other] == first[other]
+    damaged = other.parent / "descriptors.parquet"
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=r"descriptors\.parquet: damaged"):
+        run()
+    assert run()[other] > first[other]
+
+
+def test_partition_of_other_parameters_is_another_one(copy: Project) -> None:
+    for n_mfcc in (5, 6):
+        descriptors, _ = extract_corpus(TRACKS, copy, CONFIG.model_copy(update={"n_mfcc": n_mfcc}), IN_PARTITIONS)
+        assert f"mfcc_{n_mfcc:02d}_mean" in descriptors
+    assert len(list((copy.feature_cache / "partitions").iterdir())) == 4
