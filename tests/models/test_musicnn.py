@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits
 from songgenre import audio
 from songgenre.errors import UserError
 from songgenre.models import embeddings, musicnn, musicnn_weights
+from songgenre.params import LOCAL
+from songgenre.paths import Project
 
 ROOT = Path(__file__).parents[2]
 Variables = dict[str, np.ndarray]
@@ -208,3 +210,28 @@ def test_columns_name_every_number_of_an_embedding(
     assert len(names) == len(set(names)) == len(heard.embedding)
     assert names[0] == "MSD_musicnn_penultimate_0000_mean"
     assert names[-1] == "MTT_musicnn_max_0752_std"
+
+
+@pytest.mark.integration
+def test_partitions_have_the_same_embeddings_and_tags(
+    networks: list[embeddings.Network],
+    tmp_path: Path,
+    tone: Callable[..., np.ndarray],
+    write_audio: Callable[..., Path],
+) -> None:
+    project = Project(tmp_path)
+    files = [write_audio(project.audio / f"{at}.wav", tone(4)[at * 1000 :]) for at in range(3)]
+    tracks = pd.DataFrame(
+        {
+            "track_id": ["c", "a", "b"],
+            "audio_path": [file.name for file in files],
+            "sha256": [f"{at:064d}" for at in range(3)],
+            "clip_start_s": 0.0,
+            "clip_duration_s": 3.5,
+        }
+    )
+    whole = embeddings.embed_corpus(tracks, project, networks)
+    in_parts = LOCAL.model_copy(update={"partition_songs": 2})
+    for table, expected in zip(embeddings.embed_corpus(tracks, project, networks, in_parts), whole, strict=True):
+        pd.testing.assert_frame_equal(table, expected)
+    assert len(list((project.feature_cache / "partitions").iterdir())) == 2
