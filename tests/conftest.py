@@ -317,9 +317,11 @@ def measured() -> Callable[[float], Metrics]:
 def made_once(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Make a folder once, although several processes run the tests."""
+    """Make a folder once for all test processes, and for all runs of pytest that share `SONGGENRE_TEST_FOLDER`."""
     shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if "SONGGENRE_TEST_FOLDER" in os.environ:
+        shared = Path(os.environ["SONGGENRE_TEST_FOLDER"])
+    elif "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
 
     def make(name: str, fill: Callable[[Path], None]) -> Path:
