@@ -151,11 +151,14 @@ class Fma(Section):
     ----------
     size : {"small", "medium", "large"}
         Size of the data set.
+    genres : {"top", "all"}
+        Whether a song has its top-level genre, or all genres that its artist chose.
     url : str
         Address of the folder of the archives; ends in a slash.
     """
 
     size: Literal["small", "medium", "large"]
+    genres: Literal["top", "all"]
     url: str = Field(pattern=r"^https?://\S+/$")
 
 

@@ -72,7 +72,11 @@ def sound(song: int) -> bytes:
 def describe(folder: Path, columns: list[tuple[str, str]] = COLUMNS) -> None:
     table = pd.DataFrame.from_dict(SONGS, orient="index", columns=pd.MultiIndex.from_tuples(COLUMNS))
     text = table[columns].rename_axis("track_id").to_csv()
-    pack(folder / "fma_metadata.zip", {"fma_metadata/README.txt": b"", "fma_metadata/tracks.csv": text.encode()})
+    genres = (
+        "genre_id,#tracks,parent,title,top_level\n12,2,0,Rock,12\n17,1,0,Folk,17\n21,1,0,Hip-Hop,21\n25,1,12,Punk,12\n"
+    )
+    members = {"README.txt": "", "tracks.csv": text, "genres.csv": genres}
+    pack(folder / "fma_metadata.zip", {f"fma_metadata/{name}": content.encode() for name, content in members.items()})
 
 
 def pack(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_BZIP2, **patches: Any) -> None:
@@ -88,7 +92,9 @@ def fma(folder: Path, **options: Any) -> Fma:
     """The data set, where the checksums of what the user has are the published ones."""
     sums = {path.name: hashlib.sha1(path.read_bytes()).hexdigest() for path in folder.glob("*.zip")}
     fixed = {"url": "http://127.0.0.1:1/", "downloads": folder / "nowhere", "timeout_s": 60, "retries": 0}
-    return Fma(**{"size": "small", "folder": folder, "max_file_mb": 0.1, "checksums": sums} | fixed | options)
+    return Fma(
+        **{"size": "small", "genres": "top", "folder": folder, "max_file_mb": 0.1, "checksums": sums} | fixed | options
+    )
 
 
 def collected(source: Fma, audio: Path) -> dict[str, Track]:
@@ -130,6 +136,24 @@ def test_larger_sizes_hold_the_smaller_ones(folder: Path, audio: Path, size: str
     songs = collected(fma(folder, size=size), audio)
     assert list(songs) == numbers
     assert {song.collection for song in songs.values()} == {f"fma_{size}"}
+
+
+def test_all_genres_are_those_that_the_artist_chose(folder: Path, audio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SONGS, 5, (*SONGS[5][:7], "[25, 12, 999]", *SONGS[5][8:]))
+    describe(folder)
+    songs = collected(fma(folder, size="large", genres="all"), audio)
+    assert songs["5"].genres == ("Punk", "Rock")
+    assert songs["140"].genres == ("Folk",)
+    assert songs["1482"].genres == ()
+    assert songs["5"].primary_genre is None
+
+
+def test_missing_names_of_the_genres_are_an_error(folder: Path, audio: Path) -> None:
+    with zipfile.ZipFile(folder / "fma_metadata.zip") as archive:
+        table = archive.read("fma_metadata/tracks.csv")
+    pack(folder / "fma_metadata.zip", {"fma_metadata/tracks.csv": table})
+    with pytest.raises(UserError, match=r"genres\.csv.*missing"):
+        fma(folder, genres="all").collect(audio)
 
 
 def test_split_is_the_published_one(folder: Path, audio: Path) -> None:
@@ -364,4 +388,4 @@ def test_archives_are_downloaded_and_kept(folder: Path, audio: Path, tmp_path: P
 
 
 def test_the_published_checksums_are_the_rule(folder: Path) -> None:
-    assert Fma("small", folder, "", folder, 1, 1, 1).checksums == INFO.checksums
+    assert Fma("small", "top", folder, "", folder, 1, 1, 1).checksums == INFO.checksums

@@ -7,6 +7,7 @@ The data set is published as zip archives: ``fma_metadata.zip`` describes all so
 from __future__ import annotations
 
 import bz2
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, groupby
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 import pandas as pd
 
@@ -47,6 +48,7 @@ INFO = SourceInfo(
 SIZES = ["small", "medium", "large"]
 SPLITS = {"training": "train", "validation": "validation", "test": "test"}
 TRACKS = "fma_metadata/tracks.csv"
+GENRES = "fma_metadata/genres.csv"
 COLUMNS = {
     "split": ("set", "split"),
     "subset": ("set", "subset"),
@@ -55,6 +57,8 @@ COLUMNS = {
     "license": ("track", "license"),
     "artist": ("artist", "name"),
 }
+ALL_GENRES = {"genres": ("track", "genres")}
+"""Column with the numbers of a song's genres among the 161 of the hierarchy."""
 
 CUT_SHORT_S = {
     98565: 1.6,
@@ -95,6 +99,8 @@ class Fma(Source):
     ----------
     size : {"small", "medium", "large"}
         8,000, 25,000 or 106,574 clips.
+    genres : {"top", "all"}
+        The one of 16 top-level genres that a song has, if it has one; or those of 161 genres that its artist chose.
     folder : Path or None
         Folder in which the user already has the archives, zipped or extracted; it is only read. None to download them.
     url : str
@@ -116,6 +122,7 @@ class Fma(Source):
     """
 
     size: Literal["small", "medium", "large"]
+    genres: Literal["top", "all"]
     folder: Path | None
     url: str
     downloads: Path
@@ -144,7 +151,7 @@ class Fma(Source):
         UserError
             If an archive is missing in the user's folder, cannot be downloaded, or has another SHA-1 than published.
         """
-        songs = _songs(self._locate("fma_metadata"), self.size)
+        songs = _songs(self._locate("fma_metadata"), self.size, self.genres)
         clips = self._locate(f"fma_{self.size}")
         put = partial(_write_audio, clips=clips, audio=audio, max_bytes=round(self.max_file_mb * 1e6))
         batches = [list(batch) for _, batch in groupby(songs, lambda song: int(song.source_id) // 1000)]
@@ -183,36 +190,57 @@ class Fma(Source):
             )
 
 
-def _songs(metadata: Path, size: str) -> list[Track]:
+def _songs(metadata: Path, size: str, genres: str) -> list[Track]:
     """Read the songs of a size, without audio."""
-    tracks = _tracks(metadata)
+    tracks = _tracks(metadata, COLUMNS if genres == "top" else COLUMNS | ALL_GENRES)
     tracks = tracks[tracks["subset"].isin(SIZES[: SIZES.index(size) + 1])]
     if tracks.empty:
         raise UserError(f"{metadata}: {TRACKS} has no songs of the size {size}. Download {metadata.name} again.")
+    names = _genre_names(metadata) if genres == "all" else {}
     return [
         Track(
             source=INFO.name,
             source_id=str(row["track"]),
             file=None,
-            genres=(row["genre"],) if row["genre"] else (),
+            genres=_genres_of(row, names),
             title=row["title"],
             artist=row["artist"],
             license=row["license"],
             collection=f"fma_{size}",
-            primary_genre=row["genre"],
+            primary_genre=None if names else row["genre"],
             split=SPLITS.get(row["split"]),
         )
         for row in tracks.to_dict("records")
     ]
 
 
-def _tracks(metadata: Path) -> pd.DataFrame:
+def _genres_of(row: dict[str, Any], names: Mapping[int, str]) -> tuple[str, ...]:
+    """List the genres of a song: the top-level one, or all if there are names of all."""
+    if names:
+        numbers = re.findall(r"\d+", row["genres"] or "")
+        return tuple(names[int(number)] for number in numbers if int(number) in names)
+    return (row["genre"],) if row["genre"] else ()
+
+
+def _genre_names(metadata: Path) -> dict[int, str]:
+    """Read the names of all genres of the hierarchy."""
+    try:
+        with _open_archive(metadata) as opened, opened(GENRES) as file:
+            genres = pd.read_csv(file, usecols=["genre_id", "title"], dtype={"genre_id": "int64", "title": "str"})
+    except BROKEN as error:
+        raise UserError(
+            f"{metadata}: {GENRES} cannot be read ({_text(error)}). Download {metadata.name} again."
+        ) from None
+    return dict(zip(genres["genre_id"], genres["title"], strict=True))
+
+
+def _tracks(metadata: Path, columns: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
     """Read the used columns of the table of all songs, which would fill a gigabyte; empty cells become None."""
     try:
         with _open_archive(metadata) as opened:
             with opened(TRACKS) as file:
                 header = pd.read_csv(file, header=None, nrows=2, dtype="str", keep_default_na=False)
-            positions = _positions(list(zip(*header.to_numpy(), strict=True)), metadata)
+            positions = _positions(list(zip(*header.to_numpy(), strict=True)), columns, metadata)
             with opened(TRACKS) as file:
                 tracks = _rows(file, positions)
     except BROKEN as error:
@@ -222,15 +250,15 @@ def _tracks(metadata: Path) -> pd.DataFrame:
     return tracks.astype(object).where(tracks.notna(), None)
 
 
-def _positions(columns: list[tuple[str, str]], metadata: Path) -> dict[int, str]:
+def _positions(columns: list[tuple[str, str]], used: Mapping[str, tuple[str, str]], metadata: Path) -> dict[int, str]:
     """Locate the used columns; the first one is the number of the song."""
-    missing = [column for column in COLUMNS.values() if column not in columns]
+    missing = [column for column in used.values() if column not in columns]
     if missing:
         raise UserError(
             f"{metadata}: {TRACKS} lacks the columns {_join_names(missing)}; "
             f"it has {_join_names(columns)}. Use the published fma_metadata.zip."
         )
-    return {0: "track"} | {columns.index(column): name for name, column in COLUMNS.items()}
+    return {0: "track"} | {columns.index(column): name for name, column in used.items()}
 
 
 def _join_names(columns: list[tuple[str, str]]) -> str:
