@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
