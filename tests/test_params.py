@@ -307,3 +307,11 @@ def test_secret_in_a_value_that_does_not_fit_is_not_repeated(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"compute\.scheduler.*tcp://\*\*\*@host") as error:
         load_params(edited(tmp_path, "scheduler: null.*", "scheduler: at tcp://anna:pa55w0rd@host"))
     assert "pa55w0rd" not in str(error.value)
+
+
+def test_models_are_left_out_by_the_number_of_training_songs() -> None:
+    params = load_params(ROOT / "params.yaml")
+    limits = {"min_songs": {"sgd": 11, "perceptron": 1}, "max_songs": {"svm": 10}}
+    sklearn = params.sklearn.model_copy(update=limits)
+    assert set(sklearn.left_out(10)) == {"sgd"}
+    assert set(sklearn.left_out(11)) == {"svm"}

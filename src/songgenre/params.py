@@ -335,6 +335,23 @@ class Sklearn(Section):
     permutation_repeats: int = Field(ge=1)
     seed: Seed
 
+    def left_out(self, n_songs: int) -> dict[str, str]:
+        """List the models of `grids` that a number of training songs rules out.
+
+        Parameters
+        ----------
+        n_songs : int
+            Number of training songs.
+
+        Returns
+        -------
+        dict
+            From the name of a model to the reason.
+        """
+        few = {name: f"fewer than {least} training songs" for name, least in self.min_songs.items() if n_songs < least}
+        many = {name: f"more than {most} training songs" for name, most in self.max_songs.items() if n_songs > most}
+        return {name: reason for name, reason in (few | many).items() if name in self.grids}
+
     @field_validator("grids")
     @classmethod
     def _has_the_baseline(cls, grids: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from songgenre.compute import parallel_map
 from songgenre.features.descriptors import columns
 from songgenre.features.extract import ClipFeatures, extract
 from songgenre.models import embeddings
-from songgenre.models.pipelines import build_pipeline, select_by_size
+from songgenre.models.pipelines import build_pipeline
 from songgenre.params import Params, Sklearn
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
@@ -268,12 +268,12 @@ def tuning_hours(config: Sklearn, sample: pd.DataFrame, n_songs: int, n_workers:
     float
         Hours.
     """
-    grids, _ = select_by_size(config.grids, n_songs, config.min_songs, config.max_songs)
+    left_out = config.left_out(n_songs)
     inner = (config.folds - 1) / config.folds
     seconds = 0.0
-    for name, grid in grids.items():
+    for name in set(config.grids) - set(left_out):
         fit = partial(_predict_fit_seconds, _measure_fits(name, sample, config.seed))
-        candidates = len(ParameterGrid(grid))
+        candidates = len(ParameterGrid(config.grids[name]))
         seconds += candidates * config.folds * fit(n_songs * inner) + fit(n_songs)
         if n_songs <= config.nested_max_songs:
             outer = config.repeats * config.folds

@@ -19,7 +19,7 @@ from songgenre.models.classical import (
     predict_probabilities,
     refit_best,
 )
-from songgenre.models.pipelines import PIPELINES, build_pipeline, check_grids, select_by_size
+from songgenre.models.pipelines import PIPELINES, build_pipeline, check_grids
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
 
@@ -291,14 +291,3 @@ def test_many_songs_are_tuned_by_halving_and_choose_the_same(separable: Corpus) 
 def test_rare_genre_is_not_halved_away_from_a_model_that_is_calibrated(separable: Corpus) -> None:
     [(_, search)] = grid_search({"svm": {}}, *separable, folds=4, seed=1, tuning=Tuning(halving_min_songs=0))
     assert not hasattr(search, "n_resources_")
-
-
-def test_models_are_selected_by_the_number_of_songs() -> None:
-    grids = {"baseline": {}, "svm": {"C": [1.0]}, "sgd": {"alpha": [0.1]}}
-    limits = {"min_songs": {"sgd": 11}, "max_songs": {"svm": 10}}
-    small, left_out = select_by_size(grids, 10, **limits)
-    assert list(small) == ["baseline", "svm"]
-    assert left_out.loc["sgd", "fewest songs"] == 11
-    large, left_out = select_by_size(grids, 11, **limits)
-    assert list(large) == ["baseline", "sgd"]
-    assert left_out.loc["svm", "most songs"] == 10

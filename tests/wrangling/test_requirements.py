@@ -36,7 +36,7 @@ def check(tracks: pd.DataFrame, params: Params, **folds: int) -> None:
         name: getattr(params, name).model_copy(update={"folds": folds[name]} if name in folds else {})
         for name in ("sklearn", "transfer", "cnn")
     }
-    check_corpus(tracks, **sections)
+    check_corpus(tracks, params.model_copy(update=sections))
 
 
 def working_folds(tracks: pd.DataFrame, params: Params) -> int | None:
@@ -104,3 +104,15 @@ def test_genres_are_counted() -> None:
     assert describe_genres(songs) == "jazz 4 by 4, rock 6 by 2"
     songs.loc[0, "artist"] = None
     assert describe_genres(songs).endswith("rock 5 by 2 (and 1 of unknown artists)")
+
+
+@pytest.mark.parametrize(("ensemble", "members"), [(["svm", "cnn"], []), (["soft_voting", "cnn"], ["svm"])])
+def test_ensemble_of_a_model_that_is_not_trained_is_refused(
+    params: Params, ensemble: list[str], members: list[str]
+) -> None:
+    sklearn = params.sklearn.model_copy(update={"max_songs": {"svm": 60}, "soft_voting_members": members})
+    evaluation = params.evaluation.model_copy(update={"ensemble": ensemble})
+    changed = params.model_copy(update={"sklearn": sklearn, "evaluation": evaluation})
+    check(corpus(rock=(8, 3), jazz=(8, 3)), changed)
+    with pytest.raises(UserError, match=rf"evaluation\.ensemble: {ensemble[0]}"):
+        check(corpus(rock=(20, 3), jazz=(20, 3)), changed)

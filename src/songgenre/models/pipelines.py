@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
@@ -128,37 +127,6 @@ def check_names(parameter: str, names: Collection[str]) -> None:
             f"params.yaml: sklearn.{parameter}: no model is called {', '.join(sorted(unknown))}."
             f"{did_you_mean(min(unknown), PIPELINES)} Choose from {', '.join(PIPELINES)}."
         )
-
-
-def select_by_size(
-    grids: Mapping[str, Grid], n_songs: int, min_songs: Mapping[str, int], max_songs: Mapping[str, int]
-) -> tuple[dict[str, Grid], pd.DataFrame]:
-    """Select the models that suit the size of a corpus.
-
-    Parameters
-    ----------
-    grids : mapping
-        From the name of a model to its grid.
-    n_songs : int
-        Number of training songs.
-    min_songs, max_songs : mapping
-        Smallest and largest number of training songs of a model; a model that is not named has no limit.
-
-    Returns
-    -------
-    selected : dict
-        The grids of the models that are trained.
-    left_out : pd.DataFrame
-        A row per model that is not trained: its ``fewest songs`` and ``most songs``.
-    """
-    limits = pd.DataFrame(
-        {
-            "fewest songs": {name: min_songs.get(name, 0) for name in grids},
-            "most songs": {name: max_songs.get(name, float("inf")) for name in grids},
-        }
-    ).rename_axis("model")
-    suits = (limits["fewest songs"] <= n_songs) & (n_songs <= limits["most songs"])
-    return {name: grid for name, grid in grids.items() if suits[name]}, limits[~suits]
 
 
 def build_pipeline(name: str, seed: int, class_weight: ClassWeight, n_genres: int) -> Pipeline:

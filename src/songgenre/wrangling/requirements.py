@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from songgenre.errors import UserError
-from songgenre.params import Cnn, Sklearn, Transfer
+from songgenre.params import Params, Sklearn, Transfer
 from songgenre.tables.columns import count_artists
 
 MIN_SONGS = 3
@@ -58,7 +58,7 @@ def check_not_empty(tracks: pd.DataFrame, excluded: pd.DataFrame, catalogue: pd.
     )
 
 
-def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn: Cnn) -> None:
+def check_corpus(tracks: pd.DataFrame, params: Params) -> None:
     """Check that the models can be trained and tested on a corpus.
 
     The folds are made as in 05_sklearn and 07_transfer, so that what they would refuse is found before any feature.
@@ -67,15 +67,18 @@ def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn
     ----------
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
-    sklearn, transfer, cnn : Section
-        Sections of ``params.yaml``.
+    params : Params
+        Content of ``params.yaml``.
 
     Raises
     ------
     UserError
-        If there are fewer than two genres or artists, or a genre has too few songs or artists for the folds. The
-        message names the genre, the parameter and a number of folds that works.
+        If there are fewer than two genres or artists, a genre has too few songs or artists for the folds, or a member
+        of an ensemble is not trained because of the number of songs. The message names the genre, the parameter and a
+        number of folds that works.
     """
+    sklearn, transfer = params.sklearn, params.transfer
+    _check_ensembles(tracks, params)
     where = f"corpus (songs and artists of each genre: {describe_genres(tracks)})"
     if tracks["genre"].nunique() < 2:
         raise UserError(f"{where}: only one genre. Add songs of at least one other genre.")
@@ -89,11 +92,24 @@ def check_corpus(tracks: pd.DataFrame, sklearn: Sklearn, transfer: Transfer, cnn
         *_too_many_folds(tracks, "transfer", transfer.folds, _repeats(tracks, transfer), transfer.seed),
     ] or list(_too_many_neighbours(tracks, sklearn))
     fewest = _artists(tracks).min()
-    if fewest < cnn.folds:
-        problems.append(f"cnn.folds: {cnn.folds} is too many; set it to {fewest if fewest > 1 else 0}")
+    if fewest < params.cnn.folds:
+        problems.append(f"cnn.folds: {params.cnn.folds} is too many; set it to {fewest if fewest > 1 else 0}")
     if problems:
         raise UserError(
             f"{where}: " + ". ".join(problems) + ". Or add songs by other artists to the genres that lack them."
+        )
+
+
+def _check_ensembles(tracks: pd.DataFrame, params: Params) -> None:
+    """Raise if a member of the ensemble, or every member of the soft vote, is left out because of the size."""
+    left_out = params.sklearn.left_out(int((tracks["split"] != "test").sum()))
+    members = params.sklearn.soft_voting_members
+    if members and set(members) <= set(left_out):
+        left_out["soft_voting"] = "no member that is trained"
+    for name in {*params.evaluation.ensemble} & {*left_out}:
+        raise UserError(
+            f"params.yaml: evaluation.ensemble: {name} is not trained, because of {left_out[name]}. Name other "
+            "models, or change sklearn.min_songs and sklearn.max_songs."
         )
 
 
