@@ -140,6 +140,45 @@ class Cache(Generic[Entry]):
         file_system.makedirs(path.rpartition("/")[0], exist_ok=True)
         file_system.pipe_file(path, content.getvalue() + _digest(key, content.getvalue()))
 
+    def request(self, tracks: pd.DataFrame, folder: Path | str) -> list[CacheMiss]:
+        """List the clips of tracks with their keys.
+
+        Parameters
+        ----------
+        tracks : pd.DataFrame
+            `songgenre.tables.tracks.TRACKS`.
+        folder : Path or str
+            Folder of the audio, or the URL of a copy.
+
+        Returns
+        -------
+        list of CacheMiss
+            One per track, in the order of `tracks`, whether it is in the cache or not.
+        """
+        return [
+            CacheMiss(clip, self.key(sha256, clip.start_s, clip.duration_s))
+            for sha256, clip in zip(tracks["sha256"], audio.clips(tracks, folder), strict=True)
+        ]
+
+    def compute(self, missing: CacheMiss, function: Callable[[audio.Clip], Entry]) -> Entry:
+        """Compute an entry and write it.
+
+        Parameters
+        ----------
+        missing : CacheMiss
+            Clip and key.
+        function : callable
+            Computes the entry of a clip.
+
+        Returns
+        -------
+        NamedTuple
+            The entry.
+        """
+        entry = function(missing.clip)
+        self.put(missing.key, entry)
+        return entry
+
     def _place(self, key: str) -> tuple[fsspec.AbstractFileSystem, str]:
         file_system, folder = fsspec.url_to_fs(self.url, use_listings_cache=False)
         return file_system, f"{folder}/{key[:2]}/{key}.npz"
@@ -176,11 +215,8 @@ def cached_map(
     NamedTuple
         Entry of each track, in the order of `tracks`.
     """
-    requested = [
-        CacheMiss(clip, cache.key(sha256, clip.start_s, clip.duration_s))
-        for sha256, clip in zip(tracks["sha256"], audio.clips(tracks, folder), strict=True)
-    ]
-    compute = partial(_compute_and_keep, function=function, cache=cache)
+    requested = cache.request(tracks, folder)
+    compute = partial(cache.compute, function=function)
     stored = cache.keys()
     with closing(map_fn(compute, [each for each in requested if each.key not in stored])) as computed:
         for each in requested:
@@ -188,9 +224,3 @@ def cached_map(
                 yield next(computed)
             else:
                 yield cache.get(each.key) or next(map_fn(compute, [each]))
-
-
-def _compute_and_keep(missing: CacheMiss, function: Callable[[audio.Clip], Entry], cache: Cache[Entry]) -> Entry:
-    entry = function(missing.clip)
-    cache.put(missing.key, entry)
-    return entry

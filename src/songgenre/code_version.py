@@ -28,9 +28,7 @@ WITHOUT_INFLUENCE = frozenset(
         "redaction",
         "runtime/native_stderr",
         "runtime/numba_cache",
-        "tables/columns",
-        "tables/embeddings",
-        "tables/files",
+        "runtime/temporary",
     }
 )
 """Modules that store, schedule or report a result, but do not change its value."""

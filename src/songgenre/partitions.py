@@ -1,36 +1,35 @@
-"""Results of a large corpus in partitions, which workers compute and store themselves.
+"""Results of a large corpus in partitions, which workers write themselves.
 
-The process that coordinates them sees a manifest of each partition, but none of its songs.
+Workers read and write the cache of single songs, stack the results of each partition and store them as arrays. The
+process that coordinates them fetches these files, and computes nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
+import uuid
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import fsspec
-import pandas as pd
+import numpy as np
 
 from songgenre import audio
-from songgenre.cache import Cache
+from songgenre.cache import Cache, CacheMiss, Entry
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
-from songgenre.tables.files import read_table
+from songgenre.runtime.temporary import temporary_folder
 
 if TYPE_CHECKING:
-    import pandera.pandas as pa
+    import pandas as pd
 
     from songgenre.params import Compute
 
-MANIFEST = "manifest.json"
+SIZE = 100
+"""Number of songs of a partition: few enough to share the work evenly, many enough to make files few."""
 
 
 class Partition(NamedTuple):
@@ -38,204 +37,115 @@ class Partition(NamedTuple):
 
     Parameters
     ----------
-    first_row : int
-        Row of the first song in the corpus.
-    track_ids : list of str
-        Names of the songs.
-    clips : list of Clip
-        Their audio.
+    songs : sequence of CacheMiss
+        Their clips, and their keys in the cache.
     url : str
-        Folder of the results, a path or a URL that fsspec can open. Its name is a hash of everything that the results
-        depend on.
+        Folder for the arrays, a path or a URL that fsspec can open.
     """
 
-    first_row: int
-    track_ids: list[str]
-    clips: list[audio.Clip]
+    songs: Sequence[CacheMiss]
     url: str
 
 
-class Manifest(NamedTuple):
-    """Result of a partition.
+def compute_partitions(
+    function: Callable[[audio.Clip], Entry],
+    tracks: pd.DataFrame,
+    folder: Path | str,
+    cache: Cache[Entry],
+    description: str,
+    compute: Compute,
+    place: Path,
+    prepare: Callable[[Entry], Entry] | None = None,
+) -> Generator[dict[str, Path], None, None]:
+    """Let workers compute partitions of `SIZE` songs, or read them from the cache, and fetch the results.
 
     Parameters
     ----------
-    url : str
-        Folder of the partition.
-    songs : int
-        Number of songs.
-    seconds : float
-        Time of the computation.
-    sha256 : dict of str to str
-        Hash of each file.
-    """
-
-    url: str
-    songs: int
-    seconds: float
-    sha256: dict[str, str]
-
-
-def divide(tracks: pd.DataFrame, folder: Path | str, cache: Cache[Any], layout: str, size: int) -> list[Partition]:
-    """Divide a corpus into partitions.
-
-    Parameters
-    ----------
+    function : callable
+        Picklable function that computes the entry of a clip.
     tracks : pd.DataFrame
         `songgenre.tables.tracks.TRACKS`.
     folder : Path or str
         Folder of the audio, or the URL of a copy.
     cache : Cache
-        Cache of the results of single songs; partitions are stored in its folder ``partitions``, under its keys.
-    layout : str
-        What the files of a partition depend on, besides its songs.
-    size : int
-        Largest number of songs of a partition.
-
-    Returns
-    -------
-    list of Partition
-        The partitions, in the order of `tracks`.
-    """
-    clips = audio.clips(tracks, folder)
-    keys = [cache.key(sha, clip.start_s, clip.duration_s) for sha, clip in zip(tracks["sha256"], clips, strict=True)]
-    track_ids = tracks["track_id"].tolist()
-    partitions = []
-    for first in range(0, len(tracks), size):
-        rows = slice(first, first + size)
-        key = hashlib.sha256(json.dumps([layout, first, track_ids[rows], keys[rows]]).encode()).hexdigest()
-        partitions.append(Partition(first, track_ids[rows], clips[rows], f"{cache.url}/partitions/{key}"))
-    return partitions
-
-
-def compute_partitions(
-    write: Callable[[Partition, Path], None], partitions: Sequence[Partition], description: str, compute: Compute
-) -> list[Manifest]:
-    """Let workers compute and store partitions; a stored partition is not computed again.
-
-    Parameters
-    ----------
-    write : callable
-        Picklable function that writes the files of a partition into a folder.
-    partitions : sequence of Partition
-        Result of `divide`.
+        Cache of the entries.
     description : str
         Text for the progress bar.
     compute : Compute
         Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
-
-    Returns
-    -------
-    list of Manifest
-        Manifest of each partition, in the order of `partitions`.
-
-    Raises
-    ------
-    UserError
-        If a song cannot be computed, or the cluster fails.
-    """
-    store = partial(_compute_and_store, write=write)
-    return list(parallel_map(store, partitions, description, compute, remote_ok=True))
-
-
-def _compute_and_store(partition: Partition, write: Callable[[Partition, Path], None]) -> Manifest:
-    file_system, folder = fsspec.url_to_fs(partition.url, use_listings_cache=False)
-    stored = _read_manifest(file_system, folder)
-    if stored and all(file_system.exists(f"{folder}/{name}") for name in stored.sha256):
-        return stored
-    start = time.perf_counter()
-    file_system.makedirs(folder, exist_ok=True)
-    with TemporaryDirectory() as temporary:
-        write(partition, Path(temporary))
-        files = sorted(Path(temporary).iterdir())
-        hashes = {file.name: _hash(file) for file in files}
-        for file in files:
-            file_system.put_file(str(file), f"{folder}/{file.name}")
-    seconds = time.perf_counter() - start
-    manifest = Manifest(partition.url, len(partition.track_ids), seconds, hashes)
-    file_system.pipe_file(f"{folder}/{MANIFEST}", json.dumps(manifest._asdict()).encode())
-    return manifest
-
-
-def _read_manifest(file_system: fsspec.AbstractFileSystem, folder: str) -> Manifest | None:
-    """Read the manifest, which is the last file of a partition; None if it is missing or damaged."""
-    try:
-        return Manifest(**json.loads(file_system.cat_file(f"{folder}/{MANIFEST}")))
-    except (OSError, TypeError, ValueError):
-        return None
-
-
-def fetch(manifests: Sequence[Manifest], name: str, folder: Path) -> Iterator[Path]:
-    """Fetch a file of each partition.
-
-    Parameters
-    ----------
-    manifests : sequence of Manifest
-        Result of `compute_partitions`.
-    name : str
-        Name of the file.
-    folder : Path
-        Folder to put the files into; on this machine, they are linked.
+    place : Path
+        Existing folder for temporary files, which workers on other machines share unless ``compute.cache_url`` is set.
+    prepare : callable, optional
+        Picklable function that gives entries the same shape, so that they can be stacked.
 
     Yields
     ------
-    Path
-        File of each partition, in their order.
+    dict
+        From the name of each field of the entries to a file in the npy format with the values of all songs of a
+        partition; in the order of `tracks`. The files exist until the next partition.
 
     Raises
     ------
     UserError
-        If a file is missing or damaged; its partition is computed again in the next run.
+        If a song cannot be computed, the cluster fails, or a file arrives damaged.
     """
-    for number, manifest in enumerate(manifests):
-        path = folder / f"part-{number:05d}{Path(name).suffix}"
-        file_system, stored = fsspec.url_to_fs(manifest.url, use_listings_cache=False)
-        try:
-            _link_or_copy(file_system, f"{stored}/{name}", path)
-            is_whole = _hash(path) == manifest.sha256[name]
-        except FileNotFoundError:
-            is_whole = False
-        if not is_whole:
-            file_system.rm_file(f"{stored}/{MANIFEST}")
-            raise UserError(f"{manifest.url}/{name}: damaged. Run the same command again, which computes it anew.")
-        yield path
+    songs = cache.request(tracks, folder)
+    with _shared_folder(compute, place) as shared, temporary_folder(place) as here:
+        partitions = [
+            Partition(songs[first : first + SIZE], f"{shared}/{first // SIZE:05d}")
+            for first in range(0, len(songs), SIZE)
+        ]
+        store = partial(_store, function=function, cache=cache, prepare=prepare)
+        with closing(parallel_map(store, partitions, description, compute, remote_ok=True)) as stored:
+            for url, hashes in stored:
+                yield {name: _fetch(f"{url}/{name}.npy", digest, here) for name, digest in hashes.items()}
 
 
-def read_partitions(manifests: Sequence[Manifest], schema: pa.DataFrameSchema) -> pd.DataFrame:
-    """Read a table of all partitions.
-
-    Parameters
-    ----------
-    manifests : sequence of Manifest
-        Result of `compute_partitions`.
-    schema : pandera.pandas.DataFrameSchema
-        Schema of the table, whose file in each partition has its name and the suffix ``.parquet``.
-
-    Returns
-    -------
-    pd.DataFrame
-        The rows of all partitions, in their order.
-
-    Raises
-    ------
-    UserError
-        As `fetch`.
-    """
-    with TemporaryDirectory() as folder:
-        parts = [read_table(schema, path) for path in fetch(manifests, f"{schema.name}.parquet", Path(folder))]
-    return pd.concat(parts, ignore_index=True)
+@contextmanager
+def _shared_folder(compute: Compute, place: Path) -> Iterator[str]:
+    """Make a folder that the workers can write to, and remove it at the end."""
+    if not compute.cache_url:
+        with temporary_folder(place) as folder:
+            yield str(folder)
+        return
+    url = f"{compute.cache_url}/partitions/{uuid.uuid4().hex}"
+    try:
+        yield url
+    finally:
+        file_system, path = fsspec.url_to_fs(url, use_listings_cache=False)
+        with suppress(FileNotFoundError):
+            file_system.rm(path, recursive=True)
 
 
-def _link_or_copy(file_system: fsspec.AbstractFileSystem, stored: str, path: Path) -> None:
-    if "file" in file_system.protocol:
-        try:
-            os.link(stored, path)
-        except FileNotFoundError:
-            raise
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(stored, path)
-    else:
-        file_system.get_file(stored, str(path))
+def _store(
+    partition: Partition,
+    function: Callable[[audio.Clip], Entry],
+    cache: Cache[Entry],
+    prepare: Callable[[Entry], Entry] | None,
+) -> tuple[str, dict[str, str]]:
+    """Write an array for each field, and return their folder and hashes; every attempt has a folder of its own."""
+    entries = [cache.get(song.key) or cache.compute(song, function) for song in partition.songs]
+    fields = zip(*map(prepare, entries) if prepare else entries, strict=True)
+    url = f"{partition.url}-{uuid.uuid4().hex}"
+    file_system, folder = fsspec.url_to_fs(url, use_listings_cache=False)
+    file_system.makedirs(folder, exist_ok=True)
+    hashes = {}
+    with temporary_folder() as here:
+        for name, values in zip(cache.kind._fields, fields, strict=True):
+            np.save(here / f"{name}.npy", np.stack(values))
+            hashes[name] = _hash(here / f"{name}.npy")
+            file_system.put_file(str(here / f"{name}.npy"), f"{folder}/{name}.npy")
+    return url, hashes
+
+
+def _fetch(url: str, digest: str, here: Path) -> Path:
+    file_system, stored = fsspec.url_to_fs(url, use_listings_cache=False)
+    path = here / url.rpartition("/")[2]
+    file_system.get_file(stored, str(path))
+    file_system.rm_file(stored)
+    if _hash(path) != digest:
+        raise UserError(f"{url}: arrived damaged. Run the same command again; what is computed is in the cache.")
+    return path
 
 
 def _hash(path: Path) -> str:

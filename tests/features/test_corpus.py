@@ -24,6 +24,7 @@ from songgenre.features.extract import ClipFeatures, extract
 from songgenre.features.spectra import MAX_MFCC
 from songgenre.params import LOCAL, Features
 from songgenre.paths import Project
+from songgenre.plots.features import plot_mel_gallery
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table, write_table
 from songgenre.tables.mel_images import load_mel
@@ -266,44 +267,45 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
 IN_PARTITIONS = LOCAL.model_copy(update={"partition_songs": 2})
 
 
+@pytest.fixture
+def partitions_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("songgenre.partitions.SIZE", 2)
+
+
+@pytest.mark.usefixtures("partitions_of_two")
 def test_partitions_have_the_same_rows_as_one_file(
     project: Project, copy: Project, extracted: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
-    copy.mel.unlink()
     for table, expected in zip(extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS), extracted, strict=True):
         pd.testing.assert_frame_equal(table, expected)
     whole, parts = load_mel(project.mel), load_mel(copy.mel)
-    assert (parts.shape, parts.nbytes) == (whole.shape, whole.nbytes)
+    assert (len(parts), parts.shape, parts.nbytes) == (len(whole), whole.shape, whole.nbytes)
     for row in range(3):
         np.testing.assert_array_equal(parts[row], whole[row])
         np.testing.assert_array_equal(parts[np.int64(row), :, 3:7], whole[row, :, 3:7])
+    for row in (-1, 3):
+        with pytest.raises(IndexError):
+            parts[row]
+    assert [path.name for path in copy.feature_cache.parent.iterdir()] == ["features"]
 
 
-def test_stored_partition_is_never_computed_again_but_a_lost_or_damaged_one_is(
+@pytest.mark.usefixtures("partitions_of_two")
+def test_gallery_is_drawn_from_partitions(copy: Project) -> None:
+    _, mel_index = extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS)
+    songs = TRACKS.assign(genre=["rock", "rock", "jazz"], title="A song")
+    assert plot_mel_gallery(load_mel(copy.mel), mel_index, songs, songs_per_genre=2).axes
+
+
+@pytest.mark.usefixtures("partitions_of_two")
+def test_partitions_compute_only_songs_that_are_not_in_the_cache(
     copy: Project, extracted: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
-    def run() -> dict[Path, float]:
-        descriptors, _ = extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS)
-        pd.testing.assert_frame_equal(descriptors, extracted[0])
-        manifests = (copy.feature_cache / "partitions").glob("*/manifest.json")
-        return {path: path.stat().st_mtime_ns for path in manifests}
+    def times() -> dict[str, int]:
+        return {path.name: path.stat().st_mtime_ns for path in copy.feature_cache.rglob("*.npz")}
 
-    first = run()
-    assert run() == first
-    lost, other = sorted(first)
-    (lost.parent / "mel.npy").unlink()
-    after_a_loss = run()
-    assert after_a_loss[lost] > first[lost]
-    assert after_a_loss[other] == first[other]
-    damaged = other.parent / "descriptors.parquet"
-    damaged.write_bytes(damaged.read_bytes()[:-1] + b"x")
-    with pytest.raises(UserError, match=r"descriptors\.parquet: damaged"):
-        run()
-    assert run()[other] > first[other]
-
-
-def test_partition_of_other_parameters_is_another_one(copy: Project) -> None:
-    for n_mfcc in (5, 6):
-        descriptors, _ = extract_corpus(TRACKS, copy, CONFIG.model_copy(update={"n_mfcc": n_mfcc}), IN_PARTITIONS)
-        assert f"mfcc_{n_mfcc:02d}_mean" in descriptors
-    assert len(list((copy.feature_cache / "partitions").iterdir())) == 4
+    before = times()
+    lost = min(before)
+    next(copy.feature_cache.rglob(lost)).unlink()
+    descriptors, _ = extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS)
+    pd.testing.assert_frame_equal(descriptors, extracted[0])
+    assert {name for name, time in times().items() if time != before[name]} == {lost}

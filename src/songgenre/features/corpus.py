@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,14 +18,8 @@ from songgenre.features.descriptors import columns, describe_spectra
 from songgenre.features.extract import ClipFeatures, extract
 from songgenre.features.spectra import MAX_MFCC, Spectra
 from songgenre.params import LOCAL, Compute, Features
-from songgenre.partitions import Partition, compute_partitions, divide, fetch, read_partitions
+from songgenre.partitions import compute_partitions
 from songgenre.paths import Project
-from songgenre.tables.descriptors import DESCRIPTORS
-from songgenre.tables.files import write_table
-from songgenre.tables.mel_index import MEL_INDEX
-
-MEL = "mel.npy"
-"""Name of the mel spectrograms of a partition."""
 
 
 def extract_corpus(
@@ -70,44 +65,29 @@ def extract_corpus(
     cache = Cache(compute.cache_url or str(project.feature_cache), ClipFeatures, influential, extract)
     n_frames = 1 + round(tracks["clip_duration_s"].max() * config.sample_rate) // config.hop_length
     folder = compute.audio_url or project.audio
+    clip_features = partial(extract, config=config)
     with replacing(mel_file or project.mel) as partial_path:
         if len(tracks) > compute.partition_songs:
-            layout = f"{config.n_mfcc} {n_frames}"
-            partitions = divide(tracks, folder, cache, layout, compute.partition_songs)
-            return _extract_partitions(partitions, config, n_frames, compute, partial_path)
-        clip_features = partial(extract, config=config)
-        everywhere = partial(_compile_and_map, config=config, compute=compute)
-        extracted = cached_map(clip_features, tracks, folder, cache, everywhere)
-        return _write_features(extracted, tracks["track_id"], 0, config, n_frames, partial_path)
-
-
-def _write_features(
-    extracted: Iterable[ClipFeatures],
-    track_ids: Sequence[str] | pd.Series,
-    first_row: int,
-    config: Features,
-    n_frames: int,
-    mel_file: Path,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Write the mel spectrograms of songs, and tabulate their descriptors and their rows."""
+            _compile(config)
+            place = project.feature_cache.parent
+            place.mkdir(parents=True, exist_ok=True)
+            prepare = partial(_fill, n_frames=n_frames)
+            partitions = compute_partitions(
+                clip_features, tracks, folder, cache, "features of partitions", compute, place, prepare
+            )
+            values, db_max = _move_mel(partitions, partial_path)
+        else:
+            everywhere = partial(_compile_and_map, config=config, compute=compute)
+            extracted = cached_map(clip_features, tracks, folder, cache, everywhere)
+            values, db_max = _write_mel(extracted, (len(tracks), config.n_mels, n_frames), partial_path)
     names = columns(config.feature_set, config.n_mfcc)
     selected = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
-    values = np.empty((len(track_ids), len(names)))
-    db_max = np.empty(len(track_ids))
-    shape = (len(track_ids), config.n_mels, n_frames)
-    mel = np.lib.format.open_memmap(mel_file, mode="w+", dtype=np.uint8, shape=shape)
-    _reserve_space(mel_file)
-    for row, features in enumerate(extracted):
-        missing = n_frames - features.mel.shape[1]
-        mel[row] = np.pad(features.mel, ((0, 0), (0, missing)), mode="wrap")
-        values[row], db_max[row] = features.descriptors[selected], features.mel_db_max
-    mel.flush()
-    descriptors = pd.DataFrame(values, columns=names)
-    descriptors.insert(0, "track_id", np.asarray(track_ids))
+    descriptors = pd.DataFrame(values[:, selected], columns=names)
+    descriptors.insert(0, "track_id", tracks["track_id"].to_numpy())
     mel_index = pd.DataFrame(
         {
-            "track_id": descriptors["track_id"],
-            "row": first_row + np.arange(len(track_ids)),
+            "track_id": tracks["track_id"],
+            "row": np.arange(len(tracks)),
             "sample_rate": config.sample_rate,
             "hop_length": config.hop_length,
             "db_max": db_max,
@@ -117,24 +97,36 @@ def _write_features(
     return descriptors, mel_index
 
 
-def _extract_partitions(
-    partitions: Sequence[Partition], config: Features, n_frames: int, compute: Compute, mel_folder: Path
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Let workers write the features of partitions, and collect the tables and the mel spectrograms."""
-    _compile(config)
-    write = partial(_write_partition, config=config, n_frames=n_frames)
-    manifests = compute_partitions(write, partitions, "features of partitions", compute)
-    mel_folder.mkdir()
-    for _ in fetch(manifests, MEL, mel_folder):
-        pass
-    return read_partitions(manifests, DESCRIPTORS), read_partitions(manifests, MEL_INDEX)
+def _fill(features: ClipFeatures, n_frames: int) -> ClipFeatures:
+    """Repeat a spectrogram from its beginning up to a number of frames."""
+    missing = n_frames - features.mel.shape[1]
+    return features._replace(mel=np.pad(features.mel, ((0, 0), (0, missing)), mode="wrap"))
 
 
-def _write_partition(partition: Partition, folder: Path, config: Features, n_frames: int) -> None:
-    extracted = (extract(clip, config) for clip in partition.clips)
-    tables = _write_features(extracted, partition.track_ids, partition.first_row, config, n_frames, folder / MEL)
-    for table, schema in zip(tables, (DESCRIPTORS, MEL_INDEX), strict=True):
-        write_table(table, schema, folder / f"{schema.name}.parquet")
+def _write_mel(
+    extracted: Iterable[ClipFeatures], shape: tuple[int, int, int], path: Path
+) -> tuple[np.ndarray, np.ndarray]:
+    """Write the mel spectrograms into one file, and return the descriptors and the maximum levels."""
+    mel = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    _reserve_space(path)
+    values, db_max = [], []
+    for row, features in enumerate(extracted):
+        mel[row] = _fill(features, shape[2]).mel
+        values.append(features.descriptors)
+        db_max.append(features.mel_db_max)
+    mel.flush()
+    return np.stack(values), np.array(db_max)
+
+
+def _move_mel(partitions: Iterable[dict[str, Path]], folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Move the mel spectrograms of partitions into a folder, and return the descriptors and the maximum levels."""
+    folder.mkdir()
+    values, db_max = [], []
+    for number, arrays in enumerate(partitions):
+        shutil.move(arrays["mel"], folder / f"part-{number:06d}.npy")
+        values.append(np.load(arrays["descriptors"]))
+        db_max.append(np.load(arrays["mel_db_max"]))
+    return np.concatenate(values), np.concatenate(db_max)
 
 
 def _compile_and_map(

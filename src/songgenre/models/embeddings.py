@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +15,8 @@ from songgenre.cache import Cache, cached_map
 from songgenre.compute import parallel_map
 from songgenre.models import musicnn, musicnn_weights
 from songgenre.params import LOCAL, Compute
-from songgenre.partitions import Partition, compute_partitions, divide, fetch, read_partitions
+from songgenre.partitions import compute_partitions
 from songgenre.paths import Project
-from songgenre.tables.embeddings import EMBEDDINGS
-from songgenre.tables.files import write_table
-
-TAGS = "tags.npy"
-"""Name of the tags of a partition."""
 
 Network = Mapping[str, np.ndarray]
 """The variables of a network, by name."""
@@ -123,32 +117,21 @@ def embed_corpus(
     )
     folder = compute.audio_url or project.audio
     if len(tracks) > compute.partition_songs:
-        partitions = divide(tracks, folder, cache, "", compute.partition_songs)
-        write = partial(_write_partition, networks=networks)
-        manifests = compute_partitions(write, partitions, "embeddings of partitions", compute)
-        embeddings = read_partitions(manifests, EMBEDDINGS)
-        with TemporaryDirectory() as temporary:
-            tags = np.concatenate([np.load(path) for path in fetch(manifests, TAGS, Path(temporary))])
+        place = project.feature_cache.parent
+        place.mkdir(parents=True, exist_ok=True)
+        function = partial(embed, networks=networks)
+        partitions = compute_partitions(function, tracks, folder, cache, "embeddings of partitions", compute, place)
+        parts = [(np.load(arrays["embedding"]), np.load(arrays["tags"])) for arrays in partitions]
+        values, tags = map(np.concatenate, zip(*parts, strict=True))
     else:
         everywhere = partial(parallel_map, description="embeddings", compute=compute, remote_ok=True)
         songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
-        embeddings = _tabulate(songs, tracks["track_id"])
-        tags = np.stack([song.tags for song in songs])
+        values, tags = map(np.stack, zip(*songs, strict=True))
+    embeddings = pd.DataFrame(values, columns=columns())
+    embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())
     names = [(name, tag) for name in musicnn_weights.NETWORKS for tag in musicnn.TAGS[name]]
     tag_names = pd.MultiIndex.from_tuples(names, names=["network", "tag"])
     return embeddings, pd.DataFrame(tags, index=tracks.index, columns=tag_names)
-
-
-def _tabulate(songs: Sequence[Embedded], track_ids: Sequence[str] | pd.Series) -> pd.DataFrame:
-    embeddings = pd.DataFrame(np.stack([song.embedding for song in songs]), columns=columns())
-    embeddings.insert(0, "track_id", np.asarray(track_ids))
-    return embeddings
-
-
-def _write_partition(partition: Partition, folder: Path, networks: Sequence[Network]) -> None:
-    songs = [embed(clip, networks) for clip in partition.clips]
-    write_table(_tabulate(songs, partition.track_ids), EMBEDDINGS, folder / f"{EMBEDDINGS.name}.parquet")
-    np.save(folder / TAGS, np.stack([song.tags for song in songs]))
 
 
 def top_tags(tags: pd.DataFrame, n: int) -> pd.DataFrame:

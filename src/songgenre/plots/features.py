@@ -53,7 +53,7 @@ def plot_mel_gallery(mel: MelImages, index: pd.DataFrame, tracks: pd.DataFrame, 
     brightness = {}
     for genre, line in zip(genres, grid, strict=True):
         songs = tracks[tracks["genre"] == genre].head(songs_per_genre)
-        brightness[genre] = mel[rows[songs["track_id"]]].mean()
+        brightness[genre] = np.mean([mel[row].mean() for row in rows[songs["track_id"]]])
         for axes in line:
             axes.grid(False)
         for axes, (_, song) in zip(line, songs.iterrows(), strict=False):

@@ -17,16 +17,21 @@ MIN_AGE_S = 60
 
 
 @contextmanager
-def temporary_folder() -> Iterator[Path]:
+def temporary_folder(place: Path | None = None) -> Iterator[Path]:
     """Make a folder that only this user can open, and remove those of processes that were killed.
+
+    Parameters
+    ----------
+    place : Path, optional
+        Where to make it; by default, the folder of the system for temporary files.
 
     Yields
     ------
     Path
         The folder; it is removed at the end.
     """
-    _sweep(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=PREFIX) as folder:
+    _sweep(place or Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=place) as folder:
         lock = os.open(folder, os.O_RDONLY)
         try:
             with suppress(OSError):  # a file system without locks, where nothing is swept either

@@ -1,11 +1,15 @@
-"""8-bit log-mel spectrograms of a corpus, in one file or in one file for each partition."""
+"""8-bit log-mel spectrograms of a corpus, in one file or in a folder with a file for each partition."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+OPEN_FILES = 16
+"""Number of files that are open at the same time."""
 
 
 class MelPartitions:
@@ -14,29 +18,36 @@ class MelPartitions:
     Parameters
     ----------
     folder : Path
-        Folder of arrays [shape=(n, n_mels, n_frames), dtype=uint8] in the npy format, in the order of their names.
+        Folder of arrays [shape=(n, n_mels, n_frames), dtype=uint8] in the npy format, in the order of their names; all
+        but the last have the same number of songs.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._parts = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
-        self._ends = np.cumsum([len(part) for part in self._parts])
+        self._paths = sorted(folder.glob("*.npy"))
+        self._open = lru_cache(OPEN_FILES)(lambda part: np.load(self._paths[part], mmap_mode="r"))
+        self._size = len(self._open(0))
+
+    def __len__(self) -> int:
+        """Count the songs."""
+        return self._size * (len(self._paths) - 1) + len(self._open(len(self._paths) - 1))
 
     @property
-    def shape(self) -> tuple[int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """Number of songs, of mel bands and of frames."""
-        return int(self._ends[-1]), *self._parts[0].shape[1:]
+        return len(self), *self._open(0).shape[1:]
 
     @property
     def nbytes(self) -> int:
         """Size in bytes."""
-        return sum(part.nbytes for part in self._parts)
+        return int(np.prod(self.shape))
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Read a song, or a part of its spectrogram: ``mel[row]`` or ``mel[row, :, 10:20]``."""
         row, *rest = index if isinstance(index, tuple) else (index,)
-        part = int(np.searchsorted(self._ends, row, side="right"))
-        first = self._ends[part] - len(self._parts[part])
-        return np.asarray(self._parts[part][(row - first, *rest)])
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        part, place = divmod(int(row), self._size)
+        return np.asarray(self._open(part)[(place, *rest)])
 
 
 MelImages = np.ndarray | MelPartitions
