@@ -296,6 +296,7 @@ def measured() -> Callable[[float], Metrics]:
     def make(accuracy: float) -> Metrics:
         return Metrics(
             accuracy=accuracy,
+            balanced_accuracy=accuracy,
             macro_f1=accuracy,
             ci95_low=accuracy - 0.1,
             ci95_high=accuracy + 0.1,

@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from songgenre import plan as planning
 from songgenre.params import load_params
 from songgenre.paths import Project
-from songgenre.plan import Need, Rates, find_obstacles, plan
+from songgenre.plan import Rates, StageEstimate, estimate_stages, find_obstacles
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -20,25 +21,25 @@ RATES = Rates(wrangling_s=0.1, features_s=0.2, transfer_s=0.3, audio_bytes=1e6, 
 
 @pytest.fixture
 def without_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "_measure_fits", lambda *_: [0.3, 0.9])
+    monkeypatch.setattr(planning, "_measure_fits", lambda *_: [(300, 0.3), (900, 0.9)])
 
 
-def needs(project: Project, n_songs: int, n_workers: int) -> dict[str, Need]:
+def estimates(project: Project, n_songs: int, n_workers: int) -> dict[str, StageEstimate]:
     params = load_params(ROOT / "params.yaml")
-    return {need.stage: need for need in plan(project, params, RATES, n_songs, n_workers)}
+    return {each.stage: each for each in estimate_stages(project, params, RATES, n_songs, n_workers)}
 
 
 @pytest.mark.usefixtures("without_fits")
 def test_work_of_songs_is_shared_by_workers(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    assert needs(project, 36_000, 1)["features"].hours == pytest.approx(2)
-    assert needs(project, 36_000, 4)["features"].hours == pytest.approx(0.5)
-    assert needs(project, 36_000, 1000)["wrangling"].hours == pytest.approx(0.001)
+    assert estimates(project, 36_000, 1)["features"].hours == pytest.approx(2)
+    assert estimates(project, 36_000, 4)["features"].hours == pytest.approx(0.5)
+    assert estimates(project, 36_000, 1000)["wrangling"].hours == pytest.approx(0.001)
 
 
 @pytest.mark.usefixtures("without_fits")
 def test_disk_and_tables_in_memory_grow_with_the_songs(tmp_path: Path) -> None:
-    few, many = (needs(Project(tmp_path), n, 2) for n in (1_000, 1_000_000))
+    few, many = (estimates(Project(tmp_path), n, 2) for n in (1_000, 1_000_000))
     assert many["scraping"].disk_gb == pytest.approx(1000 * few["scraping"].disk_gb)
     assert many["transfer"].memory_gb > 1_000_000 * 8 * 6824 / 1e9
     assert few["transfer"].memory_gb < 2
@@ -46,34 +47,42 @@ def test_disk_and_tables_in_memory_grow_with_the_songs(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("without_fits")
 def test_time_of_a_stage_that_has_not_run_is_not_known(tmp_path: Path) -> None:
-    assert np.isnan(needs(Project(tmp_path), 1000, 2)["cnn"].hours)
+    assert np.isnan(estimates(Project(tmp_path), 1000, 2)["cnn"].hours)
 
 
 def test_fits_of_a_model_that_the_size_rules_out_do_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     measured = []
-    monkeypatch.setattr(planning, "_measure_fits", lambda name, *_: measured.append(name) or [0.3, 0.9])
-    needs(Project(tmp_path), 100_000, 2)
+    monkeypatch.setattr(planning, "_measure_fits", lambda name, *_: measured.append(name) or [(300, 0.3), (900, 0.9)])
+    estimates(Project(tmp_path), 100_000, 2)
     assert "svm" not in measured
     assert "nystroem_svm" in measured
 
 
 def test_seconds_of_a_fit_follow_the_power_between_the_measurements() -> None:
-    small, large = planning.FIT_SONGS
-    quadratic = [small**2 * 1e-6, large**2 * 1e-6]
-    assert planning._predict_fit_seconds(quadratic, 10 * large) == pytest.approx((10 * large) ** 2 * 1e-6)
-    assert planning._predict_fit_seconds([0.5, 0.5], 10 * large) == pytest.approx(5)
+    quadratic = [(n, n**2 * 1e-6) for n in (300, 900)]
+    assert planning._predict_fit_seconds(quadratic, 9000) == pytest.approx(9000**2 * 1e-6)
+    assert planning._predict_fit_seconds([(300, 0.5), (900, 0.5)], 9000) == pytest.approx(5)
+
+
+def test_imbalanced_sample_can_be_fitted() -> None:
+    rng = np.random.default_rng(0)
+    genres = ["common"] * 400 + ["rare"]
+    sample = pd.DataFrame(rng.standard_normal((401, 5))).assign(genre=genres)
+    (few, less), (many, more) = planning._measure_fits("svm", sample, seed=0)
+    assert (few, many) == planning.FIT_SONGS
+    assert min(less, more) > 0
 
 
 @pytest.mark.parametrize(
     ("need", "named"),
     [
-        (Need("transfer", 1, 1e6, 0), "transfer.*memory"),
-        (Need("scraping", 1, 1, 1e9), "disk"),
-        (Need("sklearn", 1e5, 1, 1), "sklearn.*days"),
+        (StageEstimate("transfer", 1, 1e6, 0), "transfer.*memory"),
+        (StageEstimate("scraping", 1, 1, 1e9), "disk"),
+        (StageEstimate("sklearn", 1e5, 1, 1), "sklearn.*days"),
     ],
 )
-def test_what_cannot_end_is_named(need: Need, named: str, tmp_path: Path) -> None:
-    [obstacle] = find_obstacles([need, Need("cnn", np.nan, 1, 1)], tmp_path)
+def test_what_cannot_end_is_named(need: StageEstimate, named: str, tmp_path: Path) -> None:
+    [obstacle] = find_obstacles([need, StageEstimate("cnn", np.nan, 1, 1)], tmp_path)
     assert re.search(named, obstacle)
 
 

@@ -331,9 +331,9 @@ def plan(
     project = Project.find()
     params = load_params(project.params)
     rates = planning.measure_rates(project, params, load_networks(pretrained_folder()))
-    needs = planning.plan(project, params, rates, songs, workers or joblib.cpu_count())
-    typer.echo(planning.format_plan(needs))
-    if obstacles := planning.find_obstacles(needs, project.root):
+    estimates = planning.estimate_stages(project, params, rates, songs, workers or joblib.cpu_count())
+    typer.echo(planning.format_plan(estimates))
+    if obstacles := planning.find_obstacles(estimates, project.root):
         raise UserError("\n".join(obstacles))
 
 

@@ -569,7 +569,7 @@ class Compute(Section):
     audio_url, cache_url : str
         URL of a copy of the audio and of the feature cache that the workers can reach; empty for this folder.
     partition_songs : int
-        Largest number of songs whose features are computed one by one, and of the songs of a partition.
+        Number of songs above which workers write the features themselves, see `songgenre.partitions`.
     """
 
     scheduler: str | None = Field(pattern=r"^(tcp|tls)://\S+$")

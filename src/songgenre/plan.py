@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import joblib
@@ -30,6 +29,7 @@ from songgenre.models import embeddings
 from songgenre.models.pipelines import build_pipeline
 from songgenre.params import Params, Sklearn
 from songgenre.paths import Project
+from songgenre.runtime.temporary import temporary_folder
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
@@ -37,10 +37,12 @@ from songgenre.wrangling.cleaning import check_audio
 
 MAX_HOURS = 30 * 24
 """Time after which a stage counts as one that never ends."""
+HINTS = {"sklearn": "Use more workers, or lower sklearn.max_songs.", "cnn": "Lower cnn.epochs, or use a GPU."}
+"""Hints for stages that would take too long."""
 N_CLIPS = 8
 """Number of songs that each core measures."""
-FIT_SONGS = (300, 900)
-"""Numbers of training songs at which the fits of a model are measured; time is a power of the number between them."""
+FIT_SONGS, FIT_SONGS_PER_GENRE = (300, 900), (6, 18)
+"""Fewest songs, and songs of each genre, of the two fits that are measured; time is a power of the number of songs."""
 N_COLUMNS_ASSUMED, N_GENRES_ASSUMED = 930, 8
 SCALED = {"eda": "03_eda", "cnn": "06_cnn", "evaluation": "08_evaluation"}
 """Stages whose time is that of their last run, in proportion to the songs."""
@@ -52,7 +54,7 @@ COPIES = 4
 
 
 class Rates(NamedTuple):
-    """What one song costs on this machine.
+    """Cost of one song on this machine.
 
     Parameters
     ----------
@@ -69,8 +71,8 @@ class Rates(NamedTuple):
     entry_bytes: float
 
 
-class Need(NamedTuple):
-    """What a stage needs.
+class StageEstimate(NamedTuple):
+    """Estimated cost of a stage.
 
     Parameters
     ----------
@@ -88,8 +90,10 @@ class Need(NamedTuple):
     disk_gb: float
 
 
-def plan(project: Project, params: Params, rates: Rates, n_songs: int, n_workers: int) -> list[Need]:
-    """Estimate what each stage needs for a corpus.
+def estimate_stages(
+    project: Project, params: Params, rates: Rates, n_songs: int, n_workers: int
+) -> list[StageEstimate]:
+    """Estimate time, memory and disk of each stage for a corpus.
 
     Parameters
     ----------
@@ -106,15 +110,16 @@ def plan(project: Project, params: Params, rates: Rates, n_songs: int, n_workers
 
     Returns
     -------
-    list of Need
+    list of StageEstimate
         A row per stage.
     """
     sample = _sample_descriptors(project)
     n_genres = sample["genre"].nunique()
+    n_training = round(n_songs * (1 - params.wrangling.test_fraction))
     n_columns = len(columns(params.features.feature_set, params.features.n_mfcc))
     n_dimensions = len(embeddings.columns())
     n_models = len(params.sklearn.grids) + 4
-    here = joblib.cpu_count() * PROCESS_GB
+    workers_gb = joblib.cpu_count() * PROCESS_GB
     shared = partial(_shared_hours, n_songs=n_songs, n_workers=n_workers)
     gigabytes = n_songs / 1e9
     tables = {
@@ -123,31 +128,31 @@ def plan(project: Project, params: Params, rates: Rates, n_songs: int, n_workers
         "transfer": 8 * n_dimensions * (COPIES + joblib.cpu_count()),
         "evaluation": 8 * n_genres * n_models * COPIES,
     }
-    memory = {stage: here + size * gigabytes for stage, size in tables.items()}
+    memory = {stage: workers_gb + size * gigabytes for stage, size in tables.items()}
     return [
-        Need("scraping", np.nan, PROCESS_GB, 2 * rates.audio_bytes * gigabytes),
-        Need("wrangling", shared(rates.wrangling_s), here, 0),
-        Need("eda", _scaled_hours(project, "eda", n_songs), here, 0),
-        Need("features", shared(rates.features_s), memory["features"], 3 * rates.entry_bytes * gigabytes),
-        Need("sklearn", tuning_hours(params.sklearn, sample, n_songs, n_workers), memory["sklearn"], 0),
-        Need("cnn", _scaled_hours(project, "cnn", n_songs), TENSORFLOW_GB, 0),
-        Need(
+        StageEstimate("scraping", np.nan, PROCESS_GB, 2 * rates.audio_bytes * gigabytes),
+        StageEstimate("wrangling", shared(rates.wrangling_s), workers_gb, 0),
+        StageEstimate("eda", _scaled_hours(project, "eda", n_songs), workers_gb, 0),
+        StageEstimate("features", shared(rates.features_s), memory["features"], 3 * rates.entry_bytes * gigabytes),
+        StageEstimate("sklearn", tuning_hours(params.sklearn, sample, n_training, n_workers), memory["sklearn"], 0),
+        StageEstimate("cnn", _scaled_hours(project, "cnn", n_songs), TENSORFLOW_GB, 0),
+        StageEstimate(
             "transfer",
             shared(rates.transfer_s),
             memory["transfer"],
             3 * 8 * n_dimensions * gigabytes,
         ),
-        Need("evaluation", _scaled_hours(project, "evaluation", n_songs), memory["evaluation"], 0),
+        StageEstimate("evaluation", _scaled_hours(project, "evaluation", n_songs), memory["evaluation"], 0),
     ]
 
 
-def find_obstacles(needs: Sequence[Need], folder: Path) -> list[str]:
-    """Find what this machine lacks for a plan.
+def find_obstacles(estimates: Sequence[StageEstimate], folder: Path) -> list[str]:
+    """Find the stages that cannot end on this machine.
 
     Parameters
     ----------
-    needs : sequence of Need
-        Result of `plan`.
+    estimates : sequence of StageEstimate
+        Result of `estimate_stages`.
     folder : Path
         Folder of the project, whose disk is used.
 
@@ -157,27 +162,27 @@ def find_obstacles(needs: Sequence[Need], folder: Path) -> list[str]:
         A sentence per obstacle, with a hint; empty if every stage can end.
     """
     memory, disk = psutil.virtual_memory().total / 1e9, shutil.disk_usage(folder).free / 1e9
-    total = sum(need.disk_gb for need in needs)
+    total = sum(each.disk_gb for each in estimates)
     obstacles = [
-        f"{need.stage}: needs {need.memory_gb:,.0f} GB of memory, but this machine has {memory:,.0f} GB. "
+        f"{each.stage}: needs {each.memory_gb:,.0f} GB of memory, but this machine has {memory:,.0f} GB. "
         "Use a machine with more memory, or fewer songs."
-        for need in needs
-        if need.memory_gb > memory
+        for each in estimates
+        if each.memory_gb > memory
     ]
     if total > disk:
         obstacles.append(
             f"{folder}: {total:,.0f} GB of disk are needed, but {disk:,.0f} GB are free. Use a larger disk."
         )
     obstacles += [
-        f"{need.stage}: would take {need.hours / 24:,.0f} days. Use more workers, or lower sklearn.max_songs."
-        for need in needs
-        if need.hours > MAX_HOURS
+        f"{each.stage}: would take {each.hours / 24:,.0f} days. Use more workers, or lower sklearn.max_songs."
+        for each in estimates
+        if each.hours > MAX_HOURS
     ]
     return obstacles
 
 
 def measure_rates(project: Project, params: Params, networks: Sequence[embeddings.Network]) -> Rates:
-    """Measure what a song costs: songs of the project, or generated ones if it has none.
+    """Measure the cost of songs of the project, or of generated ones if it has none.
 
     Parameters
     ----------
@@ -193,9 +198,9 @@ def measure_rates(project: Project, params: Params, networks: Sequence[embedding
     Rates
         Means over the songs, measured while all cores work.
     """
-    with TemporaryDirectory() as folder:
-        clips = _sample_clips(project, params, Path(folder)) * joblib.cpu_count()
-        measure = partial(_measure_clip, params=params, networks=networks, folder=folder)
+    with temporary_folder() as folder:
+        clips = _sample_clips(project, params, folder) * joblib.cpu_count()
+        measure = partial(_measure_clip, params=params, networks=networks, folder=str(folder))
         measured = pd.DataFrame(parallel_map(measure, clips, "measuring this machine"))
     return Rates(**measured.mean().to_dict())
 
@@ -214,7 +219,7 @@ def _sample_clips(project: Project, params: Params, folder: Path) -> list[audio.
 
 
 def _measure_clip(clip: audio.Clip, params: Params, networks: Sequence[embeddings.Network], folder: str) -> Rates:
-    """Measure what a song costs; every step runs once before, so that nothing is compiled in the measured time."""
+    """Measure the cost of a song; every step runs once before, so that nothing is compiled in the measured time."""
     settings, path = params.wrangling, Path(clip.path)
     cache = Cache(folder, ClipFeatures, {}, extract)
     key = cache.key(f"{path} {os.getpid()}", clip.start_s, clip.duration_s)
@@ -250,9 +255,9 @@ def _scaled_hours(project: Project, stage: str, n_songs: int) -> float:
 
 
 def tuning_hours(config: Sklearn, sample: pd.DataFrame, n_songs: int, n_workers: int) -> float:
-    """Estimate the time of tuning, nested cross-validation and diagnostics of the scikit-learn models.
+    """Estimate the time of tuning and nested cross-validation of the scikit-learn models.
 
-    The fits of each model are measured with `FIT_SONGS` songs.
+    Two fits of each model are measured. The estimate is high where the grid search is a successive halving.
 
     Parameters
     ----------
@@ -261,7 +266,7 @@ def tuning_hours(config: Sklearn, sample: pd.DataFrame, n_songs: int, n_workers:
     sample : pd.DataFrame
         Descriptors of songs, and their ``genre``.
     n_songs, n_workers : int
-        Number of songs of the corpus, and of processes.
+        Number of training songs, and of processes.
 
     Returns
     -------
@@ -271,27 +276,32 @@ def tuning_hours(config: Sklearn, sample: pd.DataFrame, n_songs: int, n_workers:
     left_out = config.left_out(n_songs)
     inner = (config.folds - 1) / config.folds
     seconds = 0.0
-    for name in set(config.grids) - set(left_out):
+    for name in sorted(set(config.grids) - set(left_out)):
         fit = partial(_predict_fit_seconds, _measure_fits(name, sample, config.seed))
-        candidates = len(ParameterGrid(config.grids[name]))
-        seconds += candidates * config.folds * fit(n_songs * inner) + fit(n_songs)
+        n_fits = config.folds * len(ParameterGrid(config.grids[name]))
+        seconds += n_fits * fit(n_songs * inner) / n_workers + fit(n_songs)
         if n_songs <= config.nested_max_songs:
-            outer = config.repeats * config.folds
-            seconds += outer * (candidates * config.folds * fit(n_songs * inner**2) + fit(n_songs * inner))
-    return seconds / n_workers / 3600
+            outer = config.repeats * config.folds / n_workers
+            seconds += outer * (n_fits * fit(n_songs * inner**2) + fit(n_songs * inner))
+    return seconds / 3600
 
 
-def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[float]:
-    """Measure the seconds of one fit of a model with each of `FIT_SONGS`, on one core."""
-    return [_seconds_of_fit(name, sample, n, seed) for n in FIT_SONGS]
+def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[tuple[int, float]]:
+    """Measure two fits of a model on one core: their numbers of songs and their seconds."""
+    n_genres = sample["genre"].nunique()
+    numbers = [max(least, each * n_genres) for least, each in zip(FIT_SONGS, FIT_SONGS_PER_GENRE, strict=True)]
+    return [(n, _seconds_of_fit(name, sample, n, seed)) for n in numbers]
 
 
 def _seconds_of_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> float:
+    """Measure a fit on copies of the songs with a little noise, in turn of each genre."""
     rng = np.random.default_rng(seed)
-    drawn = sample.iloc[np.arange(n) % len(sample)]
+    genres = sample["genre"].unique()
+    rows = {genre: np.flatnonzero(sample["genre"] == genre) for genre in genres}
+    drawn = sample.iloc[[rng.choice(rows[genres[at % len(genres)]]) for at in range(n)]]
     X = drawn.drop(columns="genre").to_numpy()
     X = X * (1 + 0.1 * rng.standard_normal(X.shape))
-    pipeline = build_pipeline(name, seed, "none", sample["genre"].nunique())
+    pipeline = build_pipeline(name, seed, "none", len(genres))
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.perf_counter()
@@ -299,47 +309,48 @@ def _seconds_of_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> float
         return time.perf_counter() - start
 
 
-def _predict_fit_seconds(measured: Sequence[float], n_songs: float) -> float:
+def _predict_fit_seconds(measured: Sequence[tuple[int, float]], n_songs: float) -> float:
     """Extrapolate the seconds of a fit: they grow with a power of the number of songs, and at least as fast as it."""
-    power = max(1.0, float(np.log(measured[1] / measured[0]) / np.log(FIT_SONGS[1] / FIT_SONGS[0])))
-    return float(measured[1] * (n_songs / FIT_SONGS[1]) ** power)
+    (few, less), (many, more) = measured
+    power = max(1.0, float(np.log(more / less) / np.log(many / few)))
+    return float(more * (n_songs / many) ** power)
 
 
 def _sample_descriptors(project: Project) -> pd.DataFrame:
     """Read the descriptors of the project with the genres; without them, generate some."""
     if project.descriptors.is_file() and project.tracks.is_file():
-        descriptors = read_table(DESCRIPTORS, project.descriptors).drop(columns="track_id")
-        return descriptors.assign(genre=read_table(TRACKS, project.tracks)["genre"])
+        genres = read_table(TRACKS, project.tracks)[["track_id", "genre"]]
+        return read_table(DESCRIPTORS, project.descriptors).merge(genres).drop(columns="track_id")
     rng = np.random.default_rng(0)
-    genres = np.arange(FIT_SONGS[1]) % N_GENRES_ASSUMED
+    genres = np.arange(FIT_SONGS[0]) % N_GENRES_ASSUMED
     centers = rng.standard_normal((N_GENRES_ASSUMED, N_COLUMNS_ASSUMED))
     X = centers[genres] + 3 * rng.standard_normal((len(genres), N_COLUMNS_ASSUMED))
     return pd.DataFrame(X).assign(genre=genres.astype(str))
 
 
-def format_plan(needs: Sequence[Need]) -> str:
+def format_plan(estimates: Sequence[StageEstimate]) -> str:
     """Format a plan as a table.
 
     Parameters
     ----------
-    needs : sequence of Need
-        Result of `plan`.
+    estimates : sequence of StageEstimate
+        Result of `estimate_stages`.
 
     Returns
     -------
     str
         A line per stage.
     """
-    total = Need(
+    total = StageEstimate(
         "total",
-        float(np.nansum([need.hours for need in needs])),
-        max(need.memory_gb for need in needs),
-        sum(need.disk_gb for need in needs),
+        float(np.nansum([each.hours for each in estimates])),
+        max(each.memory_gb for each in estimates),
+        sum(each.disk_gb for each in estimates),
     )
     lines = [f"{'stage':12}{'time':>12}{'memory':>12}{'disk':>12}"]
-    for need in [*needs, total]:
-        memory, disk = f"{need.memory_gb:,.1f} GB", f"{need.disk_gb:,.1f} GB"
-        lines.append(f"{need.stage:12}{_format_hours(need.hours):>12}{memory:>12}{disk:>12}")
+    for each in [*estimates, total]:
+        memory, disk = f"{each.memory_gb:,.1f} GB", f"{each.disk_gb:,.1f} GB"
+        lines.append(f"{each.stage:12}{_format_hours(each.hours):>12}{memory:>12}{disk:>12}")
     return "\n".join(lines)
 
 

@@ -202,6 +202,16 @@ def id3(n_frames: int, version: int, is_extended: bool = False) -> bytes:
     return b"ID3" + bytes([version, 0, 0x40 * is_extended]) + size + frames
 
 
+def test_song_with_thousands_of_empty_tags_has_none(tmp_path: Path, write_tagged: Callable[..., Path]) -> None:
+    song = write_tagged(tmp_path / "a.mp3", artist="Anna").read_bytes()
+    (tmp_path / "b.mp3").write_bytes(id3(0, 3) * 50 + song)
+    assert read_tags(tmp_path / "b.mp3").artist == "Anna"
+    (tmp_path / "c.mp3").write_bytes(id3(0, 3) * 1_000_000 + song)
+    started = time.process_time()
+    assert read_tags(tmp_path / "c.mp3") == Tags()
+    assert time.process_time() - started < 1
+
+
 @pytest.mark.parametrize("version", [3, 4])
 def test_time_does_not_grow_with_the_square_of_the_frames(
     tmp_path: Path, write_tagged: Callable[..., Path], version: int

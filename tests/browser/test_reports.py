@@ -94,6 +94,7 @@ def front(tmp_path_factory: pytest.TempPathFactory, write_corpus: Callable[[Proj
             written(project.executed(name), f"The title of {name}")
     score = Metrics(
         accuracy=0.8,
+        balanced_accuracy=0.8,
         macro_f1=0.8,
         ci95_low=0.7,
         ci95_high=0.9,

@@ -225,6 +225,7 @@ def test_interval_has_a_width_if_all_artists_have_the_same_share(artists: list[i
 def measured(accuracy: float) -> Metrics:
     return Metrics(
         accuracy=accuracy,
+        balanced_accuracy=0.45,
         macro_f1=0.4,
         ci95_low=0.1,
         ci95_high=0.9,
@@ -299,7 +300,7 @@ def test_invalid_metrics_are_named(tmp_path: Path, text: str) -> None:
     [
         *(
             (name, value)
-            for name in ("accuracy", "macro_f1", "top2_accuracy", "expected_calibration_error")
+            for name in ("accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy", "expected_calibration_error")
             for value in (-0.1, 1.1)
         ),
         ("log_loss", -0.1),

@@ -140,7 +140,7 @@ def test_a_stage_that_has_not_run_says_so(project: Project) -> None:
 def test_nested_cross_validation_leads(project: Project, measured: Callable[[float], Metrics]) -> None:
     write_metrics({"cnn": measured(0.8)}, project.metrics("cnn"))
     project.plot("nested").parent.mkdir(parents=True, exist_ok=True)
-    project.plot("nested").write_text("model,accuracy,ci95_low,ci95_high\nsvm,0.7,0.6,0.75\ntransfer,0.9,0.85,0.95\n")
+    project.plot("nested").write_text("model,accuracy,ci95_low,ci95_high\ntransfer,0.9,0.85,0.95\nsvm,0.7,0.6,0.75\n")
     answer = front(project).select_one(".answer")
     assert words(answer.select_one(".figure")) == "90 %"
     assert all(part in words(answer) for part in ("transfer", "85\u201395 %", "CNN", "80 %"))

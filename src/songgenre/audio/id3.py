@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 HEADER_BYTES = 10
 MAX_FRAMES = 2_000
 """Largest number of frames of all tags; TinyTag and FFmpeg take a time that grows with its square."""
+MAX_TAGS = 100
+"""Largest number of tags at the beginning of a file."""
 AUDIO_BYTES = 1 << 16
 """Bytes behind a tag by which FFmpeg recognises the format."""
 
@@ -93,17 +95,17 @@ def read_id3(file: BinaryIO) -> list[Id3Tag]:
     Returns
     -------
     list of Id3Tag
-        One or several tags; empty if there is none of a known version.
+        The tags, at most one more than `MAX_TAGS`; empty if there is none of a known version.
     """
-    return list(iter(lambda: _read_tag(file), None))
+    return list(islice(iter(lambda: _read_tag(file), None), MAX_TAGS + 1))
 
 
-def has_too_many_frames(tags: Iterable[Id3Tag]) -> bool:
-    """Tell whether tags have more frames than `MAX_FRAMES`.
+def has_too_many_frames(tags: Sequence[Id3Tag]) -> bool:
+    """Tell whether there are more tags than `MAX_TAGS`, or more frames in them than `MAX_FRAMES`.
 
     Parameters
     ----------
-    tags : iterable of Id3Tag
+    tags : sequence of Id3Tag
         All tags of a file.
 
     Returns
@@ -112,7 +114,7 @@ def has_too_many_frames(tags: Iterable[Id3Tag]) -> bool:
         True if there are more; no further frames are read.
     """
     frames = chain.from_iterable(tag.frames() for tag in tags)
-    return next(islice(frames, MAX_FRAMES, None), None) is not None
+    return len(tags) > MAX_TAGS or next(islice(frames, MAX_FRAMES, None), None) is not None
 
 
 def _read_tag(file: BinaryIO) -> Id3Tag | None:

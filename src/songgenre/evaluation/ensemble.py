@@ -24,7 +24,7 @@ def average_members(predictions: pd.DataFrame, members: Sequence[str]) -> pd.Dat
     predictions : pd.DataFrame
         `songgenre.tables.predictions.PREDICTIONS`.
     members : sequence of str
-        Names of models that predicted the same songs.
+        Names of models; the songs that all of them predicted are averaged.
 
     Returns
     -------
@@ -32,6 +32,8 @@ def average_members(predictions: pd.DataFrame, members: Sequence[str]) -> pd.Dat
         `songgenre.tables.predictions.PREDICTIONS` of the model `ENSEMBLE`.
     """
     tables = [predictions[predictions["model"] == member].sort_values("track_id") for member in members]
+    common = set.intersection(*(set(table["track_id"]) for table in tables))
+    tables = [table[table["track_id"].isin(common)] for table in tables]
     songs, genres = tables[0][["track_id", "genre"]], genre_names(predictions)
     mean = np.mean([genre_probabilities(table) for table in tables], axis=0)
     return tabulate_predictions(ENSEMBLE, songs, pd.DataFrame(mean, columns=genres))

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+    recall_score,
+)
 
 from songgenre.params import Metric
 
@@ -31,8 +37,10 @@ class Metrics(BaseModel):
 
     Parameters
     ----------
-    accuracy, macro_f1 : float
-        Accuracy and unweighted mean of the genres' F1 scores, on the test songs.
+    accuracy : float
+        Accuracy on the test songs.
+    balanced_accuracy, macro_f1 : float
+        Unweighted means of the recalls and of the F1 scores of the genres that occur, as scikit-learn defines them.
     ci95_low, ci95_high : float
         95 % interval of the accuracy, see `accuracy_interval`.
     top2_accuracy : float
@@ -52,6 +60,7 @@ class Metrics(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     accuracy: float = Field(ge=0, le=1)
+    balanced_accuracy: float = Field(ge=0, le=1)
     macro_f1: float = Field(ge=0, le=1)
     ci95_low: float = Field(ge=0, le=1)
     ci95_high: float = Field(ge=0, le=1)
@@ -225,7 +234,8 @@ def evaluate(
     of_truth = shares[np.arange(len(truth)), pd.Index(genres).get_indexer(truth)]
     return Metrics(
         accuracy=float(accuracy_score(truth, predicted)),
-        macro_f1=float(np.mean(f1)),
+        balanced_accuracy=float(recall_score(truth, predicted, labels=truth.unique(), average="macro")),
+        macro_f1=float(f1_score(truth, predicted, average="macro")),
         ci95_low=low,
         ci95_high=high,
         top2_accuracy=float(((shares > of_truth[:, np.newaxis]).sum(axis=1) < 2).mean()),
@@ -427,7 +437,7 @@ def compare_models(metrics: Mapping[str, Metrics], by: Metric = "accuracy") -> p
             "accuracy": measured.accuracy,
             "ci95_low": measured.ci95_low,
             "ci95_high": measured.ci95_high,
-            "balanced accuracy": float(np.mean(list(measured.recall.values()))),
+            "balanced accuracy": measured.balanced_accuracy,
             "macro F1": measured.macro_f1,
             "top 2": measured.top2_accuracy,
             "log loss": measured.log_loss,

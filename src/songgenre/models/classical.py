@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import joblib
@@ -24,9 +23,12 @@ from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.models.pipelines import CALIBRATION_FOLDS, Grid, build_pipeline, check_grids, prefix_grid
 from songgenre.params import LOCAL, ClassWeight, Compute, Metric
 from songgenre.progress import progress_bar
+from songgenre.runtime.temporary import temporary_folder
 
 MIN_SONGS_TO_HALVE = 90
 """Songs that the rarest genre needs so that a third of all songs has enough of it to calibrate a model."""
+HALVING_FACTOR = 3
+"""Factor by which the songs grow from one round of a successive halving to the next."""
 
 SOFT_VOTING = "soft_voting"
 """Name of the model that averages the probabilities of several tuned models."""
@@ -51,7 +53,7 @@ class Tuning(NamedTuple):
     halving_min_songs: float = np.inf
 
 
-EVEN = Tuning()
+DEFAULT_TUNING = Tuning()
 """Every song counts the same, and every combination of parameters is tried on all songs."""
 
 
@@ -77,7 +79,7 @@ def grid_search(
     folds: int,
     seed: int,
     compute: Compute = LOCAL,
-    tuning: Tuning = EVEN,
+    tuning: Tuning = DEFAULT_TUNING,
 ) -> Iterator[tuple[str, GridSearchCV | HalvingGridSearchCV]]:
     """Tune each model by grid search, scored in artist-grouped stratified folds.
 
@@ -129,8 +131,15 @@ def _make_search(
     values = prefix_grid(grid, pipeline)
     needed = MIN_SONGS_TO_HALVE if isinstance(pipeline[-1], CalibratedClassifierCV) else 0
     if len(y) >= tuning.halving_min_songs and y.value_counts().min() >= needed:
+        has_two_rounds = len(ParameterGrid(values)) < HALVING_FACTOR**2
         return HalvingGridSearchCV(
-            pipeline, values, scoring=tuning.metric, random_state=seed, min_resources="exhaust", **options
+            pipeline,
+            values,
+            factor=HALVING_FACTOR,
+            min_resources="exhaust" if has_two_rounds else len(y) // HALVING_FACTOR,
+            scoring=tuning.metric,
+            random_state=seed,
+            **options,
         )
     return _WatchedGridSearch(f"tuning {name.replace('_', ' ')}", pipeline, values, scoring=tuning.metric, **options)
 
@@ -209,7 +218,7 @@ def nested_cross_validate(
     repeats: int,
     seed: int,
     compute: Compute = LOCAL,
-    tuning: Tuning = EVEN,
+    tuning: Tuning = DEFAULT_TUNING,
 ) -> pd.DataFrame:
     """Predict every song by models that were tuned and fitted without its artist (nested cross-validation).
 
@@ -288,9 +297,9 @@ def _predict_outer_fold(
     X_learn, y, artist_groups = X.iloc[learn], tracks["genre"].iloc[learn], tracks["artist_group"].iloc[learn]
     cv = _artist_folds(X_learn, y, artist_groups, folds, seed)
     searches = {}
-    with TemporaryDirectory() as fitted_steps:
+    with temporary_folder() as fitted_steps:
         for name, grid in grids.items():
-            pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique()).set_params(memory=fitted_steps)
+            pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique()).set_params(memory=str(fitted_steps))
             values = prefix_grid(grid, pipeline)
             search = GridSearchCV(pipeline, values, scoring=tuning.metric, cv=cv, error_score="raise")
             searches[name] = search.fit(X_learn, y.to_numpy(), groups=artist_groups)

@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
+from songgenre.errors import UserError
 from songgenre.params import LOCAL, Compute
 
 TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -41,15 +42,34 @@ def sample_artists(tracks: pd.DataFrame, max_songs: int, folds: int, seed: int) 
     pd.Series [shape=(n_tracks,), dtype=bool]
         All songs if they are not more than `max_songs`. Otherwise the songs of as many artists as fit, without genres
         of which these are fewer than `folds` artists, or fewer than `MIN_SONGS_PER_GENRE` songs for each fold.
+
+    Raises
+    ------
+    UserError
+        If fewer than two genres remain.
     """
     artists, genres = tracks["artist_group"], tracks["genre"]
     if len(tracks) <= max_songs:
         return pd.Series(True, tracks.index)
-    sizes = artists.value_counts().sort_index().sample(frac=1, random_state=seed)
-    drawn = artists.isin(sizes.index[sizes.cumsum() <= max_songs])
+    drawn = artists.isin(_draw(artists.value_counts().sort_index().sample(frac=1, random_state=seed), max_songs))
     counts = tracks[drawn].groupby("genre")["artist_group"].agg(["size", "nunique"])
     enough = (counts["nunique"] >= folds) & (counts["size"] >= folds * MIN_SONGS_PER_GENRE)
+    if enough.sum() < 2:
+        raise UserError(
+            f"params.yaml: sklearn.nested_max_songs: {max_songs} songs are too few for {folds} folds of "
+            f"{genres.nunique()} genres. Raise it."
+        )
     return drawn & genres.isin(counts.index[enough])
+
+
+def _draw(sizes: pd.Series, max_songs: int) -> list[str]:
+    """List artists in their order, without those that would make the songs too many."""
+    drawn, total = [], 0
+    for artist, size in sizes.items():
+        if total + size <= max_songs:
+            drawn.append(str(artist))
+            total += size
+    return drawn
 
 
 def learning_curve(

@@ -32,7 +32,7 @@ def plot_splits(tracks: pd.DataFrame) -> Figure:
     parts = [f"{100 * count / len(tracks):.0f} % are {split}" for split, count in counts.sum().items()]
     last = counts.columns[-1]
     shares = format_range(100 * counts[last] / counts.sum(axis=1), "%")
-    figure.set_label(f"Of the songs, {', '.join(parts)}; the share of {last} songs in a genre is {shares}.")
+    figure.set_label(f"The splits: {', '.join(parts)}; the share of {last} songs in a genre is {shares}.")
     return figure
 
 

@@ -277,16 +277,17 @@ def describe_leakage(tracks: pd.DataFrame) -> str:
 
 
 def _describe_nested(project: Project, model: str, tracks: pd.DataFrame) -> str:
-    """Describe the accuracy in nested cross-validation; empty if the model was not run in it."""
+    """Describe the accuracy in nested cross-validation; empty if the model was not run in it, on all songs."""
     scores = pd.read_csv(project.plot("nested")).set_index("model")
     if model not in scores.index:
         return ""
     accuracy, low, high = scores.loc[model, ["accuracy", "ci95_low", "ci95_high"]]
     known = ", as far as it is known" if tracks["artist"].isna().any() else ""
+    if scores.loc[model, "songs"] < len(tracks):
+        return ""
     return (
-        f"In nested cross-validation over {scores.loc[model, 'songs']} of {len(tracks)} songs the accuracy is "
-        f"**{accuracy:.3f}** ({low:.3f} to {high:.3f}). Quote this figure: it comes from models that were trained "
-        f"without the artist of the song"
+        f"In nested cross-validation over all {len(tracks)} songs the accuracy is **{accuracy:.3f}** ({low:.3f} to "
+        f"{high:.3f}). Quote this figure: every song is tested, by models that were trained without its artist"
         f"{known}.\n"
     )
 
