@@ -137,7 +137,8 @@ def plot_coverage(tables: Mapping[str, pd.DataFrame]) -> Figure:
 
 def _describe_best(songs: str, table: pd.DataFrame) -> str:
     """State the best model on a set of songs, and how many others have intervals that overlap its interval."""
-    best, others = table.iloc[0], table.iloc[1:]
+    ordered = table.sort_values("accuracy", ascending=False, kind="stable")
+    best, others = ordered.iloc[0], ordered.iloc[1:]
     n_alike = (others["ci95_high"] >= best["ci95_low"]).sum()
     alike = f"intervals of {n_alike} of {len(others)} others overlap"
-    return f"{display_name(table.index[0])}, {best['accuracy']:.2f} ({songs}, {alike})"
+    return f"{display_name(ordered.index[0])}, {best['accuracy']:.2f} ({songs}, {alike})"
