@@ -159,6 +159,12 @@ def test_ensemble_is_the_mean_of_its_members_whatever_the_order_of_songs() -> No
     assert together[["p_b", "p_j", "p_r"]].to_numpy().tolist() == [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]
 
 
+def test_ensemble_has_the_songs_that_all_members_predicted() -> None:
+    whole, part = by_hand("bjr", "bbr"), by_hand("bjr", "jjr").assign(model="cnn")[1:]
+    together = average_members(pd.concat([whole, part]), ["svm", "cnn"])
+    assert together["genre"].tolist() == list("jr")
+
+
 def test_all_models_are_measured_with_the_artists_of_their_songs(predicted: pd.DataFrame, artists: pd.Series) -> None:
     tracks = pd.DataFrame({"track_id": predicted["track_id"], "artist_group": artists})
     said = pd.concat([predicted[::-1], predicted.assign(model="cnn")])

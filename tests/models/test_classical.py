@@ -296,3 +296,12 @@ def test_many_songs_are_tuned_by_halving_and_choose_the_same(separable: Corpus) 
 def test_rare_genre_is_not_halved_away_from_a_model_that_is_calibrated(separable: Corpus) -> None:
     [(_, search)] = grid_search({"svm": {}}, *separable, folds=4, seed=1, tuning=Tuning(halving_min_songs=0))
     assert not hasattr(search, "n_resources_")
+
+
+def test_calibrated_models_are_halved_once_however_many_parameters_there_are() -> None:
+    rng = np.random.default_rng(0)
+    y = pd.Series(["common"] * 200 + ["rare"] * 90)
+    X = pd.DataFrame(rng.standard_normal((290, 2)) + (y == "rare").to_numpy()[:, np.newaxis])
+    grid = {"svm": {"C": [0.1 * each for each in range(1, 28)]}}
+    [(_, search)] = grid_search(grid, X, y, pd.Series(range(290)), folds=3, seed=0, tuning=Tuning(halving_min_songs=0))
+    assert min(search.n_resources_) >= 290 // 3

@@ -7,12 +7,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from songgenre.errors import UserError
 from songgenre.models import diagnostics
 from songgenre.models.diagnostics import (
     descriptor_of,
     evaluation_protocols,
     grouped_permutation_importance,
     learning_curve,
+    sample_artists,
 )
 from songgenre.models.pipelines import PIPELINES
 
@@ -105,3 +107,33 @@ def test_a_collection_is_left_out_where_the_others_have_its_genres() -> None:
     [tapes] = table[table["test"].str.contains("tapes")].to_dict("records")
     assert tapes["songs"] == 40
     assert tapes["accuracy"] < 0.5 < table["accuracy"][0]
+
+
+def corpus_of_artists(**artists_and_songs: tuple[int, int]) -> pd.DataFrame:
+    rows = [
+        (genre, f"{genre} {artist}")
+        for genre, (artists, songs) in artists_and_songs.items()
+        for artist in range(artists)
+        for _ in range(songs)
+    ]
+    return pd.DataFrame(rows, columns=["genre", "artist_group"])
+
+
+def test_small_corpus_is_its_own_sample() -> None:
+    assert sample_artists(corpus_of_artists(jazz=(2, 5)), max_songs=10, folds=2, seed=0).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sample_has_whole_artists_as_many_as_fit(seed: int) -> None:
+    """One artist alone has more songs than fit, and one genre too few artists for the folds."""
+    tracks = corpus_of_artists(jazz=(40, 5), rock=(40, 5), noise=(1, 500), folk=(2, 5))
+    drawn = sample_artists(tracks, max_songs=200, folds=3, seed=seed)
+    sizes = tracks["artist_group"].value_counts()
+    assert tracks[drawn]["artist_group"].value_counts().eq(sizes).sum() == tracks[drawn]["artist_group"].nunique()
+    assert 180 <= drawn.sum() <= 200
+    assert set(tracks["genre"][drawn]) == {"jazz", "rock"}
+
+
+def test_sample_that_leaves_no_two_genres_is_refused() -> None:
+    with pytest.raises(UserError, match="nested_max_songs"):
+        sample_artists(corpus_of_artists(jazz=(40, 5), rock=(40, 5)), max_songs=10, folds=5, seed=0)
