@@ -90,7 +90,7 @@ def compute_partitions(
         If a song cannot be computed, the cluster fails, or a file arrives damaged.
     """
     songs = cache.request(tracks, folder)
-    with _shared_folder(compute, place) as shared, temporary_folder(place) as here:
+    with _shared_folder(compute, place) as shared, temporary_folder(place) as fetched:
         partitions = [
             Partition(songs[first : first + SIZE], f"{shared}/{first // SIZE:05d}")
             for first in range(0, len(songs), SIZE)
@@ -98,7 +98,7 @@ def compute_partitions(
         store = partial(_store, function=function, cache=cache, prepare=prepare)
         with closing(parallel_map(store, partitions, description, compute, remote_ok=True)) as stored:
             for url, hashes in stored:
-                yield {name: _fetch(f"{url}/{name}.npy", digest, here) for name, digest in hashes.items()}
+                yield {name: _fetch(f"{url}/{name}.npy", digest, fetched) for name, digest in hashes.items()}
 
 
 @contextmanager
@@ -130,17 +130,17 @@ def _store(
     file_system, folder = fsspec.url_to_fs(url, use_listings_cache=False)
     file_system.makedirs(folder, exist_ok=True)
     hashes = {}
-    with temporary_folder() as here:
+    with temporary_folder() as written:
         for name, values in zip(cache.kind._fields, fields, strict=True):
-            np.save(here / f"{name}.npy", np.stack(values))
-            hashes[name] = _hash(here / f"{name}.npy")
-            file_system.put_file(str(here / f"{name}.npy"), f"{folder}/{name}.npy")
+            np.save(written / f"{name}.npy", np.stack(values))
+            hashes[name] = _hash(written / f"{name}.npy")
+            file_system.put_file(str(written / f"{name}.npy"), f"{folder}/{name}.npy")
     return url, hashes
 
 
-def _fetch(url: str, digest: str, here: Path) -> Path:
+def _fetch(url: str, digest: str, folder: Path) -> Path:
     file_system, stored = fsspec.url_to_fs(url, use_listings_cache=False)
-    path = here / url.rpartition("/")[2]
+    path = folder / url.rpartition("/")[2]
     file_system.get_file(stored, str(path))
     file_system.rm_file(stored)
     if _hash(path) != digest:

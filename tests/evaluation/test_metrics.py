@@ -254,7 +254,6 @@ def test_comparison_puts_the_best_first() -> None:
         "accuracy",
         "ci95_low",
         "ci95_high",
-        "balanced accuracy",
         "macro F1",
         "top 2",
         "log loss",

@@ -430,14 +430,14 @@ def compare_models(metrics: Mapping[str, Metrics], by: Metric = "accuracy") -> p
     Returns
     -------
     pd.DataFrame
-        A row per model, best first, with its metrics and the F1 score of each genre.
+        A row per model, best first, with its metrics and the F1 score of each genre; with the balanced accuracy only if
+        it orders the models.
     """
     rows = {
         model: {
             "accuracy": measured.accuracy,
             "ci95_low": measured.ci95_low,
             "ci95_high": measured.ci95_high,
-            "balanced accuracy": measured.balanced_accuracy,
             "macro F1": measured.macro_f1,
             "top 2": measured.top2_accuracy,
             "log loss": measured.log_loss,
@@ -447,4 +447,6 @@ def compare_models(metrics: Mapping[str, Metrics], by: Metric = "accuracy") -> p
         for model, measured in metrics.items()
     }
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+    if by == "balanced_accuracy":
+        table.insert(0, COLUMNS[by], [measured.balanced_accuracy for measured in metrics.values()])
     return table.sort_values(COLUMNS[by], ascending=False, kind="stable")
