@@ -136,12 +136,7 @@ def estimate_stages(
         StageEstimate("features", shared(rates.features_s), memory["features"], 3 * rates.entry_bytes * gigabytes),
         StageEstimate("sklearn", tuning_hours(params.sklearn, sample, n_training, n_workers), memory["sklearn"], 0),
         StageEstimate("cnn", _scaled_hours(project, "cnn", n_songs), TENSORFLOW_GB, 0),
-        StageEstimate(
-            "transfer",
-            shared(rates.transfer_s),
-            memory["transfer"],
-            3 * 8 * n_dimensions * gigabytes,
-        ),
+        StageEstimate("transfer", shared(rates.transfer_s), memory["transfer"], 3 * 8 * n_dimensions * gigabytes),
         StageEstimate("evaluation", _scaled_hours(project, "evaluation", n_songs), memory["evaluation"], 0),
     ]
 
@@ -174,7 +169,7 @@ def find_obstacles(estimates: Sequence[StageEstimate], folder: Path) -> list[str
             f"{folder}: {total:,.0f} GB of disk are needed, but {disk:,.0f} GB are free. Use a larger disk."
         )
     obstacles += [
-        f"{each.stage}: would take {each.hours / 24:,.0f} days. Use more workers, or lower sklearn.max_songs."
+        f"{each.stage}: would take {each.hours / 24:,.0f} days. {HINTS.get(each.stage, 'Use more workers.')}"
         for each in estimates
         if each.hours > MAX_HOURS
     ]
