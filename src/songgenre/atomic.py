@@ -38,8 +38,10 @@ def replacing(path: Path) -> Iterator[Path]:
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         yield partial
-        if partial.exists() and (path.is_dir() or partial.is_dir()):
-            _remove(path)
+        if path.is_dir() and partial.exists():
+            shutil.rmtree(path)
+        elif path.is_file() and partial.is_dir():
+            path.unlink()
         partial.replace(path)
     finally:
         _remove(partial)
