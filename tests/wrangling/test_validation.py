@@ -427,9 +427,9 @@ def test_wav_of_1024_channels_takes_little_memory(tmp_path: Path) -> None:
 MEASURE = """
 import sys
 from pathlib import Path
-from songgenre.wrangling.cleaning import _check
+from songgenre.wrangling.cleaning import check_audio
 def peak(name):
-    checked = _check(Path(name), clip_duration_s=30, min_duration_s=3, silence_threshold_db=-60)
+    checked = check_audio(Path(name), clip_duration_s=30, min_duration_s=3, silence_threshold_db=-60)
     assert checked.decoded.reason == "", checked.decoded
     status = Path("/proc/self/status").read_text()  # ru_maxrss would begin with the peak of the process of the tests
     return checked.decoded.duration_s, int(status.partition("VmHWM:")[2].split()[0]) / 1024
