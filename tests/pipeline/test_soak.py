@@ -93,7 +93,7 @@ def test_killed_stages_and_two_at_once_end_in_the_same_files(
         if 0 in [run.returncode for run in both]:
             outcomes["two at once"] += 1
         else:
-            assert all("is being blocked by" in error for error in errors), errors
+            assert any("is being blocked by" in error for error in errors), errors
             outcomes["two at once, both refused by DVC"] += 1
     clone.run("dvc", "repro")
     assert clone.written(*FOLDERS) == undisturbed
