@@ -74,7 +74,8 @@ def compute_partitions(
     compute : Compute
         Section ``compute`` of ``params.yaml``: local processes or a Dask cluster.
     place : Path
-        Existing folder for temporary files, which workers on other machines share unless ``compute.cache_url`` is set.
+        Folder for temporary files, made if it is missing; workers on other machines share it unless
+        ``compute.cache_url`` is set.
     prepare : callable, optional
         Picklable function that gives entries the same shape, so that they can be stacked.
 
@@ -90,6 +91,7 @@ def compute_partitions(
         If a song cannot be computed, the cluster fails, or a file arrives damaged.
     """
     songs = cache.request(tracks, folder)
+    place.mkdir(parents=True, exist_ok=True)
     with _shared_folder(compute, place) as shared, temporary_folder(place) as fetched:
         partitions = [
             Partition(songs[first : first + SIZE], f"{shared}/{first // SIZE:05d}")

@@ -70,7 +70,6 @@ def extract_corpus(
         if len(tracks) > compute.partition_songs:
             _compile(config)
             place = project.feature_cache.parent
-            place.mkdir(parents=True, exist_ok=True)
             prepare = partial(_fill, n_frames=n_frames)
             partitions = compute_partitions(
                 clip_features, tracks, folder, cache, "features of partitions", compute, place, prepare

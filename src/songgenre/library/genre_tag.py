@@ -140,7 +140,7 @@ def _key(song: FileType) -> str | None:
 
 
 def _genres(song: FileType, path: Path) -> list[str]:
-    """Read the genres; mutagen translates the numbers of ID3 genres to names unless it is told not to."""
+    """Read the genres as the file has them; by default, mutagen replaces the numbers of ID3 genres by names."""
     key = _key(song)
     if key == ID3_KEY:
         tags = type(song)(path, translate=False).tags or {}

@@ -118,7 +118,6 @@ def embed_corpus(
     folder = compute.audio_url or project.audio
     if len(tracks) > compute.partition_songs:
         place = project.feature_cache.parent
-        place.mkdir(parents=True, exist_ok=True)
         function = partial(embed, networks=networks)
         partitions = compute_partitions(function, tracks, folder, cache, "embeddings of partitions", compute, place)
         parts = [(np.load(arrays["embedding"]), np.load(arrays["tags"])) for arrays in partitions]

@@ -106,9 +106,10 @@ def _check_ensembles(tracks: pd.DataFrame, params: Params) -> None:
     members = params.sklearn.soft_voting_members
     if members and set(members) <= set(left_out):
         left_out["soft_voting"] = "no member that is trained"
-    for name in {*params.evaluation.ensemble} & {*left_out}:
+    missing = next((name for name in params.evaluation.ensemble if name in left_out), None)
+    if missing:
         raise UserError(
-            f"params.yaml: evaluation.ensemble: {name} is not trained, because of {left_out[name]}. Name other "
+            f"params.yaml: evaluation.ensemble: {missing} is not trained, because of {left_out[missing]}. Name other "
             "models, or change sklearn.min_songs and sklearn.max_songs."
         )
 
