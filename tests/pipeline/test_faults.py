@@ -184,6 +184,7 @@ def with_dvc_alone_killed(start: "Callable[..., Run]", stage: str) -> None:
     """The command of the stage is left behind, and would write while the next run does."""
     run = start(stage)
     process = at_work(run)
+    process.suspend()  # else the cells may end before the stage notices
     family = psutil.Process(run.process.pid).children(recursive=True)
     os.kill(run.process.pid, signal.SIGTERM)
     run.process.wait(WAIT_S)
