@@ -93,6 +93,11 @@ class Project:
         return self.raw / "catalogue.parquet"
 
     @property
+    def genres(self) -> Path:
+        """Table `songgenre.tables.genres.GENRES`."""
+        return self.raw / "genres.parquet"
+
+    @property
     def fingerprint(self) -> Path:
         """Fingerprint of the user's folder of music, see `songgenre.sources.own_music.update_fingerprint`."""
         return self.raw / "folder.json"

@@ -4,9 +4,16 @@ from pathlib import Path
 import pandas as pd
 
 from songgenre.sources.base import Track
-from songgenre.sources.catalogue import describe_catalogue, find_changed_files, summarize, tabulate
+from songgenre.sources.catalogue import (
+    describe_catalogue,
+    find_changed_files,
+    summarize,
+    tabulate,
+    tabulate_genres,
+)
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import read_table, write_table
+from songgenre.tables.genres import GENRES
 
 
 def song(source_id: str, file: str, **options: str) -> Track:
@@ -95,3 +102,16 @@ def test_spellings_of_a_name_are_one_artist(tmp_path: Path) -> None:
     ]
     summary = summarize(tabulate(songs, tmp_path))
     assert (summary["artists"], summary["songs without an artist"]) == (2, 1)
+
+
+def test_tree_of_genres_has_the_names_of_the_catalogue(tmp_path: Path) -> None:
+    parents = {"Rock": None, "Punk": "Rock", "Post-Punk": "Punk", "Rap": "Hip-Hop"}
+    table = tabulate_genres(parents, {"punk": ["Punk"], "Hip-Hop": ["Rap"]})
+    write_table(table, GENRES, tmp_path / "genres.parquet")
+    stored = read_table(GENRES, tmp_path / "genres.parquet").fillna("")
+    assert stored.to_numpy().tolist() == [["Rock", ""], ["punk", "Rock"], ["Post-Punk", "punk"]]
+
+
+def test_source_without_a_tree_has_an_empty_table(tmp_path: Path) -> None:
+    write_table(tabulate_genres({}, {}), GENRES, tmp_path / "genres.parquet")
+    assert read_table(GENRES, tmp_path / "genres.parquet").empty

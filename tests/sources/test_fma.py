@@ -148,6 +148,11 @@ def test_all_genres_are_those_that_the_artist_chose(folder: Path, audio: Path, m
     assert songs["5"].primary_genre is None
 
 
+def test_tree_is_that_of_the_published_genres(folder: Path) -> None:
+    assert fma(folder, genres="all").genre_parents() == {"Rock": None, "Folk": None, "Hip-Hop": None, "Punk": "Rock"}
+    assert fma(folder, genres="top").genre_parents() == {}
+
+
 def test_missing_names_of_the_genres_are_an_error(folder: Path, audio: Path) -> None:
     with zipfile.ZipFile(folder / "fma_metadata.zip") as archive:
         table = archive.read("fma_metadata/tracks.csv")

@@ -99,7 +99,7 @@ def write_metrics(metrics: Mapping[str, Metrics], path: Path) -> None:
     path : Path
         JSON file to write.
     """
-    content = {model: measured.model_dump(mode="json") for model, measured in metrics.items()}
+    content = {model: measured.model_dump(mode="json", exclude_none=True) for model, measured in metrics.items()}
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n")
 

@@ -32,6 +32,37 @@ COLUMNS: dict[Metric, str] = {"accuracy": "accuracy", "balanced_accuracy": "bala
 """Column of each metric in the table of models."""
 
 
+class HierarchyMetrics(BaseModel):
+    """Scores of one model for genres that form a tree, see `songgenre.evaluation.hierarchy.evaluate_in_tree`.
+
+    Parameters
+    ----------
+    precision, recall, f1 : float
+        Hierarchical precision, recall and F.
+    f1_ci95_low, f1_ci95_high : float
+        95 % interval of the hierarchical F, of the bootstrap over artists.
+    any_genre_accuracy : float
+        Share of songs of which the predicted genre is one of all genres, with their ancestors.
+    any_genre_ci95_low, any_genre_ci95_high : float
+        Its 95 % interval, see `accuracy_interval`.
+    label_ranking_average_precision : float
+        Mean over all genres of a song, with their ancestors, of the share of these genres among those that are at least
+        as probable, as scikit-learn defines it; 1 if the model ranks them before all others.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    precision: float = Field(ge=0, le=1)
+    recall: float = Field(ge=0, le=1)
+    f1: float = Field(ge=0, le=1)
+    f1_ci95_low: float = Field(ge=0, le=1)
+    f1_ci95_high: float = Field(ge=0, le=1)
+    any_genre_accuracy: float = Field(ge=0, le=1)
+    any_genre_ci95_low: float = Field(ge=0, le=1)
+    any_genre_ci95_high: float = Field(ge=0, le=1)
+    label_ranking_average_precision: float = Field(ge=0, le=1)
+
+
 class Metrics(BaseModel):
     """Metrics of one model, as ``reports/metrics/<stage>.json`` holds them.
 
@@ -53,6 +84,8 @@ class Metrics(BaseModel):
         Number of test songs.
     f1, precision, recall : dict
         Score of each genre.
+    hierarchy : HierarchyMetrics, optional
+        Scores in the tree of genres, if the source has one; only notebook 08 computes them.
     data_hash, model_hash : str
         First 12 digits of the SHA-256 of the table of tracks and of the model file.
     """
@@ -73,6 +106,7 @@ class Metrics(BaseModel):
     recall: dict[str, float]
     data_hash: str
     model_hash: str
+    hierarchy: HierarchyMetrics | None = None
 
 
 def tabulate_predictions(model: str, tracks: pd.DataFrame, probabilities: pd.DataFrame) -> pd.DataFrame:
@@ -140,10 +174,38 @@ def bootstrap_accuracy(
     >>> confidence_interval(accuracies)
     (0.25, 1.0)
     """
-    by_artist = correct.reset_index(drop=True).groupby(artist_groups.to_numpy()).agg(["sum", "size"])
+    return bootstrap_ratio(correct, pd.Series(1, correct.index), artist_groups, seed, samples)
+
+
+def bootstrap_ratio(
+    numerators: pd.Series,
+    denominators: pd.Series,
+    artist_groups: pd.Series,
+    seed: int,
+    samples: int = BOOTSTRAP_SAMPLES,
+) -> np.ndarray:
+    """Compute the ratio of two sums over songs in resamples that draw whole artists with replacement.
+
+    Parameters
+    ----------
+    numerators, denominators : pd.Series [shape=(n_tracks,)]
+        Terms of the sums.
+    artist_groups : pd.Series [shape=(n_tracks,)]
+        Artist of each song, in the same order.
+    seed, samples : int
+        Seed and number of resamples.
+
+    Returns
+    -------
+    np.ndarray [shape=(samples,)]
+        Ratio in each resample.
+    """
+    terms = pd.DataFrame({"numerator": numerators.to_numpy(), "denominator": denominators.to_numpy()})
+    by_artist = terms.groupby(artist_groups.to_numpy()).sum()
     rng = np.random.default_rng(seed)
     draws = rng.integers(len(by_artist), size=(samples, len(by_artist)))
-    return by_artist["sum"].to_numpy()[draws].sum(axis=1) / by_artist["size"].to_numpy()[draws].sum(axis=1)
+    numerator, denominator = by_artist.to_numpy().T
+    return numerator[draws].sum(axis=1) / denominator[draws].sum(axis=1)
 
 
 def confidence_interval(resampled: np.ndarray) -> tuple[float, float]:

@@ -124,6 +124,16 @@ class Source(ABC):
             All songs that the source lists; those without audio have a reason.
         """
 
+    def genre_parents(self) -> dict[str, str | None]:
+        """Return the tree of the source's genres.
+
+        Returns
+        -------
+        dict
+            From each genre to its parent, or to None if it has none; empty if the source has no tree.
+        """
+        return {}
+
     def page(self, source_id: str) -> str | None:
         """Return the page from which the metadata of a song was read.
 

@@ -12,6 +12,7 @@ from songgenre.sources.base import Track
 from songgenre.sources.genres import describe_merges, near_names
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.columns import count_artists
+from songgenre.tables.genres import GENRES
 from songgenre.text import sanitize_text
 
 
@@ -55,6 +56,27 @@ def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(CATALOGUE.columns))
     text = [name for name in table.columns if name not in ("genres", "bytes")]
     return table.astype(dict.fromkeys(text, "str")).sort_values("track_id", ignore_index=True)
+
+
+def tabulate_genres(parents: Mapping[str, str | None], merged: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Tabulate the tree of genres of a source, with the names of the catalogue.
+
+    Parameters
+    ----------
+    parents : mapping of str to str or None
+        From each genre to its parent, see `songgenre.sources.base.Source.genre_parents`.
+    merged : mapping of str to sequence of str
+        Spellings that were merged, see `songgenre.sources.genres.merge_spellings`.
+
+    Returns
+    -------
+    pd.DataFrame
+        `songgenre.tables.genres.GENRES`. Of genres that were merged, the first one says what the parent is.
+    """
+    names = {spelling: name for name, spellings in merged.items() for spelling in spellings}
+    rows = [[names.get(genre, genre), names.get(parent or "", parent)] for genre, parent in parents.items()]
+    table = pd.DataFrame(rows, columns=list(GENRES.columns), dtype="str")
+    return table[table["genre"] != table["parent"]].drop_duplicates("genre", ignore_index=True)
 
 
 def summarize(catalogue: pd.DataFrame) -> pd.Series:

@@ -163,6 +163,24 @@ class Fma(Source):
             )
         return collected
 
+    def genre_parents(self) -> dict[str, str | None]:
+        """Read the tree of the 161 genres.
+
+        Returns
+        -------
+        dict
+            From each genre to its parent, or to None if it is at the top; empty if `genres` is ``"top"``.
+
+        Raises
+        ------
+        UserError
+            If the table of genres cannot be read.
+        """
+        if self.genres == "top":
+            return {}
+        genres = _genres(self._locate("fma_metadata"))
+        return {genre: genres["title"].get(parent) for genre, parent in genres.itertuples(index=False)}
+
     def _locate(self, name: str) -> Path:
         """Find a published archive: its zip file, which is checked, or the extracted folder."""
         zipped = f"{name}.zip"
@@ -196,7 +214,7 @@ def _songs(metadata: Path, size: str, genres: str) -> list[Track]:
     tracks = tracks[tracks["subset"].isin(SIZES[: SIZES.index(size) + 1])]
     if tracks.empty:
         raise UserError(f"{metadata}: {TRACKS} has no songs of the size {size}. Download {metadata.name} again.")
-    names = _genre_names(metadata) if genres == "all" else {}
+    names = _genres(metadata)["title"].to_dict() if genres == "all" else {}
     return [
         Track(
             source=INFO.name,
@@ -222,16 +240,16 @@ def _genres_of(row: dict[str, Any], names: Mapping[int, str]) -> tuple[str, ...]
     return (row["genre"],) if row["genre"] else ()
 
 
-def _genre_names(metadata: Path) -> dict[int, str]:
-    """Read the names of all genres of the hierarchy."""
+def _genres(metadata: Path) -> pd.DataFrame:
+    """Read the titles of all genres and the numbers of their parents, a row per number; 0 is no parent."""
+    columns = {"genre_id": "int64", "title": "str", "parent": "int64"}
     try:
         with _open_archive(metadata) as opened, opened(GENRES) as file:
-            genres = pd.read_csv(file, usecols=["genre_id", "title"], dtype={"genre_id": "int64", "title": "str"})
+            return pd.read_csv(file, usecols=list(columns), dtype=columns, index_col="genre_id")[["title", "parent"]]
     except BROKEN as error:
         raise UserError(
             f"{metadata}: {GENRES} cannot be read ({_text(error)}). Download {metadata.name} again."
         ) from None
-    return dict(zip(genres["genre_id"], genres["title"], strict=True))
 
 
 def _tracks(metadata: Path, columns: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
