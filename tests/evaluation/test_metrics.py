@@ -32,6 +32,7 @@ from songgenre.evaluation.metrics import (
     expected_calibration_error,
     genre_names,
     reliability_curve,
+    score_genres,
     tabulate_predictions,
     tabulate_votes,
 )
@@ -342,3 +343,41 @@ def test_songs_that_only_the_baseline_predicts_count_as_predicted_by_none() -> N
     assert list(votes) == ["svm", "cnn"]
     assert votes.index.to_list() == [("a", "x"), ("b", "x"), ("c", "x"), ("d", "x")]
     assert votes.loc[("c", "x")].to_list() == ["y", "x"]
+
+
+def test_scores_of_genres_are_those_of_scikit_learn(predicted: pd.DataFrame, artists: pd.Series) -> None:
+    table = score_genres(predicted, artists, seed=1)
+    truth, said = predicted["genre"], predicted["predicted"]
+    assert table.index.tolist() == GENRES
+    assert table["recall"].tolist() == pytest.approx(recall_score(truth, said, average=None).tolist())
+    assert table["F1"].tolist() == pytest.approx(f1_score(truth, said, average=None).tolist())
+    assert table["songs"].to_dict() == truth.value_counts().to_dict()
+    assert table["artists"].to_dict() == artists.groupby(truth).nunique().to_dict()
+    for score in ("recall", "F1"):
+        assert (table[f"{score}_low"] < table[score]).all()
+        assert (table[score] < table[f"{score}_high"]).all()
+
+
+def test_interval_of_f1_is_that_of_resampled_f1_scores(predicted: pd.DataFrame, artists: pd.Series) -> None:
+    """Whole artists are drawn, and scikit-learn computes the F1 score of each resample."""
+    rng = np.random.default_rng(7)
+    of_artist = [predicted[artists == artist] for artist in artists.unique()]
+    resamples = [pd.concat([of_artist[at] for at in rng.integers(40, size=40)]) for _ in range(1000)]
+    scores = [f1_score(rows["genre"], rows["predicted"], labels=["jazz"], average="macro") for rows in resamples]
+    row = score_genres(predicted, artists, seed=1).loc["jazz"]
+    assert [row["F1_low"], row["F1_high"]] == pytest.approx(np.quantile(scores, [0.025, 0.975]), abs=0.02)
+
+
+def test_genre_without_a_mistake_has_an_interval_by_the_number_of_its_artists() -> None:
+    table = score_genres(by_hand("bbbbjr", "bbbbrj"), pd.Series(list("112345")), seed=1)
+    unseen = 1.959964**2 / (3 + 1.959964**2)
+    assert table.loc["b", ["recall_low", "recall_high"]].tolist() == pytest.approx([1 - unseen, 1])
+    assert table.loc["b", "F1_low"] == pytest.approx(2 * (1 - unseen) / (2 - unseen))
+    assert (table.loc["j", "recall_low"], table.loc["j", "F1_low"]) == (0, 0)
+
+
+def test_genre_that_does_not_occur_has_no_recall() -> None:
+    table = score_genres(by_hand("bb", "bj"), pd.Series(["1", "2"]), seed=1)
+    assert table.index.tolist() == ["b", "j"]
+    assert np.isnan(table.loc["j", "recall"])
+    assert table.loc["j", "F1"] == 0

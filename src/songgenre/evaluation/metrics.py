@@ -344,6 +344,51 @@ def evaluate_all(
     }
 
 
+def score_genres(
+    predictions: pd.DataFrame, artist_groups: pd.Series, seed: int, samples: int = BOOTSTRAP_SAMPLES
+) -> pd.DataFrame:
+    """Compute the recall and the F1 score of each genre, with their 95 % intervals.
+
+    The F1 score is 2 J / (1 + J), where J is the share of correct predictions among the songs that are of the genre or
+    predicted as such. Both intervals are therefore `accuracy_interval`, of these songs and of those of the genre.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of one model.
+    artist_groups : pd.Series [shape=(n_tracks,)]
+        Artist of each song, in the order of `predictions`.
+    seed, samples : int
+        Seed and number of resamples of the bootstrap over artists.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per genre that occurs or is predicted: number of ``songs`` and ``artists``, ``recall`` and ``F1`` with the
+        ends of their intervals; without songs, the recall is missing.
+    """
+    correct = predictions["genre"] == predictions["predicted"]
+    artists = artist_groups.set_axis(correct.index)
+    rows = {}
+    for genre in genre_names(predictions):
+        of_genre = predictions["genre"] == genre
+        either = of_genre | (predictions["predicted"] == genre)
+        if not either.any():
+            continue
+        recall = (
+            [correct[of_genre].mean(), *accuracy_interval(correct[of_genre], artists[of_genre], seed, samples)]
+            if of_genre.any()
+            else [np.nan] * 3
+        )
+        jaccard = np.array(
+            [correct[either].mean(), *accuracy_interval(correct[either], artists[either], seed, samples)]
+        )
+        rows[genre] = [of_genre.sum(), artists[of_genre].nunique(), *recall, *(2 * jaccard / (1 + jaccard))]
+    names = ["songs", "artists", "recall", "recall_low", "recall_high", "F1", "F1_low", "F1_high"]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("genre")
+    return table.astype({"songs": int, "artists": int})
+
+
 def reliability_curve(predictions: pd.DataFrame) -> pd.DataFrame:
     """Compute accuracy as a function of confidence.
 
