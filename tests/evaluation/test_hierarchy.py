@@ -10,8 +10,8 @@ from songgenre.evaluation.files import read_metrics, write_metrics
 from songgenre.evaluation.hierarchy import (
     GenreTree,
     add_ancestors,
+    add_scores,
     compare_in_tree,
-    evaluate_all_in_tree,
     evaluate_in_tree,
     read_tree,
 )
@@ -125,7 +125,7 @@ def test_metrics_file_has_the_scores_only_where_there_is_a_tree(tmp_path: Path) 
     flat = evaluate_all(predictions, tracks, {"svm": ("data", "model")}, seed=0, samples=50)
     write_metrics(flat, tmp_path / "flat.json")
     assert "hierarchy" not in (tmp_path / "flat.json").read_text()
-    metrics = evaluate_all_in_tree(flat, predictions, tracks, tree_of(predictions), seed=0, samples=50)
+    metrics = add_scores(flat, predictions, tracks, tree_of(predictions), seed=0, samples=50)
     write_metrics(metrics, tmp_path / "tree.json")
     assert read_metrics(tmp_path / "tree.json") == metrics
     assert compare_in_tree(metrics).loc["svm", "F"] == metrics["svm"].hierarchy.f1  # type: ignore[union-attr]

@@ -115,6 +115,7 @@ STALE = {
     "evaluation/ensemble": {"evaluation", "report"},
     "evaluation/significance": {"evaluation"},
     "evaluation/hierarchy": {"evaluation"},
+    "evaluation/prior_shift": {"evaluation"},
     "evaluation/similarity": {"report"},
     "tables/columns": NOTEBOOKS | {"report"},
     "tables/files": NOTEBOOKS | {"report"},

@@ -156,7 +156,7 @@ def evaluate_in_tree(
     )
 
 
-def evaluate_all_in_tree(
+def add_scores(
     metrics: Mapping[str, Metrics],
     predictions: pd.DataFrame,
     tracks: pd.DataFrame,
