@@ -325,7 +325,7 @@ def _cluster(address: str) -> Iterator[Client]:
 
     if address.startswith("tls://") and not Security().get_connection_args("client")["ssl_context"]:
         raise UserError(
-            f"{address}: Dask's configuration names no TLS certificates. Add them as docs/scaling.md describes."
+            f"{address}: Dask's configuration names no TLS certificates. Add them as docs/cluster.md describes."
         )
     try:
         client = Client(address, timeout=TIMEOUT_S, set_as_default=False)
