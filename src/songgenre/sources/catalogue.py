@@ -74,7 +74,8 @@ def tabulate_genres(parents: Mapping[str, str | None], merged: Mapping[str, Sequ
         `songgenre.tables.genres.GENRES`. Of genres that were merged, the first one says what the parent is.
     """
     names = {spelling: name for name, spellings in merged.items() for spelling in spellings}
-    rows = [[names.get(genre, genre), names.get(parent or "", parent)] for genre, parent in parents.items()]
+    named = [[names.get(name, name) if name else None for name in pair] for pair in parents.items()]
+    rows = [list(map(sanitize_text, pair)) for pair in named]
     table = pd.DataFrame(rows, columns=list(GENRES.columns), dtype="str")
     return table[table["genre"] != table["parent"]].drop_duplicates("genre", ignore_index=True)
 
