@@ -240,16 +240,28 @@ def test_repeated_nested_folds_are_other_ones() -> None:
     assert (first["p_jazz"].to_numpy() != again).any()
 
 
-def test_numbers_that_are_constant_but_for_rounding_are_left_out(separable: Corpus) -> None:
+@pytest.mark.parametrize("name", ["lda", "lda_without_pca"])
+def test_numbers_that_are_constant_but_for_rounding_are_left_out(separable: Corpus, name: str) -> None:
     """Brought to one scale, they would be noise as loud as the rest, and other noise on another machine."""
     X, y, _ = separable
     rng = np.random.default_rng(0)
     dead = pd.DataFrame(0.3 + 1e-7 * rng.standard_normal((len(X), 50)), columns=[f"dead {at}" for at in range(50)])
-    model = PIPELINES["lda"](0).fit(pd.concat([X, dead], axis=1), y.to_numpy())
+    model = PIPELINES[name](0).fit(pd.concat([X, dead], axis=1), y.to_numpy())
     elsewhere = pd.concat([X, dead + 1e-6], axis=1)
-    np.testing.assert_allclose(
-        model.predict_proba(elsewhere), PIPELINES["lda"](0).fit(X, y.to_numpy()).predict_proba(X)
-    )
+    np.testing.assert_allclose(model.predict_proba(elsewhere), PIPELINES[name](0).fit(X, y.to_numpy()).predict_proba(X))
+
+
+def test_lda_without_pca_has_the_same_probabilities_and_leaves_the_songs_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(3000) % 4
+    X = pd.DataFrame(rng.standard_normal((3000, 40)) @ rng.standard_normal((40, 40)) + y[:, np.newaxis] + 5)
+    before = X.copy()
+    models = [
+        build_pipeline(name, 0, "none", 4).set_params(calibratedclassifiercv__estimator__shrinkage=0.1).fit(X, y)
+        for name in ("lda", "lda_without_pca")
+    ]
+    np.testing.assert_allclose(models[1].predict_proba(X), models[0].predict_proba(X), atol=1e-5)
+    pd.testing.assert_frame_equal(X, before)
 
 
 @pytest.mark.parametrize("name", sorted(set(PIPELINES) - {"baseline", "k_nearest_neighbours"}))

@@ -158,6 +158,8 @@ def top_tags(tags: pd.DataFrame, n: int) -> pd.DataFrame:
 def project_pca(X: pd.DataFrame) -> np.ndarray:
     """Project standardized embeddings onto their first two principal components.
 
+    With more songs than dimensions, PCA decomposes the covariance, which takes less memory than the embeddings.
+
     Parameters
     ----------
     X : pd.DataFrame [shape=(n_tracks, n_dimensions)]
@@ -171,7 +173,9 @@ def project_pca(X: pd.DataFrame) -> np.ndarray:
     from sklearn.decomposition import PCA
     from sklearn.preprocessing import StandardScaler
 
-    return np.asarray(PCA(2, svd_solver="full").fit_transform(StandardScaler().fit_transform(X)))
+    n_songs, n_dimensions = X.shape
+    solver = "covariance_eigh" if n_songs > n_dimensions else "full"
+    return np.asarray(PCA(2, svd_solver=solver).fit_transform(StandardScaler().fit_transform(X)))
 
 
 def columns() -> list[str]:
