@@ -8,6 +8,7 @@ import soundfile
 import soxr
 
 from songgenre.audio import Clip, load_clip
+from songgenre.wrangling import duplicates
 from songgenre.wrangling.duplicates import SAMPLE_RATE, bit_error_rate, find_duplicates, fingerprint
 
 SR = 22_050
@@ -171,3 +172,39 @@ def test_one_pair_among_hundreds_of_songs() -> None:
     expected = np.arange(400)
     expected[390] = 7
     np.testing.assert_array_equal(find_duplicates(songs), expected)
+
+
+def index_in_memory(fingerprints: list[np.ndarray]) -> np.ndarray:
+    """Value and position of the first occurrence of each value in each song, by one sort of all of them."""
+    ends = np.cumsum([len(song) for song in fingerprints])
+    index = np.concatenate(fingerprints).astype(np.int64) << 31 | np.arange(ends[-1])
+    index.sort()
+    song = np.searchsorted(ends, index % 2**31, side="right")
+    again = (index[1:] >> 31 == index[:-1] >> 31) & (song[1:] == song[:-1])
+    return index[np.append(True, ~again)]
+
+
+@pytest.mark.parametrize("bucket_size", [64, 1000, 2**24])
+@pytest.mark.parametrize("n_values", [3, 500, 2**32])
+def test_index_in_buckets_is_the_index_in_memory(
+    n_values: int, bucket_size: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(duplicates, "BUCKET_SIZE", bucket_size)
+    rng = np.random.default_rng(0)
+    songs = [rng.integers(n_values, size=rng.integers(300), dtype=np.uint32) for _ in range(20)]
+    starts = np.cumsum([0, *map(len, songs)])[:-1]
+    np.testing.assert_array_equal(duplicates._inverted_index(songs, starts, tmp_path), index_in_memory(songs))
+
+
+def test_buckets_find_the_same_pairs_of_real_fingerprints(
+    corpus: list[np.ndarray], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copies = [fingerprint_of(0.5 * melody(seed) + 0.02 * noise(seed)) for seed in range(3, 7)]
+    songs = [*corpus, *copies, fingerprint_of(melody(1)[3 * SR :]), np.empty(0, dtype=np.uint32)]
+    starts = np.cumsum([0, *map(len, songs)])[:-1]
+    in_one = list(duplicates._duplicate_pairs(songs, tmp_path))
+    assert set(in_one) >= {(2, 8), (3, 9), (4, 10), (5, 11), (0, 12)}
+    np.testing.assert_array_equal(duplicates._inverted_index(songs, starts, tmp_path), index_in_memory(songs))
+    monkeypatch.setattr(duplicates, "BUCKET_SIZE", 1000)
+    np.testing.assert_array_equal(duplicates._inverted_index(songs, starts, tmp_path), index_in_memory(songs))
+    assert list(duplicates._duplicate_pairs(songs, tmp_path)) == in_one

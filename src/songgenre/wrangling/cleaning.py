@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from songgenre import audio
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.params import LOCAL, Compute
+from songgenre.runtime.temporary import temporary_folder
 from songgenre.wrangling import duplicates
 from songgenre.wrangling.split import artist_group, hash_to_unit_interval
 from songgenre.wrangling.validation import AudioReport, validate_audio
@@ -99,17 +100,16 @@ def clean_catalogue(
         silence_threshold_db=silence_threshold_db,
     )
     paths = [folder / name for name in offered["audio_path"]]
-    checked = list(parallel_map(check, paths, "decoding", compute, on_crash=_crashed))
-    properties = pd.DataFrame(
-        [asdict(song.decoded) for song in checked], columns=[field.name for field in fields(AudioReport)]
-    )
-    songs = pd.concat([offered.reset_index(drop=True), properties], axis=1)
-    songs["genre"] = [
-        _genre(genres, primary, multi_genre)
-        for genres, primary in zip(songs["genres"], songs["primary_genre"], strict=True)
-    ]
-    _exclude_by_genre(songs)
-    _exclude_duplicates(songs, [song.fingerprint for song in checked], multi_genre)
+    with temporary_folder() as temporary:
+        checked = parallel_map(check, paths, "decoding", compute, on_crash=_crashed)
+        properties, fingerprints = _collect(checked, temporary / "fingerprints")
+        songs = pd.concat([offered.reset_index(drop=True), properties], axis=1)
+        songs["genre"] = [
+            _genre(genres, primary, multi_genre)
+            for genres, primary in zip(songs["genres"], songs["primary_genre"], strict=True)
+        ]
+        _exclude_by_genre(songs)
+        _exclude_duplicates(songs, fingerprints, multi_genre)
     if rare_genres == "other":
         songs["genre"] = songs["genre"].mask(_is_rare(songs, min_songs_per_genre), OTHER)
     _exclude_rare_genres(songs, min_songs_per_genre)
@@ -191,6 +191,18 @@ def check_audio(path: Path, clip_duration_s: float, min_duration_s: float, silen
         detail = "damaged: decodes from its beginning, but not from its middle; re-encode it, for example to FLAC"
         return _without_fingerprint(replace(decoded, reason="unreadable", detail=detail))
     return CheckedAudio(decoded, duplicates.fingerprint(y, sample_rate))
+
+
+def _collect(checked: Iterable[CheckedAudio], path: Path) -> tuple[pd.DataFrame, list[np.ndarray]]:
+    """Tabulate the properties of songs, and write their fingerprints to a file, which is opened as arrays."""
+    properties, lengths = [], []
+    with path.open("wb") as file:
+        for song in checked:
+            properties.append(asdict(song.decoded))
+            lengths.append(len(song.fingerprint))
+            file.write(song.fingerprint.data)
+    fingerprints = np.split(duplicates.map_array(path, np.uint32), np.cumsum(lengths, dtype=int)[:-1])
+    return pd.DataFrame(properties, columns=[field.name for field in fields(AudioReport)]), fingerprints
 
 
 def _crashed(path: Path, what: str) -> CheckedAudio:

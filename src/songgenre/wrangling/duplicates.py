@@ -10,11 +10,16 @@ are equal at the same distance in time, and duplicates when few bits differ in a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 import scipy.fft
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from songgenre.errors import UserError
+from songgenre.runtime.temporary import temporary_folder
 
 SAMPLE_RATE = 5500
 N_FFT = 2048
@@ -25,6 +30,10 @@ FRAMES_PER_BLOCK = 256
 
 POSITION_BITS = 31
 POSITION_MASK = 2**POSITION_BITS - 1
+BUCKET_SIZE = 2**24
+"""Number of sub-fingerprints that are sorted at the same time, in 134 MB."""
+SAMPLE_STEP = 64
+"""One sub-fingerprint of so many serves to divide all of them into buckets of the same size."""
 
 MAX_NEIGHBOURS = 16
 MAX_CANDIDATES = 64
@@ -69,7 +78,8 @@ def find_duplicates(fingerprints: Sequence[np.ndarray]) -> np.ndarray:
     """Group the songs that are the same recording.
 
     The time is nearly linear in the number of songs: a sub-fingerprint is compared with at most
-    `MAX_NEIGHBOURS` equal ones, and only the `MAX_CANDIDATES` best alignments of a song are verified.
+    `MAX_NEIGHBOURS` equal ones, and only the `MAX_CANDIDATES` best alignments of a song are verified. The index of all
+    sub-fingerprints is a temporary file.
 
     Parameters
     ----------
@@ -81,6 +91,11 @@ def find_duplicates(fingerprints: Sequence[np.ndarray]) -> np.ndarray:
     np.ndarray [shape=(n,)]
         For each song the index of the first song of its group, which is its own index if it has no duplicate.
 
+    Raises
+    ------
+    UserError
+        If there are more than 2**31 sub-fingerprints, those of 1.7 million clips of 30 s.
+
     Examples
     --------
     >>> rng = np.random.default_rng(0)
@@ -91,7 +106,8 @@ def find_duplicates(fingerprints: Sequence[np.ndarray]) -> np.ndarray:
     n_songs = len(fingerprints)
     if n_songs == 0:
         return np.empty(0, dtype=int)
-    pairs = np.array(list(_duplicate_pairs(fingerprints)), dtype=int).reshape(-1, 2)
+    with temporary_folder() as folder:
+        pairs = np.array(list(_duplicate_pairs(fingerprints, folder)), dtype=int).reshape(-1, 2)
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(n_songs, n_songs))
     _, group = connected_components(graph, directed=False)
     _, first_of_group = np.unique(group, return_index=True)
@@ -125,6 +141,24 @@ def bit_error_rate(a: np.ndarray, b: np.ndarray, offset: int) -> float:
     return float(np.bitwise_count(a ^ b)[audible].mean()) / 32
 
 
+def map_array(path: Path, dtype: type[np.generic]) -> np.ndarray:
+    """Open a file of numbers as an array that stays on the disk.
+
+    Parameters
+    ----------
+    path : Path
+        File, which may be empty.
+    dtype : type
+        Type of the numbers.
+
+    Returns
+    -------
+    np.ndarray [shape=(n,)]
+        The numbers, read-only.
+    """
+    return np.asarray(np.memmap(path, dtype, "r")) if path.stat().st_size else np.empty(0, dtype)
+
+
 def _band_energies(y: np.ndarray, sr: int) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(y, N_FFT)[::HOP_LENGTH]
     window = np.hanning(N_FFT).astype(np.float32)
@@ -138,29 +172,44 @@ def _band_energies(y: np.ndarray, sr: int) -> np.ndarray:
     return energies
 
 
-def _duplicate_pairs(fingerprints: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
+def _duplicate_pairs(fingerprints: Sequence[np.ndarray], folder: Path) -> Iterator[tuple[int, int]]:
     lengths = np.array([len(song) for song in fingerprints])
     ends = np.cumsum(lengths)
-    index = _inverted_index(fingerprints, ends)
+    if ends[-1] > POSITION_MASK:
+        raise UserError(
+            f"{len(fingerprints):,} songs are too many for the search of duplicates. Lower the number of songs."
+        )
+    index = _inverted_index(fingerprints, ends - lengths, folder)
     for first, a in enumerate(fingerprints):
         for second, offset in _candidates(a, first, index, ends - lengths, ends):
             if bit_error_rate(a, fingerprints[second], offset) < MAX_BIT_ERROR_RATE:
                 yield first, second
 
 
-def _inverted_index(fingerprints: Sequence[np.ndarray], ends: np.ndarray) -> np.ndarray:
+def _inverted_index(fingerprints: Sequence[np.ndarray], starts: np.ndarray, folder: Path) -> np.ndarray:
     """Sort the sub-fingerprints of all songs by value and then by position, both packed in one integer.
 
-    A song that holds a value several times, as in a sustained tone, is listed for it once.
+    A song that holds a value several times, as in a sustained tone, is listed for it once. The sub-fingerprints are
+    divided into buckets by ranges of values, files of which only one is in memory; so is the index a file.
     """
-    index = np.concatenate(fingerprints).astype(np.int64)
-    index <<= POSITION_BITS
-    index |= np.arange(len(index))
-    index.sort()
-    song = np.searchsorted(ends, index & POSITION_MASK, side="right").astype(np.int32)
-    is_first = np.ones(len(index), dtype=bool)
-    is_first[1:] = ((index[1:] ^ index[:-1]) > POSITION_MASK) | (song[1:] != song[:-1])
-    return index[is_first]
+    sample = np.sort(np.concatenate([song[::SAMPLE_STEP] for song in fingerprints]))
+    n_buckets = 1 + len(sample) * SAMPLE_STEP // BUCKET_SIZE
+    bounds = sample[np.arange(1, n_buckets) * len(sample) // n_buckets]
+    buckets = [folder / f"bucket-{number}" for number in range(n_buckets)]
+    with ExitStack() as stack:
+        files = [stack.enter_context(bucket.open("wb")) for bucket in buckets]
+        for song, start in zip(fingerprints, starts, strict=True):
+            values, frames = np.unique(song, return_index=True)
+            postings = values.astype(np.int64) << POSITION_BITS | start + frames
+            for file, part in zip(files, np.split(postings, np.searchsorted(values, bounds)), strict=True):
+                file.write(part.data)
+    with (folder / "index").open("wb") as index:
+        for bucket in buckets:
+            postings = np.fromfile(bucket, dtype=np.int64)
+            postings.sort()
+            index.write(postings.data)
+            bucket.unlink()
+    return map_array(folder / "index", np.int64)
 
 
 def _candidates(
