@@ -30,7 +30,7 @@ from songgenre.models.classical import grid_search
 from songgenre.params import LOCAL, Compute, load_params
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
-from songgenre.tables.files import write_table
+from songgenre.tables.files import read_table, write_table
 from songgenre.tables.mel_images import load_mel
 from songgenre.tables.mel_index import MEL_INDEX
 
@@ -181,8 +181,7 @@ def on(scheduler: str | None, audio_url: str = "", cache_url: str = "", partitio
 
 
 def written(tracks: pd.DataFrame, project: Project, compute: Compute = LOCAL) -> dict[str, bytes]:
-    descriptors, mel_index = extract_corpus(tracks, project, CONFIG, compute)
-    write_table(descriptors, DESCRIPTORS, project.descriptors)
+    mel_index = extract_corpus(tracks, project, CONFIG, compute)
     write_table(mel_index, MEL_INDEX, project.mel_index)
     return {path.name: path.read_bytes() for path in (project.descriptors, project.mel_index, project.mel)}
 
@@ -245,11 +244,11 @@ def test_partitions_survive_a_killed_worker_and_the_loss_of_an_entry(
     storage = fsspec.filesystem("s3", use_listings_cache=False)
 
     def check() -> None:
-        tables = extract_corpus(tracks, project, CONFIG, compute)
-        paths = (project.descriptors, project.mel_index)
-        for table, schema, path in zip(tables, (DESCRIPTORS, MEL_INDEX), paths, strict=True):
-            write_table(table, schema, path)
-            assert path.read_bytes() == expected[path.name]
+        mel_index = extract_corpus(tracks, project, CONFIG, compute)
+        tables = (read_table(DESCRIPTORS, project.descriptors), mel_index)
+        for table, schema in zip(tables, (DESCRIPTORS, MEL_INDEX), strict=True):
+            write_table(table, schema, tmp_path / f"{schema.name}.parquet")
+            assert (tmp_path / f"{schema.name}.parquet").read_bytes() == expected[f"{schema.name}.parquet"]
         mel = load_mel(project.mel)
         assert b"".join(mel[row].tobytes() for row in range(len(mel))) == expected["mel.npy"][-mel.nbytes :]
         assert not storage.find(f"{stored}/partitions")

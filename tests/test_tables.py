@@ -170,3 +170,26 @@ def test_bad_table_is_not_written(tmp_path: Path) -> None:
 def test_missing_table_says_what_writes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"tracks\.parquet.*dvc repro"):
         read_table(TRACKS, tmp_path / "tracks.parquet")
+
+
+def test_folder_of_parts_is_read_as_one_table_in_the_order_of_the_names(tmp_path: Path) -> None:
+    whole = pd.DataFrame({"track_id": [f"t{row}" for row in range(30)], "rms_mean": np.arange(30.0)})
+    for part in (2, 0, 1):
+        write_table(whole[10 * part : 10 * (part + 1)], DESCRIPTORS, tmp_path / "parts" / f"part-00000{part}.parquet")
+    pd.testing.assert_frame_equal(read_table(DESCRIPTORS, tmp_path / "parts"), whole)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "parts"), whole)
+    some = read_table(DESCRIPTORS, tmp_path / "parts", ["t25", "t3"])
+    pd.testing.assert_frame_equal(some, whole.iloc[[3, 25]].reset_index(drop=True))
+
+
+def test_same_song_in_two_parts_is_refused(tmp_path: Path) -> None:
+    for part in range(2):
+        song = pd.DataFrame({"track_id": ["t"], "rms_mean": [0.0]})
+        write_table(song, DESCRIPTORS, tmp_path / "parts" / f"part-00000{part}.parquet")
+    with pytest.raises(UserError, match="field_uniqueness"):
+        read_table(DESCRIPTORS, tmp_path / "parts")
+
+
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dvc repro"):
+        read_table(DESCRIPTORS, tmp_path)

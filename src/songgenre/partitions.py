@@ -1,21 +1,21 @@
 """Results of a large corpus in partitions, which workers write themselves.
 
-Workers read and write the cache of single songs, stack the results of each partition and store them as arrays. The
-process that coordinates them fetches these files, and computes nothing.
+Workers read and write the cache of single songs, and store the results of each partition in files. The process that
+coordinates them fetches these files, and does not read them.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import uuid
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import fsspec
-import numpy as np
 
 from songgenre import audio
 from songgenre.cache import Cache, CacheMiss, Entry
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
 
     from songgenre.params import Compute
 
-SIZE = 100
-"""Number of songs of a partition: few enough to share the work evenly, many enough to make files few."""
+SIZE = 500
+"""Number of songs of a partition: few enough to share the work evenly, many enough for Parquet with 6,824 columns."""
+
+Writer = Callable[[Sequence[str], Sequence[Entry], Path], None]
+"""Writes files into a folder, from the ids and the entries of songs."""
 
 
 class Partition(NamedTuple):
@@ -37,12 +40,15 @@ class Partition(NamedTuple):
 
     Parameters
     ----------
+    track_ids : sequence of str
+        Their ids.
     songs : sequence of CacheMiss
         Their clips, and their keys in the cache.
     url : str
-        Folder for the arrays, a path or a URL that fsspec can open.
+        Folder for the files, a path or a URL that fsspec can open.
     """
 
+    track_ids: Sequence[str]
     songs: Sequence[CacheMiss]
     url: str
 
@@ -55,7 +61,7 @@ def compute_partitions(
     description: str,
     compute: Compute,
     place: Path,
-    prepare: Callable[[Entry], Entry] | None = None,
+    write: Writer[Entry],
 ) -> Generator[dict[str, Path], None, None]:
     """Let workers compute partitions of `SIZE` songs, or read them from the cache, and fetch the results.
 
@@ -76,31 +82,54 @@ def compute_partitions(
     place : Path
         Folder for temporary files, made if it is missing; workers on other machines share it unless
         ``compute.cache_url`` is set.
-    prepare : callable, optional
-        Picklable function that gives entries the same shape, so that they can be stacked.
+    write : callable
+        Picklable function that writes the files of a partition, always with the same names.
 
     Yields
     ------
     dict
-        From the name of each field of the entries to a file in the npy format with the values of all songs of a
-        partition; in the order of `tracks`. The files exist until the next partition.
+        From the name of each file of a partition to its path; in the order of `tracks`. The files exist until the next
+        partition.
 
     Raises
     ------
     UserError
         If a song cannot be computed, the cluster fails, or a file arrives damaged.
     """
-    songs = cache.request(tracks, folder)
+    songs, ids = cache.request(tracks, folder), tracks["track_id"].tolist()
     place.mkdir(parents=True, exist_ok=True)
     with _shared_folder(compute, place) as shared, temporary_folder(place) as fetched:
         partitions = [
-            Partition(songs[first : first + SIZE], f"{shared}/{first // SIZE:05d}")
+            Partition(ids[first : first + SIZE], songs[first : first + SIZE], f"{shared}/{first // SIZE:06d}")
             for first in range(0, len(songs), SIZE)
         ]
-        store = partial(_store, function=function, cache=cache, prepare=prepare)
+        store = partial(_store, function=function, cache=cache, write=write)
         with closing(parallel_map(store, partitions, description, compute, remote_ok=True)) as stored:
             for url, hashes in stored:
-                yield {name: _fetch(f"{url}/{name}.npy", digest, fetched) for name, digest in hashes.items()}
+                yield {name: _fetch(f"{url}/{name}", digest, fetched) for name, digest in hashes.items()}
+
+
+def move_parts(partitions: Iterable[Mapping[str, Path]], folders: Mapping[str, Path]) -> Iterator[Mapping[str, Path]]:
+    """Move files of partitions into folders, where their names have the order of the partitions.
+
+    Parameters
+    ----------
+    partitions : iterable of mapping
+        Result of `compute_partitions`.
+    folders : mapping
+        From the name of a file to the folder for it, which is made.
+
+    Yields
+    ------
+    mapping
+        The other files of a partition, as `compute_partitions` yields them.
+    """
+    for folder in folders.values():
+        folder.mkdir()
+    for number, files in enumerate(partitions):
+        for name, folder in folders.items():
+            shutil.move(files[name], folder / f"part-{number:06d}{files[name].suffix}")
+        yield {name: path for name, path in files.items() if name not in folders}
 
 
 @contextmanager
@@ -123,20 +152,19 @@ def _store(
     partition: Partition,
     function: Callable[[audio.Clip], Entry],
     cache: Cache[Entry],
-    prepare: Callable[[Entry], Entry] | None,
+    write: Writer[Entry],
 ) -> tuple[str, dict[str, str]]:
-    """Write an array for each field, and return their folder and hashes; every attempt has a folder of its own."""
+    """Write the files of a partition, and return their folder and hashes; every attempt has a folder of its own."""
     entries = [cache.get(song.key) or cache.compute(song, function) for song in partition.songs]
-    fields = zip(*map(prepare, entries) if prepare else entries, strict=True)
     url = f"{partition.url}-{uuid.uuid4().hex}"
     file_system, folder = fsspec.url_to_fs(url, use_listings_cache=False)
     file_system.makedirs(folder, exist_ok=True)
     hashes = {}
     with temporary_folder() as written:
-        for name, values in zip(cache.kind._fields, fields, strict=True):
-            np.save(written / f"{name}.npy", np.stack(values))
-            hashes[name] = _hash(written / f"{name}.npy")
-            file_system.put_file(str(written / f"{name}.npy"), f"{folder}/{name}.npy")
+        write(partition.track_ids, entries, written)
+        for path in sorted(written.iterdir()):
+            hashes[path.name] = _hash(path)
+            file_system.put_file(str(path), f"{folder}/{path.name}")
     return url, hashes
 
 

@@ -313,7 +313,7 @@ def _predict_fit_seconds(measured: Sequence[tuple[int, float]], n_songs: float) 
 
 def _sample_descriptors(project: Project) -> pd.DataFrame:
     """Read the descriptors of the project with the genres; without them, generate some."""
-    if project.descriptors.is_file() and project.tracks.is_file():
+    if project.descriptors.exists() and project.tracks.is_file():
         genres = read_table(TRACKS, project.tracks)[["track_id", "genre"]]
         return read_table(DESCRIPTORS, project.descriptors).merge(genres).drop(columns="track_id")
     rng = np.random.default_rng(0)

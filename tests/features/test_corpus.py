@@ -22,7 +22,7 @@ from songgenre.features.corpus import extract_corpus
 from songgenre.features.descriptors import columns
 from songgenre.features.extract import ClipFeatures, extract
 from songgenre.features.spectra import MAX_MFCC
-from songgenre.params import LOCAL, Features
+from songgenre.params import LOCAL, Compute, Features
 from songgenre.paths import Project
 from songgenre.plots.features import plot_mel_gallery
 from songgenre.tables.descriptors import DESCRIPTORS
@@ -59,7 +59,15 @@ def project(tmp_path_factory: pytest.TempPathFactory, melody: Maker, write_audio
 
 @pytest.fixture(scope="module")
 def extracted(project: Project) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return extract_corpus(TRACKS, project, CONFIG)
+    return extract_tables(TRACKS, project, CONFIG)
+
+
+def extract_tables(
+    tracks: pd.DataFrame, project: Project, config: Features, compute: Compute = LOCAL
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The tables of descriptors and of mel spectrograms."""
+    mel_index = extract_corpus(tracks, project, config, compute)
+    return read_table(DESCRIPTORS, project.descriptors), mel_index
 
 
 def in_turn(function: Callable[[Any], Any], items: Sequence[Any], *_: Any, remote_ok: bool) -> Iterator[Any]:
@@ -125,13 +133,13 @@ def test_tables_fit_their_schemas(extracted: tuple[pd.DataFrame, pd.DataFrame], 
 def test_file_that_cannot_be_decoded_is_named_and_the_old_images_stay(
     project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
-    before = project.mel.read_bytes()
+    before = project.mel.read_bytes(), project.descriptors.read_bytes()
     (project.audio / "broken.mp3").write_text("not a song")
     broken = TRACKS.assign(audio_path=["c.flac", "broken.mp3", "b.mp3"], sha256=["c" * 64, "d" * 64, "b" * 64])
     with pytest.raises(UserError, match=r"broken\.mp3"):
         extract_corpus(broken, project, CONFIG)
-    assert project.mel.read_bytes() == before
-    assert list(project.mel.parent.iterdir()) == [project.mel]
+    assert (project.mel.read_bytes(), project.descriptors.read_bytes()) == before
+    assert sorted(project.mel.parent.iterdir()) == [project.descriptors, project.mel]
 
 
 @pytest.fixture
@@ -143,11 +151,11 @@ def copy(project: Project, extracted: tuple[pd.DataFrame, pd.DataFrame], tmp_pat
 
 def same(project: Project, copy: Project, config: Features = CONFIG) -> None:
     """Features computed with what is in the cache of the copy are those computed from nothing."""
-    with_cache = extract_corpus(TRACKS, copy, config)
+    with_cache = extract_tables(TRACKS, copy, config)
     images = copy.mel.read_bytes()
     shutil.rmtree(copy.feature_cache)
     shutil.copytree(project.audio, copy.audio, dirs_exist_ok=True)
-    without = extract_corpus(TRACKS, copy, config)
+    without = extract_tables(TRACKS, copy, config)
     assert images == copy.mel.read_bytes()
     for before, after in zip(with_cache, without, strict=True):
         pd.testing.assert_frame_equal(before, after, check_exact=True)
@@ -164,7 +172,7 @@ def test_other_processes_compute_the_same(
 ) -> None:
     monkeypatch.setattr("songgenre.features.corpus.parallel_map", parallel_map)
     shutil.rmtree(copy.feature_cache)
-    for here, there in zip(extracted, extract_corpus(TRACKS, copy, CONFIG), strict=True):
+    for here, there in zip(extracted, extract_tables(TRACKS, copy, CONFIG), strict=True):
         pd.testing.assert_frame_equal(here, there, check_exact=True)
     assert copy.mel.read_bytes() == project.mel.read_bytes()
 
@@ -183,7 +191,7 @@ def test_only_new_songs_are_computed(project: Project, copy: Project, melody: Ma
     write_audio(copy.audio / "new.wav", melody(9, seconds=4))
     new = TRACKS.iloc[:1].assign(track_id="new", audio_path="new.wav", sha256="e" * 64)
     unreadable(copy, "a.wav", "b.mp3", "c.flac")
-    descriptors, _ = extract_corpus(pd.concat([TRACKS[:2], new, TRACKS[2:]]), copy, CONFIG)
+    descriptors, _ = extract_tables(pd.concat([TRACKS[:2], new, TRACKS[2:]]), copy, CONFIG)
     assert descriptors["track_id"].tolist() == ["c", "a", "new", "b"]
 
 
@@ -241,7 +249,12 @@ def test_work_done_before_a_kill_is_kept(project: Project, copy: Project) -> Non
         "extract_corpus(pd.read_pickle(sys.argv[2]), Project(Path(sys.argv[1])), config)"
     )
     tracks = copy.root / "tracks.pickle"
-    many = pd.concat([TRACKS.assign(sha256=TRACKS["sha256"].str[:60] + f"{place:04d}") for place in range(300)])
+    many = pd.concat(
+        [
+            TRACKS.assign(track_id=TRACKS["track_id"] + str(place), sha256=TRACKS["sha256"].str[:60] + f"{place:04d}")
+            for place in range(300)
+        ]
+    )
     many.to_pickle(tracks)
     killed = subprocess.Popen(
         [sys.executable, "-c", script, str(copy.root), str(tracks), CONFIG.model_dump_json()], start_new_session=True
@@ -276,7 +289,7 @@ def partitions_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_partitions_have_the_same_rows_as_one_file(
     project: Project, copy: Project, extracted: tuple[pd.DataFrame, pd.DataFrame]
 ) -> None:
-    for table, expected in zip(extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS), extracted, strict=True):
+    for table, expected in zip(extract_tables(TRACKS, copy, CONFIG, IN_PARTITIONS), extracted, strict=True):
         pd.testing.assert_frame_equal(table, expected)
     whole, parts = load_mel(project.mel), load_mel(copy.mel)
     assert (len(parts), parts.shape, parts.nbytes) == (len(whole), whole.shape, whole.nbytes)
@@ -291,7 +304,7 @@ def test_partitions_have_the_same_rows_as_one_file(
 
 @pytest.mark.usefixtures("partitions_of_two")
 def test_gallery_is_drawn_from_partitions(copy: Project) -> None:
-    _, mel_index = extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS)
+    mel_index = extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS)
     songs = TRACKS.assign(genre=["rock", "rock", "jazz"], title="A song")
     assert plot_mel_gallery(load_mel(copy.mel), mel_index, songs, songs_per_genre=2).axes
 
@@ -306,6 +319,6 @@ def test_partitions_compute_only_songs_that_are_not_in_the_cache(
     before = times()
     lost = min(before)
     next(copy.feature_cache.rglob(lost)).unlink()
-    descriptors, _ = extract_corpus(TRACKS, copy, CONFIG, IN_PARTITIONS)
+    descriptors, _ = extract_tables(TRACKS, copy, CONFIG, IN_PARTITIONS)
     pd.testing.assert_frame_equal(descriptors, extracted[0])
     assert {name for name, time in times().items() if time != before[name]} == {lost}

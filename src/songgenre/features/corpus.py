@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,8 +17,10 @@ from songgenre.features.descriptors import columns, describe_spectra
 from songgenre.features.extract import ClipFeatures, extract
 from songgenre.features.spectra import MAX_MFCC, Spectra
 from songgenre.params import LOCAL, Compute, Features
-from songgenre.partitions import compute_partitions
+from songgenre.partitions import compute_partitions, move_parts
 from songgenre.paths import Project
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import write_table
 
 
 def extract_corpus(
@@ -28,11 +29,12 @@ def extract_corpus(
     config: Features,
     compute: Compute = LOCAL,
     mel_file: Path | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute the features of all tracks in parallel, or read them from the cache, and write the mel spectrograms.
+    descriptors_file: Path | None = None,
+) -> pd.DataFrame:
+    """Compute the features of all tracks in parallel, or read them from the cache, and write them.
 
-    Workers write the features of more than ``compute.partition_songs`` tracks in partitions. All mel spectrograms have
-    the width of the longest clip; a shorter clip is repeated from its beginning.
+    Workers write the features of more than ``compute.partition_songs`` tracks in partitions; this process holds none.
+    All mel spectrograms have the width of the longest clip; a shorter clip is repeated from its beginning.
 
     Parameters
     ----------
@@ -47,12 +49,13 @@ def extract_corpus(
     mel_file : Path, optional
         File to write the mel spectrograms to, an array in the npy format; ``mel.npy`` of the project by default. With
         partitions, it is a folder, which `songgenre.tables.mel_images.load_mel` opens like a file.
+    descriptors_file : Path, optional
+        Parquet file for the table `songgenre.tables.descriptors.DESCRIPTORS`, in the order of `tracks`; that of the
+        project by default. With partitions, it is a folder, which `songgenre.tables.files.read_table` reads too.
 
     Returns
     -------
-    descriptors : pd.DataFrame
-        One row per track, in the order of `tracks`; schema `songgenre.tables.descriptors.DESCRIPTORS`.
-    mel_index : pd.DataFrame
+    pd.DataFrame
         Row and scale of each mel spectrogram in the file; schema `songgenre.tables.mel_index.MEL_INDEX`.
 
     Raises
@@ -66,24 +69,24 @@ def extract_corpus(
     n_frames = 1 + round(tracks["clip_duration_s"].max() * config.sample_rate) // config.hop_length
     folder = compute.audio_url or project.audio
     clip_features = partial(extract, config=config)
-    with replacing(mel_file or project.mel) as partial_path:
+    descriptors_file = descriptors_file or project.descriptors
+    with replacing(mel_file or project.mel) as mel:
         if len(tracks) > compute.partition_songs:
             _compile(config)
             place = project.feature_cache.parent
-            prepare = partial(_fill, n_frames=n_frames)
+            write = partial(_write_partition, config=config, n_frames=n_frames)
             partitions = compute_partitions(
-                clip_features, tracks, folder, cache, "features of partitions", compute, place, prepare
+                clip_features, tracks, folder, cache, "features of partitions", compute, place, write
             )
-            values, db_max = _move_mel(partitions, partial_path)
+            with replacing(descriptors_file) as descriptors:
+                parts = move_parts(partitions, {"mel.npy": mel, "descriptors.parquet": descriptors})
+                db_max = np.concatenate([np.load(files["db_max.npy"]) for files in parts])
         else:
             everywhere = partial(_compile_and_map, config=config, compute=compute)
             extracted = cached_map(clip_features, tracks, folder, cache, everywhere)
-            values, db_max = _write_mel(extracted, (len(tracks), config.n_mels, n_frames), partial_path)
-    names = columns(config.feature_set, config.n_mfcc)
-    selected = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
-    descriptors = pd.DataFrame(values[:, selected], columns=names)
-    descriptors.insert(0, "track_id", tracks["track_id"].to_numpy())
-    mel_index = pd.DataFrame(
+            values, db_max = _write_mel(extracted, (len(tracks), config.n_mels, n_frames), mel)
+            write_table(_tabulate(tracks["track_id"], values, config), DESCRIPTORS, descriptors_file)
+    return pd.DataFrame(
         {
             "track_id": tracks["track_id"],
             "row": np.arange(len(tracks)),
@@ -93,7 +96,24 @@ def extract_corpus(
             "db_range": config.mel_db_range,
         }
     )
-    return descriptors, mel_index
+
+
+def _tabulate(track_ids: Sequence[str] | pd.Series, values: np.ndarray, config: Features) -> pd.DataFrame:
+    """Make a table of descriptors, without the MFCC that are not used."""
+    names = columns(config.feature_set, config.n_mfcc)
+    selected = pd.Index(columns(config.feature_set, MAX_MFCC)).get_indexer(names)
+    descriptors = pd.DataFrame(values[:, selected], columns=names)
+    descriptors.insert(0, "track_id", np.asarray(track_ids))
+    return descriptors
+
+
+def _write_partition(
+    track_ids: Sequence[str], entries: Sequence[ClipFeatures], folder: Path, config: Features, n_frames: int
+) -> None:
+    np.save(folder / "mel.npy", np.stack([_fill(features, n_frames).mel for features in entries]))
+    np.save(folder / "db_max.npy", [features.mel_db_max for features in entries])
+    descriptors = _tabulate(track_ids, np.stack([features.descriptors for features in entries]), config)
+    write_table(descriptors, DESCRIPTORS, folder / "descriptors.parquet")
 
 
 def _fill(features: ClipFeatures, n_frames: int) -> ClipFeatures:
@@ -115,17 +135,6 @@ def _write_mel(
         db_max.append(features.mel_db_max)
     mel.flush()
     return np.stack(values), np.array(db_max)
-
-
-def _move_mel(partitions: Iterable[dict[str, Path]], folder: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Move the mel spectrograms of partitions into a folder, and return the descriptors and the maximum levels."""
-    folder.mkdir()
-    values, db_max = [], []
-    for number, arrays in enumerate(partitions):
-        shutil.move(arrays["mel"], folder / f"part-{number:06d}.npy")
-        values.append(np.load(arrays["descriptors"]))
-        db_max.append(np.load(arrays["mel_db_max"]))
-    return np.concatenate(values), np.concatenate(db_max)
 
 
 def _compile_and_map(

@@ -11,12 +11,15 @@ import numpy as np
 import pandas as pd
 
 from songgenre import audio
+from songgenre.atomic import replacing
 from songgenre.cache import Cache, cached_map
 from songgenre.compute import parallel_map
 from songgenre.models import musicnn, musicnn_weights
 from songgenre.params import LOCAL, Compute
-from songgenre.partitions import compute_partitions
+from songgenre.partitions import compute_partitions, move_parts
 from songgenre.paths import Project
+from songgenre.tables.embeddings import EMBEDDINGS
+from songgenre.tables.files import read_table, write_table
 
 Network = Mapping[str, np.ndarray]
 """The variables of a network, by name."""
@@ -83,9 +86,13 @@ def embed(clip: audio.Clip, networks: Sequence[Network]) -> Embedded:
 
 
 def embed_corpus(
-    tracks: pd.DataFrame, project: Project, networks: Sequence[Network], compute: Compute = LOCAL
+    tracks: pd.DataFrame,
+    project: Project,
+    networks: Sequence[Network],
+    compute: Compute = LOCAL,
+    file: Path | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compute the embeddings of all tracks in parallel, or read them from the cache.
+    """Compute the embeddings of all tracks in parallel, or read them from the cache, and write them.
 
     Workers write the embeddings of more than ``compute.partition_songs`` tracks in partitions.
 
@@ -99,6 +106,9 @@ def embed_corpus(
         Networks, as `load_networks` returns them.
     compute : Compute
         Section ``compute`` of ``params.yaml``: local processes or a Dask cluster, and remote folders.
+    file : Path, optional
+        Parquet file for the embeddings; that of the project by default. With partitions, it is a folder, which
+        `songgenre.tables.files.read_table` reads too.
 
     Returns
     -------
@@ -115,22 +125,38 @@ def embed_corpus(
     cache = Cache(
         compute.cache_url or str(project.feature_cache), Embedded, {"weights": musicnn_weights.MUSICNN.sha256}, embed
     )
-    folder = compute.audio_url or project.audio
+    folder, file = compute.audio_url or project.audio, file or project.embeddings
     if len(tracks) > compute.partition_songs:
         place = project.feature_cache.parent
         function = partial(embed, networks=networks)
-        partitions = compute_partitions(function, tracks, folder, cache, "embeddings of partitions", compute, place)
-        parts = [(np.load(arrays["embedding"]), np.load(arrays["tags"])) for arrays in partitions]
-        values, tags = map(np.concatenate, zip(*parts, strict=True))
+        partitions = compute_partitions(
+            function, tracks, folder, cache, "embeddings of partitions", compute, place, _write_partition
+        )
+        with replacing(file) as partial_path:
+            parts = move_parts(partitions, {"embeddings.parquet": partial_path})
+            tags = np.concatenate([np.load(files["tags.npy"]) for files in parts])
+        embeddings = read_table(EMBEDDINGS, file)
     else:
         everywhere = partial(parallel_map, description="embeddings", compute=compute, remote_ok=True)
         songs = list(cached_map(partial(embed, networks=networks), tracks, folder, cache, everywhere))
         values, tags = map(np.stack, zip(*songs, strict=True))
-    embeddings = pd.DataFrame(values, columns=columns())
-    embeddings.insert(0, "track_id", tracks["track_id"].to_numpy())
+        embeddings = _tabulate(tracks["track_id"], values)
+        write_table(embeddings, EMBEDDINGS, file)
     names = [(name, tag) for name in musicnn_weights.NETWORKS for tag in musicnn.TAGS[name]]
     tag_names = pd.MultiIndex.from_tuples(names, names=["network", "tag"])
     return embeddings, pd.DataFrame(tags, index=tracks.index, columns=tag_names)
+
+
+def _tabulate(track_ids: Sequence[str] | pd.Series, values: np.ndarray) -> pd.DataFrame:
+    embeddings = pd.DataFrame(values, columns=columns())
+    embeddings.insert(0, "track_id", np.asarray(track_ids))
+    return embeddings
+
+
+def _write_partition(track_ids: Sequence[str], entries: Sequence[Embedded], folder: Path) -> None:
+    values, tags = map(np.stack, zip(*entries, strict=True))
+    write_table(_tabulate(track_ids, values), EMBEDDINGS, folder / "embeddings.parquet")
+    np.save(folder / "tags.npy", tags)
 
 
 def top_tags(tags: pd.DataFrame, n: int) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow.parquet
+import pyarrow.dataset
 
 from songgenre.evaluation.metrics import BASELINE
 from songgenre.paths import Project
@@ -60,7 +60,7 @@ def key_figure(project: Project, name: str, models: Sequence[Model]) -> Figure |
     if word in _COUNTS:
         files, count = _COUNTS[word]
         paths = files(project)
-        return count(*paths) if all(path.is_file() for path in paths) else None
+        return count(*paths) if all(path.exists() for path in paths) else None
     best = next((model for model in models if word in (model.stage, "evaluation") and model.name != BASELINE), None)
     if best is None:
         return None
@@ -104,7 +104,7 @@ def _count_artists(tracks: Path) -> Figure:
 
 
 def _count_descriptors(descriptors: Path) -> Figure:
-    names = pyarrow.parquet.read_schema(descriptors).names
+    names = pyarrow.dataset.dataset(descriptors).schema.names
     return Figure(f"{sum(name != 'track_id' for name in names):,}", "descriptors per song")
 
 

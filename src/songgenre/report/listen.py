@@ -143,7 +143,7 @@ def write_listen_page(
     """
     genres: list[MapGenre] = []
     content: dict[str, object] = {"name": "map", "best": best, "genres": genres, "songs": {}, **navigation._asdict()}
-    if project.tracks.is_file() and project.embeddings.is_file():
+    if project.tracks.is_file() and project.embeddings.exists():
         tracks = read_table(TRACKS, project.tracks)
         predictions = read_predictions(project, best)
         sample = sample_songs(tracks, predictions, MAX_SONGS)
@@ -248,17 +248,17 @@ def encode_picture(mel: np.ndarray) -> str:
 
 
 def _measure_retrieval(project: Project, tracks: pd.DataFrame) -> Retrieval | None:
-    if not project.descriptors.is_file():
+    if not project.descriptors.exists():
         return None
     embeddings, descriptors = read_table(EMBEDDINGS, project.embeddings), read_table(DESCRIPTORS, project.descriptors)
     return measure_retrieval(embeddings, descriptors, tracks, N_RETRIEVED)
 
 
 def _map_genres(project: Project, tracks: pd.DataFrame, predictions: pd.DataFrame | None) -> list[MapGenre]:
-    table = read_table(EMBEDDINGS, project.embeddings).set_index("track_id").loc[tracks["track_id"]]
+    ids = tracks["track_id"].to_numpy()
+    table = read_table(EMBEDDINGS, project.embeddings, ids).set_index("track_id").loc[ids]
     embeddings = table.to_numpy()
     near = nearest_by_other_artists(embeddings, tracks["artist_group"].tolist(), N_NEAREST)
-    ids = tracks["track_id"].to_numpy()
     predicted: dict[str, str] = (
         {} if predictions is None else dict(zip(predictions["track_id"], predictions["predicted"], strict=True))
     )

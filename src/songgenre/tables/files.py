@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -66,7 +67,7 @@ def write_table(table: pd.DataFrame, schema: pa.DataFrameSchema, path: Path) -> 
         table.to_parquet(partial)
 
 
-def read_table(schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
+def read_table(schema: pa.DataFrameSchema, path: Path, track_ids: Collection[str] | None = None) -> pd.DataFrame:
     """Read a table that an earlier stage wrote, and check it.
 
     Parameters
@@ -74,7 +75,9 @@ def read_table(schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
     schema : pandera.pandas.DataFrameSchema
         Columns and values that the table must have.
     path : Path
-        Parquet file.
+        Parquet file, or a folder of such files, which are read in the order of their names.
+    track_ids : collection of str, optional
+        Songs to read; all by default. The order of the rows is that of the file.
 
     Returns
     -------
@@ -86,10 +89,18 @@ def read_table(schema: pa.DataFrameSchema, path: Path) -> pd.DataFrame:
     UserError
         If the file is missing or damaged, or the table does not match the schema.
     """
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path}: not found. Run `dvc repro`, which writes the table {schema.name}, first.")
     try:
-        table = pd.read_parquet(path)
-    except (OSError, pyarrow.ArrowException) as error:
+        if path.is_dir():
+            table = pd.concat([_read_rows(part, track_ids) for part in sorted(path.iterdir())], ignore_index=True)
+        else:
+            table = _read_rows(path, track_ids)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise UserError(f"{path}: not a readable Parquet file ({error}). Delete it and run `dvc repro`.") from None
     return check_table(table, schema, path)
+
+
+def _read_rows(path: Path, track_ids: Collection[str] | None) -> pd.DataFrame:
+    table = pd.read_parquet(path)
+    return table if track_ids is None else table[table["track_id"].isin(track_ids)].reset_index(drop=True)
