@@ -41,7 +41,8 @@ def test_work_of_songs_is_shared_by_workers(tmp_path: Path) -> None:
 def test_disk_and_tables_in_memory_grow_with_the_songs(tmp_path: Path) -> None:
     few, many = (estimates(Project(tmp_path), n, 2) for n in (1_000, 1_000_000))
     assert many["scraping"].disk_gb == pytest.approx(1000 * few["scraping"].disk_gb)
-    assert many["transfer"].memory_gb > 1_000_000 * 8 * 6824 / 1e9
+    assert many["transfer"].memory_gb > 1_000_000 * 5 * 4 * 6824 / 1e9
+    assert many["features"].memory_gb < 3
     assert few["transfer"].memory_gb < 2
 
 

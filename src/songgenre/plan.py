@@ -51,6 +51,12 @@ PROCESS_GB = 0.5
 TENSORFLOW_GB = 2.5
 COPIES = 4
 """Copies of a table that a stage holds in memory at the same time, in addition to one for each process."""
+TRANSFER_COPIES = 6
+"""Copies of the embeddings that 07 holds: the table, the training songs twice, and those of a fit, as measured."""
+MATRICES = 5
+"""Matrices of the size of the covariance of the embeddings that a process holds."""
+MAX_SHOWN = 10_000
+"""Songs whose descriptors notebook 04 reads for its figures."""
 
 
 class Rates(NamedTuple):
@@ -123,12 +129,13 @@ def estimate_stages(
     shared = partial(_shared_hours, n_songs=n_songs, n_workers=n_workers)
     gigabytes = n_songs / 1e9
     tables = {
-        "features": 8 * n_columns * COPIES,
         "sklearn": 8 * n_columns * (COPIES + joblib.cpu_count()),
-        "transfer": 8 * n_dimensions * (COPIES + joblib.cpu_count()),
+        "transfer": 4 * n_dimensions * TRANSFER_COPIES,
         "evaluation": 8 * n_genres * n_models * COPIES,
     }
     memory = {stage: workers_gb + size * gigabytes for stage, size in tables.items()}
+    memory["features"] = workers_gb + 8 * n_columns * COPIES * min(n_songs, MAX_SHOWN) / 1e9
+    memory["transfer"] += 8 * n_dimensions * min(n_songs, n_dimensions) * MATRICES / 1e9
     return [
         StageEstimate("scraping", np.nan, PROCESS_GB, 2 * rates.audio_bytes * gigabytes),
         StageEstimate("wrangling", shared(rates.wrangling_s), workers_gb, 0),

@@ -5,6 +5,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from sklearn.metrics import recall_score
 
@@ -21,6 +22,7 @@ from songgenre.models.classical import (
     refit_best,
 )
 from songgenre.models.pipelines import PIPELINES, build_pipeline, check_grids
+from songgenre.params import LOCAL, Compute
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
 
@@ -170,6 +172,17 @@ def test_same_seed_gives_the_same_model() -> None:
         predict_probabilities(first.best_estimator_, X), predict_probabilities(again.best_estimator_, X)
     )
     assert not predict_probabilities(first.best_estimator_, X).equals(predict_probabilities(other.best_estimator_, X))
+
+
+def test_as_many_fits_run_at_the_same_time_as_there_is_memory_for() -> None:
+    table = pd.DataFrame(np.empty((1, 1), dtype=np.float32))
+    assert classical._n_jobs(table, LOCAL) == joblib.cpu_count()
+    n_rows = psutil.virtual_memory().total // 4
+    huge = pd.DataFrame(np.broadcast_to(np.float32(0), (n_rows, 1)), copy=False)
+    assert classical._n_jobs(huge, LOCAL) == 1
+    assert (
+        classical._n_jobs(huge, Compute(scheduler="tcp://host:1", audio_url="", cache_url="", partition_songs=1)) == -1
+    )
 
 
 @pytest.mark.integration

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 import pandas as pd
+import psutil
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -29,6 +30,9 @@ MIN_SONGS_TO_HALVE = 90
 """Songs that the rarest genre needs so that a third of all songs has enough of it to calibrate a model."""
 HALVING_FACTOR = 3
 """Factor by which the songs grow from one round of a successive halving to the next."""
+
+FIT_TABLES = 4
+"""Tables of the size of all training songs that the process of a fit holds at the same time, as measured."""
 
 SOFT_VOTING = "soft_voting"
 """Name of the model that averages the probabilities of several tuned models."""
@@ -117,10 +121,19 @@ def grid_search(
     check_grids(grids)
     cv = _artist_folds(X, y, artist_groups, folds, seed)
     for name, grid in grids.items():
-        search = _make_search(name, grid, y, seed, tuning, cv=cv, n_jobs=-1, error_score="raise")
+        search = _make_search(name, grid, y, seed, tuning, cv=cv, n_jobs=_n_jobs(X, compute), error_score="raise")
         with joblib_backend(compute), threadpool_limits(1):
             search.fit(X, y.to_numpy(), groups=artist_groups)  # scikit-learn 1.9 indexes y[0], which a Series may lack
         yield name, search
+
+
+def _n_jobs(X: pd.DataFrame, compute: Compute) -> int:
+    """Return the number of processes: all of a cluster, or those of this machine that have room for their tables."""
+    if compute.scheduler:
+        return -1
+    table = int(X.memory_usage().sum())
+    room = psutil.virtual_memory().available - table  # which joblib shares with the processes
+    return min(joblib.cpu_count(), max(1, room // (FIT_TABLES * table)))
 
 
 def _make_search(
