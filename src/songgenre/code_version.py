@@ -29,6 +29,9 @@ WITHOUT_INFLUENCE = frozenset(
         "runtime/native_stderr",
         "runtime/numba_cache",
         "runtime/temporary",
+        "tables/columns",
+        "tables/embeddings",
+        "tables/files",
     }
 )
 """Modules that store, schedule or report a result, but do not change its value."""
