@@ -110,10 +110,9 @@ def _tabulate(track_ids: Sequence[str] | pd.Series, values: np.ndarray, config: 
 def _write_partition(
     track_ids: Sequence[str], entries: Sequence[ClipFeatures], folder: Path, config: Features, n_frames: int
 ) -> None:
-    np.save(folder / "mel.npy", np.stack([_fill(features, n_frames).mel for features in entries]))
-    np.save(folder / "db_max.npy", [features.mel_db_max for features in entries])
-    descriptors = _tabulate(track_ids, np.stack([features.descriptors for features in entries]), config)
-    write_table(descriptors, DESCRIPTORS, folder / "descriptors.parquet")
+    values, db_max = _write_mel(entries, (len(entries), config.n_mels, n_frames), folder / "mel.npy")
+    np.save(folder / "db_max.npy", db_max)
+    write_table(_tabulate(track_ids, values, config), DESCRIPTORS, folder / "descriptors.parquet")
 
 
 def _fill(features: ClipFeatures, n_frames: int) -> ClipFeatures:
