@@ -8,6 +8,7 @@ import pytest
 from matplotlib.markers import MarkerStyle
 
 from songgenre.plots import style
+from songgenre.plots.models import plot_confusion
 from songgenre.plots.scraping import plot_listings
 from songgenre.plots.style import MARKERS, draw_svg, format_range, genre_markers, show_table, use_style
 from songgenre.plots.transfer import plot_embedding_map
@@ -80,3 +81,23 @@ def test_range_of_equal_numbers_is_one_number() -> None:
     assert "0.50" in (text := format_range(values, digits=2))
     assert "rock" not in text
     assert "rock" in format_range(values, digits=3)
+
+
+def test_figures_of_many_genres_show_the_largest() -> None:
+    n_songs = pd.Series(range(1, 31), index=[f"genre {number:02d}" for number in range(30)])
+    songs = pd.Series(n_songs.index.repeat(n_songs))
+    largest = [f"genre {number:02d}" for number in range(10, 30)]
+    rng = np.random.default_rng(0)
+    listings = plot_listings(pd.DataFrame({"genres": songs}))
+    places = plot_embedding_map(rng.standard_normal((len(songs), 2)), songs)
+    matrix = pd.DataFrame(np.diag(n_songs), n_songs.index, n_songs.index)
+    confusion = plot_confusion(matrix, "svm")
+    shown = [
+        [label.get_text() for label in listings.axes[0].get_yticklabels()],
+        [points.get_label() for points in places.axes[0].collections],
+        [label.get_text() for label in confusion.axes[0].get_yticklabels()],
+    ]
+    plt.close("all")
+    assert shown == [largest] * 3
+    assert all("20 of 30" in figure.axes[0].get_title() for figure in (listings, places, confusion))
+    assert f"{len(songs)} of {len(songs)} predictions" in confusion.get_label()

@@ -14,7 +14,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from songgenre import audio
-from songgenre.plots.style import INK, WIDTH, Color, format_range, genre_colors, label_bars, shorten
+from songgenre.plots.style import (
+    INK,
+    MAX_LEVEL_LABELS,
+    WIDTH,
+    Color,
+    format_range,
+    genre_colors,
+    label_bars,
+    limit_genres,
+    shorten,
+    tilt_labels,
+)
 from songgenre.runtime import numba_cache  # noqa: F401
 from songgenre.tables.columns import count_artists
 
@@ -38,13 +49,16 @@ def plot_counts(tracks: pd.DataFrame) -> Figure:
     """
     counts = {genre: (len(songs), count_artists(songs)) for genre, songs in tracks.groupby("genre")}
     per_genre = pd.DataFrame.from_dict(counts, orient="index", columns=["songs", "artists"]).rename_axis("genre")
-    long = per_genre.reset_index().melt("genre", var_name="of", value_name="number")
+    genres, title = limit_genres(per_genre["songs"], "Songs and artists per genre")
+    long = per_genre.loc[genres].reset_index().melt("genre", var_name="of", value_name="number")
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
     sns.barplot(long, x="genre", y="number", hue="of", ax=axes, palette=["tab:blue", "tab:gray"])
-    axes.set(title="Songs and artists per genre", xlabel="", ylabel="number")
+    axes.set(title=title, xlabel="", ylabel="number")
+    tilt_labels(axes)
     axes.margins(y=0.15)
     axes.legend(title="", loc="upper left", bbox_to_anchor=(1, 1))
-    label_bars(axes)
+    if len(genres) <= MAX_LEVEL_LABELS:
+        label_bars(axes)
     songs, artists = (format_range(per_genre[column], column) for column in ("songs", "artists"))
     figure.set_label(f"The genres have {songs}, and {artists}.")
     return figure
@@ -70,7 +84,7 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, unit: str) -> Fi
         Box plot with a box per genre.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
-    order = sorted(table["genre"].unique())
+    order, shown = limit_genres(table["genre"].value_counts(), title)
     style = {
         "order": order,
         "hue": "genre",
@@ -80,7 +94,8 @@ def plot_by_genre(table: pd.DataFrame, column: str, title: str, unit: str) -> Fi
         "ax": axes,
     }
     sns.boxplot(table, x="genre", y=column, fliersize=3, boxprops={"alpha": 0.6}, legend=False, **style)
-    axes.set(title=title, xlabel="", ylabel=f"{title.lower()} ({unit})")
+    axes.set(title=shown, xlabel="", ylabel=f"{title.lower()} ({unit})")
+    tilt_labels(axes)
     figure.set_label(f"The median of a genre is {format_range(table.groupby('genre')[column].median(), unit, 1)}.")
     return figure
 

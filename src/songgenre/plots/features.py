@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from sklearn.feature_selection import f_classif
 
 from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS
-from songgenre.plots.style import WIDTH, format_range, genre_colors, shorten
+from songgenre.plots.style import WIDTH, format_range, genre_colors, limit_genres, shorten
 from songgenre.tables.mel_images import MelImages
 
 STRONG_CORRELATION = 0.8
@@ -39,7 +39,7 @@ def plot_mel_gallery(mel: MelImages, index: pd.DataFrame, tracks: pd.DataFrame, 
     Figure
         A row per genre.
     """
-    genres = sorted(tracks["genre"].unique())
+    genres, title = limit_genres(tracks["genre"].value_counts(), "Mel spectrograms, the input of the CNN")
     rows = index.set_index("track_id")["row"]
     seconds = mel.shape[2] * index["hop_length"].iloc[0] / index["sample_rate"].iloc[0]
     figure, grid = plt.subplots(
@@ -63,7 +63,7 @@ def plot_mel_gallery(mel: MelImages, index: pd.DataFrame, tracks: pd.DataFrame, 
         line[0].set_ylabel(f"{genre}\nmel band", fontsize=9)
     for axes in grid[-1]:
         axes.set_xlabel("time (s)", fontsize=9)
-    figure.suptitle("Mel spectrograms, the input of the CNN", weight="bold")
+    figure.suptitle(title, weight="bold")
     figure.set_label(f"The mean of the values, 0 to 255, is {format_range(pd.Series(brightness))}.")
     return figure
 
@@ -87,7 +87,7 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series) 
     n_columns = 3
     n_rows = -(-len(names) // n_columns)
     figure, grid = plt.subplots(n_rows, n_columns, figsize=(WIDTH, 2.3 * n_rows), squeeze=False)
-    order = sorted(genres.unique())
+    order, title = limit_genres(genres.value_counts(), "Descriptors per genre (density over songs)")
     for axes, (column, name) in zip(grid.flat, names.items(), strict=False):
         sns.kdeplot(
             x=descriptors[column],
@@ -108,7 +108,7 @@ def plot_descriptor_distributions(descriptors: pd.DataFrame, genres: pd.Series) 
         axes.set_axis_off()
     handles = [Patch(facecolor=color, alpha=0.5, label=genre) for genre, color in genre_colors(order).items()]
     figure.legend(handles=handles, title="genre", loc="outside right upper")
-    figure.suptitle("Descriptors per genre (density over songs)", weight="bold")
+    figure.suptitle(title, weight="bold")
     if varying := [column for column in names if descriptors[column].nunique() > 1]:
         with np.errstate(all="ignore"):
             f_values = pd.Series(f_classif(descriptors[varying], genres)[0], varying)

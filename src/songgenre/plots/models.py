@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, display_name, format_range
+from songgenre.plots.style import WIDTH, display_name, format_range, limit_genres
 
 
 def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
@@ -27,10 +27,12 @@ def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
         Heat map with the numbers of songs; the colour is their share of the true genre.
     """
     share = matrix.div(matrix.sum(axis=1).clip(lower=1), axis=0)
-    figure, axes = plt.subplots(figsize=(5.8, 4.8))
+    genres, title = limit_genres(matrix.sum(axis=1), f"Confusion matrix: {display_name(model)}")
+    size = max(1, len(genres) / 9)
+    figure, axes = plt.subplots(figsize=(5.8 * size, 4.8 * size))
     sns.heatmap(
-        share,
-        annot=matrix,
+        share.loc[genres, genres],
+        annot=matrix.loc[genres, genres],
         fmt="d",
         cmap="Blues",
         vmin=0,
@@ -39,7 +41,7 @@ def plot_confusion(matrix: pd.DataFrame, model: str) -> Figure:
         ax=axes,
         cbar_kws={"label": "share of the genre"},
     )
-    axes.set(title=f"Confusion matrix: {display_name(model)}", xlabel="predicted genre", ylabel="true genre")
+    axes.set(title=title, xlabel="predicted genre", ylabel="true genre")
     axes.tick_params(axis="x", rotation=30)
     axes.tick_params(axis="y", rotation=0)
     figure.set_label(_describe_confusions(matrix))
@@ -69,9 +71,11 @@ def plot_artists(predictions: pd.DataFrame, tracks: pd.DataFrame, model: str) ->
     by_artist = accuracies.round(1)
     counts = pd.crosstab(by_artist.index.get_level_values("genre"), by_artist.to_numpy())
     counts = counts.reindex(columns=np.arange(11) / 10, fill_value=0)
-    figure, axes = plt.subplots(figsize=(WIDTH, 0.4 * len(counts) + 1.4))
-    sns.heatmap(counts, annot=True, fmt="d", cmap="Blues", ax=axes, cbar_kws={"label": "artists"})
-    axes.set(title=f"{display_name(model)}: artists by the accuracy on their songs", xlabel="accuracy", ylabel="")
+    title = f"{display_name(model)}: artists by the accuracy on their songs"
+    genres, title = limit_genres(songs["genre"].value_counts(), title)
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.4 * len(genres) + 1.4))
+    sns.heatmap(counts.loc[genres], annot=True, fmt="d", cmap="Blues", ax=axes, cbar_kws={"label": "artists"})
+    axes.set(title=title, xlabel="accuracy", ylabel="")
     axes.tick_params(axis="y", rotation=0)
     perfect = (
         f"{(accuracies == 1).sum()} of {len(accuracies)} artists or songs without one have only correct predictions"

@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, format_range, label_bars
+from songgenre.plots.style import WIDTH, format_range, label_bars, limit_genres
 
 
 def plot_listings(listed: pd.DataFrame) -> Figure:
@@ -23,9 +23,11 @@ def plot_listings(listed: pd.DataFrame) -> Figure:
     Figure
         Bar chart with a bar per genre.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 3))
-    sns.countplot(listed, y="genres", order=sorted(listed["genres"].unique()), ax=axes, color="tab:blue")
-    axes.set(title="Songs listed under each genre", xlabel="songs", ylabel="")
+    n_songs = listed["genres"].value_counts()
+    genres, title = limit_genres(n_songs, "Songs listed under each genre")
+    figure, axes = plt.subplots(figsize=(WIDTH, max(3, 0.3 * len(genres))))
+    sns.countplot(listed, y="genres", order=genres, ax=axes, color="tab:blue")
+    axes.set(title=title, xlabel="songs", ylabel="")
     label_bars(axes)
-    figure.set_label(f"The genres have {format_range(listed['genres'].value_counts(), 'songs')}.")
+    figure.set_label(f"The genres have {format_range(n_songs, 'songs')}.")
     return figure

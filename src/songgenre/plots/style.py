@@ -35,6 +35,12 @@ The colours of data stay the same, as does the text in the cells of heat maps.
 MAX_POINTS = 2000
 """Collections of more points become pictures within the figure, as meshes do, which keeps the figure small."""
 
+MAX_GENRES = 20
+"""Largest number of genres that a figure shows with a bar, a row or a colour for each."""
+
+MAX_LEVEL_LABELS = 8
+"""Largest number of genres whose names fit side by side."""
+
 MARKERS = "os^DPvX*"
 """Markers of genres; with more genres they repeat, in other colours."""
 
@@ -144,6 +150,41 @@ def genre_markers(genres: Iterable[str]) -> dict[str, str]:
         From genre, in alphabetical order, to one of Matplotlib's markers in `MARKERS`.
     """
     return dict(zip(sorted(set(genres)), cycle(MARKERS), strict=False))
+
+
+def limit_genres(n_songs: pd.Series, title: str) -> tuple[list[str], str]:
+    """Choose the genres that a figure shows: of many, those with the most songs.
+
+    Parameters
+    ----------
+    n_songs : pd.Series
+        Number of songs of each genre.
+    title : str
+        Title of the figure.
+
+    Returns
+    -------
+    genres : list of str
+        At most `MAX_GENRES` genres in alphabetical order.
+    title : str
+        The title, which says so if not all genres are shown.
+    """
+    if len(n_songs) <= MAX_GENRES:
+        return sorted(n_songs.index), title
+    largest = n_songs.sort_values(ascending=False, kind="stable").index[:MAX_GENRES]
+    return sorted(largest), f"{title} (largest {MAX_GENRES} of {len(n_songs)} genres)"
+
+
+def tilt_labels(axes: Axes) -> None:
+    """Tilt the names of many genres below bars, so that they do not overlap.
+
+    Parameters
+    ----------
+    axes : Axes
+        Axes with a genre at each place of the horizontal axis.
+    """
+    if len(axes.get_xticklabels()) > MAX_LEVEL_LABELS:
+        plt.setp(axes.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
 
 
 def label_bars(axes: Axes) -> None:

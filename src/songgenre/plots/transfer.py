@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial import KDTree
 
-from songgenre.plots.style import INK, WIDTH, genre_colors, genre_markers
+from songgenre.plots.style import INK, WIDTH, genre_colors, genre_markers, limit_genres
 
 
 def plot_tags(probabilities: pd.DataFrame, title: str) -> Figure:
@@ -55,10 +55,12 @@ def plot_embedding_map(places: np.ndarray, genres: pd.Series) -> Figure:
         Scatter plot with a colour and a marker per genre, those of the page Listen.
     """
     figure, axes = plt.subplots(figsize=(WIDTH, 5))
+    shown, title = limit_genres(genres.value_counts(), "Principal components of the embeddings")
     colors, markers = genre_colors(genres), genre_markers(genres)
-    for genre, place in pd.DataFrame(places, columns=["x", "y"]).groupby(genres.to_numpy()):
-        axes.scatter(place["x"], place["y"], color=colors[genre], marker=markers[genre], label=genre, edgecolor="w")
-    axes.set(title="Principal components of the embeddings", xlabel="first component", ylabel="second component")
+    for genre in shown:
+        x, y = places[genres == genre].T
+        axes.scatter(x, y, color=colors[genre], marker=markers[genre], label=genre, edgecolor="w")
+    axes.set(title=title, xlabel="first component", ylabel="second component")
     axes.legend(title="genre", loc="upper left", bbox_to_anchor=(1, 1))
     nearest = KDTree(places).query(places, k=2)[1][:, 1]
     n_alike = (genres.to_numpy() == genres.to_numpy()[nearest]).sum()

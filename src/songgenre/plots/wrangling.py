@@ -7,7 +7,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from songgenre.plots.style import WIDTH, format_range, label_bars
+from songgenre.plots.style import WIDTH, format_range, label_bars, limit_genres
 
 
 def plot_splits(tracks: pd.DataFrame) -> Figure:
@@ -24,9 +24,11 @@ def plot_splits(tracks: pd.DataFrame) -> Figure:
         Bar chart with a bar per genre, which consists of the splits.
     """
     counts = pd.crosstab(tracks["genre"], tracks["split"])[_present_splits(tracks)]
-    figure, axes = plt.subplots(figsize=(WIDTH, 3.4))
-    counts.plot.barh(stacked=True, ax=axes, color=sns.color_palette("Blues_r", len(counts.columns) + 1), width=0.8)
-    axes.set(title="Songs per genre and split", xlabel="songs", ylabel="")
+    genres, title = limit_genres(counts.sum(axis=1), "Songs per genre and split")
+    figure, axes = plt.subplots(figsize=(WIDTH, max(3.4, 0.3 * len(genres))))
+    colors = sns.color_palette("Blues_r", len(counts.columns) + 1)
+    counts.loc[genres].plot.barh(stacked=True, ax=axes, color=colors, width=0.8)
+    axes.set(title=title, xlabel="songs", ylabel="")
     axes.invert_yaxis()
     axes.legend(title="split", loc="upper left", bbox_to_anchor=(1, 1))
     parts = [f"{100 * count / len(tracks):.0f} % are {split}" for split, count in counts.sum().items()]
@@ -51,10 +53,11 @@ def plot_artist_numbers(artists: pd.DataFrame, numbers: list[float]) -> Figure:
     Figure
         A row of points per genre, with a point per artist, coloured by split.
     """
-    figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * artists["genre"].nunique() + 1))
-    sns.stripplot(x=numbers, y=artists["genre"], hue=artists["split"], jitter=False, ax=axes)
+    genres, title = limit_genres(artists["genre"].value_counts(), "Numbers of the artists")
+    figure, axes = plt.subplots(figsize=(WIDTH, 0.5 * len(genres) + 1))
+    sns.stripplot(x=numbers, y=artists["genre"], order=genres, hue=artists["split"], jitter=False, ax=axes)
     sns.move_legend(axes, "upper left", bbox_to_anchor=(1, 1))
-    axes.set(title="Numbers of the artists", xlabel="number computed from the hash of the name", ylabel="", xlim=(0, 1))
+    axes.set(title=title, xlabel="number computed from the hash of the name", ylabel="", xlim=(0, 1))
     counts = artists["split"].value_counts()
     parts = [f"{counts[split]} in {split}" for split in _present_splits(artists)]
     figure.set_label(f"{len(artists)} artists or songs without one: {', '.join(parts)}.")
