@@ -59,6 +59,25 @@ def test_fits_of_a_model_that_the_size_rules_out_do_not_count(monkeypatch: pytes
     assert "nystroem_svm" in measured
 
 
+@pytest.mark.usefixtures("without_fits")
+def test_halving_and_a_single_split_take_less_time() -> None:
+    params = load_params(ROOT / "params.yaml")
+    fewer = {"grids": {"svm": {"C": [1, 2, 3]}}, "max_songs": {}, "nested_max_songs": 0, "folds": 5}
+    hours = {}
+    for name, changed in {
+        "all": {"halving_min_songs": 10**6},
+        "halving": {"halving_min_songs": 0},
+        "nested": {"halving_min_songs": 10**6, "nested_max_songs": 10**6},
+    }.items():
+        sklearn = params.sklearn.model_copy(update=fewer | changed)
+        hours[name] = planning.tuning_hours(params.model_copy(update={"sklearn": sklearn}), pd.DataFrame(), 3000, 1)
+    n_training = 3000 * (1 - params.wrangling.test_fraction)
+    assert hours["all"] == pytest.approx((5 * 3 * 0.8 + 1) * n_training * 0.001 / 3600)
+    assert hours["halving"] == pytest.approx((5 * (3 / 3 + 1) * 0.8 + 1) * n_training * 0.001 / 3600)
+    n_nested = 5 * sklearn.repeats * (5 * 3 * 0.8 + 1) * 0.8 * 3000
+    assert hours["nested"] - hours["all"] == pytest.approx(n_nested * 0.001 / 3600)
+
+
 def test_seconds_of_a_fit_follow_the_power_between_the_measurements() -> None:
     quadratic = [(n, n**2 * 1e-6) for n in (300, 900)]
     assert planning._predict_fit_seconds(quadratic, 9000) == pytest.approx(9000**2 * 1e-6)

@@ -26,6 +26,7 @@ from songgenre.compute import parallel_map
 from songgenre.features.descriptors import columns
 from songgenre.features.extract import ClipFeatures, extract
 from songgenre.models import embeddings
+from songgenre.models.classical import HALVING_FACTOR
 from songgenre.models.pipelines import build_pipeline
 from songgenre.params import Params, Sklearn
 from songgenre.paths import Project
@@ -121,7 +122,6 @@ def estimate_stages(
     """
     sample = _sample_descriptors(project)
     n_genres = sample["genre"].nunique()
-    n_training = round(n_songs * (1 - params.wrangling.test_fraction))
     n_columns = len(columns(params.features.feature_set, params.features.n_mfcc))
     n_dimensions = len(embeddings.columns())
     n_models = len(params.sklearn.grids) + 4
@@ -141,7 +141,7 @@ def estimate_stages(
         StageEstimate("wrangling", shared(rates.wrangling_s), workers_gb, 0),
         StageEstimate("eda", _scaled_hours(project, "eda", n_songs), workers_gb, 0),
         StageEstimate("features", shared(rates.features_s), memory["features"], 3 * rates.entry_bytes * gigabytes),
-        StageEstimate("sklearn", tuning_hours(params.sklearn, sample, n_training, n_workers), memory["sklearn"], 0),
+        StageEstimate("sklearn", tuning_hours(params, sample, n_songs, n_workers), memory["sklearn"], 0),
         StageEstimate("cnn", _scaled_hours(project, "cnn", n_songs), TENSORFLOW_GB, 0),
         StageEstimate("transfer", shared(rates.transfer_s), memory["transfer"], 3 * 8 * n_dimensions * gigabytes),
         StageEstimate("evaluation", _scaled_hours(project, "evaluation", n_songs), memory["evaluation"], 0),
@@ -256,36 +256,45 @@ def _scaled_hours(project: Project, stage: str, n_songs: int) -> float:
     return float(facts["seconds"] * n_songs / len(read_table(TRACKS, project.tracks)) / 3600)
 
 
-def tuning_hours(config: Sklearn, sample: pd.DataFrame, n_songs: int, n_workers: int) -> float:
+def tuning_hours(params: Params, sample: pd.DataFrame, n_songs: int, n_workers: int) -> float:
     """Estimate the time of tuning and nested cross-validation of the scikit-learn models.
 
-    Two fits of each model are measured. The estimate is high where the grid search is a successive halving.
+    Two fits of each model are measured.
 
     Parameters
     ----------
-    config : Sklearn
-        Section ``sklearn`` of ``params.yaml``.
+    params : Params
+        Content of ``params.yaml``.
     sample : pd.DataFrame
         Descriptors of songs, and their ``genre``.
     n_songs, n_workers : int
-        Number of training songs, and of processes.
+        Number of songs, and of processes.
 
     Returns
     -------
     float
         Hours.
     """
-    left_out = config.left_out(n_songs)
-    inner = (config.folds - 1) / config.folds
+    config = params.sklearn
+    n_training = n_songs * (1 - params.wrangling.test_fraction)
     seconds = 0.0
-    for name in sorted(set(config.grids) - set(left_out)):
+    for name in sorted(set(config.grids) - set(config.left_out(round(n_training)))):
         fit = partial(_predict_fit_seconds, _measure_fits(name, sample, config.seed))
-        n_fits = config.folds * len(ParameterGrid(config.grids[name]))
-        seconds += n_fits * fit(n_songs * inner) / n_workers + fit(n_songs)
+        search = partial(_search_seconds, config, len(ParameterGrid(config.grids[name])), fit)
+        seconds += search(n_training) / n_workers + fit(n_training)
         if n_songs <= config.nested_max_songs:
-            outer = config.repeats * config.folds / n_workers
-            seconds += outer * (n_fits * fit(n_songs * inner**2) + fit(n_songs * inner))
+            n_outer = n_songs * (config.folds - 1) / config.folds
+            seconds += config.repeats * config.folds * (search(n_outer) + fit(n_outer)) / n_workers
     return seconds / 3600
+
+
+def _search_seconds(config: Sklearn, n_candidates: int, fit: Callable[[float], float], n_songs: float) -> float:
+    """Predict the seconds of a grid search on one core; successive halving tries few candidates on all songs."""
+    n_learned = n_songs * (config.folds - 1) / config.folds
+    if n_songs < config.halving_min_songs:
+        return config.folds * n_candidates * fit(n_learned)
+    n_finalists = -(-n_candidates // HALVING_FACTOR)
+    return config.folds * (n_candidates * fit(n_learned / HALVING_FACTOR) + n_finalists * fit(n_learned))
 
 
 def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[tuple[int, float]]:
