@@ -112,6 +112,11 @@ def test_tree_of_genres_has_the_names_of_the_catalogue(tmp_path: Path) -> None:
     assert stored.to_numpy().tolist() == [["Rock", ""], ["punk", "Rock"], ["Post-Punk", "punk"]]
 
 
+def test_ancestor_that_no_song_has_is_spelled_like_its_merged_child() -> None:
+    table = tabulate_genres({"Hip-Hop": None, "Rap": "Hip-Hop"}, {"hip-hop": ["Rap"]}).fillna("")
+    assert table.to_numpy().tolist() == [["hip-hop", ""]]
+
+
 def test_source_without_a_tree_has_an_empty_table(tmp_path: Path) -> None:
     write_table(tabulate_genres({}, {}), GENRES, tmp_path / "genres.parquet")
     assert read_table(GENRES, tmp_path / "genres.parquet").empty

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from songgenre.sources.base import Track
-from songgenre.sources.genres import describe_merges, near_names
+from songgenre.sources.genres import describe_merges, genre_key, near_names
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.columns import count_artists
 from songgenre.tables.genres import GENRES
@@ -73,8 +73,9 @@ def tabulate_genres(parents: Mapping[str, str | None], merged: Mapping[str, Sequ
     pd.DataFrame
         `songgenre.tables.genres.GENRES`. Of genres that were merged, the first one says what the parent is.
     """
-    names = {spelling: name for name, spellings in merged.items() for spelling in spellings}
-    named = [[names.get(name, name) if name else None for name in pair] for pair in parents.items()]
+    names = {genre_key(name): name for name in merged}
+    names |= {genre_key(spelling): name for name, spellings in merged.items() for spelling in spellings}
+    named = [[names.get(genre_key(name), name) if name else None for name in pair] for pair in parents.items()]
     rows = [list(map(sanitize_text, pair)) for pair in named]
     table = pd.DataFrame(rows, columns=list(GENRES.columns), dtype="str")
     return table[table["genre"] != table["parent"]].drop_duplicates("genre", ignore_index=True)
