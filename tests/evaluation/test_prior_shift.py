@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from songgenre.evaluation.ensemble import ENSEMBLE
 from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.evaluation.prior_shift import (
+    UNWEIGHTED,
     adjust_probabilities,
     compare_adjusted,
     estimate_priors,
@@ -17,7 +19,8 @@ from songgenre.evaluation.prior_shift import (
     model_priors,
     training_priors,
 )
-from songgenre.params import Params, load_params
+from songgenre.models.pipelines import PIPELINES, build_pipeline
+from songgenre.params import ClassWeight, Params, load_params
 
 GENRES = ["blues", "jazz", "rock"]
 EVEN = np.full(3, 1 / 3)
@@ -97,9 +100,12 @@ def test_a_model_trained_with_one_mix_finds_another_and_is_right_about_it() -> N
 
 
 def test_without_a_shift_nothing_changes() -> None:
-    density = norm.pdf(norm.ppf((np.arange(3000) + 0.5) / 3000)[:, np.newaxis] + [0, 0, 0], loc=[0, 0, 0])
-    probabilities = density / density.sum(axis=1, keepdims=True)  # says nothing, as the baseline does
-    np.testing.assert_allclose(estimate_priors(probabilities, EVEN), EVEN)
+    priors = np.array([0.5, 0.3, 0.2])
+    of_genre = np.array([[0.6, 0.3, 0.1], [0.3, 0.5, 0.2], [0.1, 0.2, 0.7]])  # a row per kind of song
+    joint = of_genre * priors
+    probabilities = np.repeat(joint / joint.sum(axis=1, keepdims=True), [41, 34, 25], axis=0)
+    np.testing.assert_allclose(joint.sum(axis=1), [0.41, 0.34, 0.25])
+    np.testing.assert_allclose(estimate_priors(probabilities, priors), priors)
 
 
 def test_a_genre_that_is_certainly_absent_does_not_divide_by_zero() -> None:
@@ -133,6 +139,30 @@ def test_priors_of_each_model_follow_from_the_parameters(params: Params) -> None
     assert model_priors(ENSEMBLE, tracks, balanced).tolist() == pytest.approx(
         (2 / 3 / 3 + np.array(shares) / 3).tolist()
     )
+
+
+def test_genre_without_a_training_song_has_a_prior() -> None:
+    assert training_priors(songs([0, 1, 3], [5, 5, 5]), 0).tolist() == pytest.approx([1 / 5, 1 / 5, 3 / 5])
+
+
+def test_only_the_training_songs_count_for_the_cnn(params: Params) -> None:
+    tracks = songs([20, 30, 50], [40, 0, 10]).replace({"split": {"test": "validation"}})
+    assert model_priors("cnn", tracks, params).tolist() == pytest.approx([0.2, 0.3, 0.5])
+    assert model_priors("svm", tracks, params).tolist() == pytest.approx([0.4, 0.2, 0.4])
+
+
+def test_soft_vote_has_the_mean_of_the_priors_of_its_members(params: Params) -> None:
+    tracks = songs([10, 30, 60], [10, 30, 60])
+    voters = ["svm", "k_nearest_neighbours"]
+    balanced = with_values(params, sklearn__class_weight="balanced", sklearn__soft_voting_members=voters)
+    expected = np.mean([EVEN, [0.1, 0.3, 0.6]], axis=0)
+    assert model_priors("soft_voting", tracks, balanced).tolist() == pytest.approx(expected.tolist())
+
+
+@pytest.mark.parametrize("model", sorted(PIPELINES))
+def test_models_without_weights_are_those_that_balancing_does_not_change(model: str) -> None:
+    none, balanced = (repr(build_pipeline(model, 0, weight, 3)) for weight in get_args(ClassWeight))
+    assert (none == balanced) == (model in UNWEIGHTED)
 
 
 def test_mix_changes_if_shares_differ_or_training_counts_genres(params: Params) -> None:

@@ -5,6 +5,8 @@ See `saerens2002adjusting` in docs/references.bib.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 from scipy.stats import chi2_contingency
@@ -96,7 +98,9 @@ def estimate_priors(probabilities: np.ndarray, priors: np.ndarray) -> np.ndarray
     return estimated
 
 
-def training_priors(tracks: pd.DataFrame, balance: float) -> pd.Series:
+def training_priors(
+    tracks: pd.DataFrame, balance: float, splits: Collection[str] = ("train", "validation")
+) -> pd.Series:
     """Compute the prior probabilities of the genres for which a model was trained.
 
     Parameters
@@ -105,13 +109,17 @@ def training_priors(tracks: pd.DataFrame, balance: float) -> pd.Series:
         `songgenre.tables.tracks.TRACKS`.
     balance : float
         0 if every song had the same weight in training, 1 if every genre had; values between interpolate.
+    splits : collection of str
+        Splits with the songs on which the model was trained.
 
     Returns
     -------
     pd.Series [index=genre]
-        Prior probabilities, in alphabetical order of the genres.
+        Prior probabilities, in alphabetical order of the genres. A genre without a song in `splits` counts as if it had
+        one, because Bayes' theorem divides by its probability.
     """
-    weights = tracks.loc[tracks["split"] != "test", "genre"].value_counts().sort_index() ** (1 - balance)
+    n_songs = tracks["split"].isin(splits).groupby(tracks["genre"]).sum().clip(lower=1)
+    weights = n_songs ** (1 - balance)
     return weights / weights.sum()
 
 
@@ -130,13 +138,13 @@ def model_priors(model: str, tracks: pd.DataFrame, params: Params) -> pd.Series:
     Returns
     -------
     pd.Series [index=genre]
-        See `training_priors`; of the ensemble, the mean of its members.
+        See `training_priors`; of a model that averages others, the mean of these.
     """
-    if model == ENSEMBLE:
-        members = [model_priors(member, tracks, params) for member in params.evaluation.ensemble]
-        return pd.concat(members, axis=1).mean(axis=1)
-    if model == "cnn":
-        return training_priors(tracks, params.cnn.sampling.class_balance)
+    members = {ENSEMBLE: params.evaluation.ensemble, "soft_voting": params.sklearn.soft_voting_members}
+    if model in members:
+        return pd.concat([model_priors(member, tracks, params) for member in members[model]], axis=1).mean(axis=1)
+    if model == "cnn":  # the validation songs only end its training
+        return training_priors(tracks, params.cnn.sampling.class_balance, ["train"])
     section = params.transfer if model == "transfer" else params.sklearn
     return training_priors(tracks, float(section.class_weight == "balanced" and model not in UNWEIGHTED))
 
