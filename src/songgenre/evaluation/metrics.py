@@ -292,8 +292,7 @@ def evaluate(
     genres = genre_names(predictions)
     low, high = accuracy_interval(truth == predicted, artist_groups, seed, samples)
     precision, recall, f1, _ = precision_recall_fscore_support(truth, predicted, labels=genres, zero_division=0)
-    shares = genre_probabilities(predictions)
-    of_truth = shares[np.arange(len(truth)), pd.Index(genres).get_indexer(truth)]
+    shares, of_truth = genre_probabilities(predictions), truth_probabilities(predictions)
     return Metrics(
         accuracy=float(accuracy_score(truth, predicted)),
         balanced_accuracy=float(recall_score(truth, predicted, labels=truth.unique(), average="macro")),
@@ -301,7 +300,7 @@ def evaluate(
         ci95_low=low,
         ci95_high=high,
         top2_accuracy=float(((shares > of_truth[:, np.newaxis]).sum(axis=1) < 2).mean()),
-        log_loss=float(-np.log(of_truth.clip(PROBABILITY_FLOOR)).mean()),
+        log_loss=log_loss(predictions),
         expected_calibration_error=expected_calibration_error(predictions),
         n_test=len(predictions),
         f1=dict(zip(genres, f1.tolist(), strict=True)),
@@ -375,18 +374,20 @@ def score_genres(
         either = of_genre | (predictions["predicted"] == genre)
         if not either.any():
             continue
-        recall = (
-            [correct[of_genre].mean(), *accuracy_interval(correct[of_genre], artists[of_genre], seed, samples)]
-            if of_genre.any()
-            else [np.nan] * 3
-        )
-        jaccard = np.array(
-            [correct[either].mean(), *accuracy_interval(correct[either], artists[either], seed, samples)]
+        recall, jaccard = (
+            _accuracy_and_interval(correct[songs], artists[songs], seed, samples) for songs in (of_genre, either)
         )
         rows[genre] = [of_genre.sum(), artists[of_genre].nunique(), *recall, *(2 * jaccard / (1 + jaccard))]
     names = ["songs", "artists", "recall", "recall_low", "recall_high", "F1", "F1_low", "F1_high"]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("genre")
     return table.astype({"songs": int, "artists": int})
+
+
+def _accuracy_and_interval(correct: pd.Series, artist_groups: pd.Series, seed: int, samples: int) -> np.ndarray:
+    """Compute the accuracy and the ends of its interval; missing without songs."""
+    if correct.empty:
+        return np.full(3, np.nan)
+    return np.array([correct.mean(), *accuracy_interval(correct, artist_groups, seed, samples)])
 
 
 def reliability_curve(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -488,6 +489,39 @@ def genre_probabilities(predictions: pd.DataFrame) -> np.ndarray:
         Columns in the order of `genre_names`.
     """
     return predictions[[f"p_{genre}" for genre in genre_names(predictions)]].to_numpy()
+
+
+def truth_probabilities(predictions: pd.DataFrame) -> np.ndarray:
+    """Extract the probability of the true genre.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_tracks,)]
+        Probability of the true genre of each song.
+    """
+    position = pd.Index(genre_names(predictions)).get_indexer(predictions["genre"])
+    return genre_probabilities(predictions)[np.arange(len(predictions)), position]
+
+
+def log_loss(predictions: pd.DataFrame) -> float:
+    """Compute the mean negative logarithm of the probability of the true genre.
+
+    Parameters
+    ----------
+    predictions : pd.DataFrame
+        `songgenre.tables.predictions.PREDICTIONS` of one model.
+
+    Returns
+    -------
+    float
+        0 or more; probabilities below `PROBABILITY_FLOOR` count as that.
+    """
+    return float(-np.log(truth_probabilities(predictions).clip(PROBABILITY_FLOOR)).mean())
 
 
 def genre_names(predictions: pd.DataFrame) -> list[str]:
