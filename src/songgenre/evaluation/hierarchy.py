@@ -27,9 +27,9 @@ from songgenre.tables.genres import GENRES
 EXPLANATION = """## The tree of genres
 
 A model that confuses punk with rock, its parent, is nearly right. **Hierarchical precision, recall and F** compare the
-predicted and the true genre together with their ancestors. A song may have more genres than the one that is its label:
-**any genre accuracy** counts a prediction as correct if it is one of them or an ancestor, and **label ranking average
-precision** is 1 if all of these are more probable than every other genre."""
+predicted and the true genre together with their ancestors. A song may have other genres besides its label. **Any genre
+accuracy** counts a prediction as correct if it is a genre of the song or an ancestor of one; **label ranking average
+precision** is 1 if all these genres are more probable than every other genre."""
 """What notebook 08 says above the table, if the source has a tree."""
 
 

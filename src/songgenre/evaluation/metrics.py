@@ -42,12 +42,12 @@ class HierarchyMetrics(BaseModel):
     f1_ci95_low, f1_ci95_high : float
         95 % interval of the hierarchical F, of the bootstrap over artists.
     any_genre_accuracy : float
-        Share of songs of which the predicted genre is one of all genres, with their ancestors.
+        Share of songs whose predicted genre is one of their genres or an ancestor of one.
     any_genre_ci95_low, any_genre_ci95_high : float
         Its 95 % interval, see `accuracy_interval`.
     label_ranking_average_precision : float
-        Mean over all genres of a song, with their ancestors, of the share of these genres among those that are at least
-        as probable, as scikit-learn defines it; 1 if the model ranks them before all others.
+        As scikit-learn defines it; the relevant labels are all genres of a song, with their ancestors. 1 if the model
+        ranks these before all others.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -34,12 +34,11 @@ UNWEIGHTED = {BASELINE, "k_nearest_neighbours"}
 
 EXPLANATION = """### Another mix of genres
 
-The genres are not as frequent in the test songs as the models were trained to expect: because training and test songs
-differ, or because training counted every genre the same (`class_weight: balanced`). The table compares the
-probabilities with those that are adjusted to the test songs, whose prior probabilities are estimated from the
-predictions alone (Saerens et al. 2002); **shift** is the distance of these from the priors of the training, 0 to 1.
-Adjust the predictions of a model only if its adjusted log loss is lower: the estimate needs calibrated probabilities
-and many songs."""
+Training and test songs differ in their mix of genres, or training counted genres instead of songs
+(`class_weight: balanced`, `cnn.sampling.class_balance`). The table compares the probabilities with those that are
+adjusted to the mix of the test songs, which is estimated from the predictions alone (Saerens et al. 2002). **shift** is
+the distance between the mix of the training and the estimated one, 0 to 1. Adjust the predictions of a model only if
+its adjusted log loss is lower: the estimate needs calibrated probabilities and many songs."""
 """What notebook 08 says above the table, if the mix of genres has changed."""
 
 
