@@ -81,6 +81,13 @@ def test_without_parents_all_scores_are_the_accuracy() -> None:
     assert (scores.precision, scores.recall, scores.f1, scores.any_genre_accuracy) == pytest.approx([accuracy] * 4)
 
 
+def test_interval_of_faultless_predictions_depends_on_the_number_of_artists() -> None:
+    predictions = by_hand(["hardcore", "garage", "folk"], ["hardcore", "garage", "folk"])
+    scores = evaluate_in_tree(predictions, tree_of(predictions), artists(3), seed=0)
+    unseen = 1.959964**2 / (3 + 1.959964**2)
+    assert (scores.f1_ci95_low, scores.f1_ci95_high) == pytest.approx((1 - unseen, 1))
+
+
 def test_prediction_of_another_genre_of_the_song_or_of_an_ancestor_counts() -> None:
     predictions = by_hand(["punk", "punk", "punk", "punk"], ["ballad", "rock", "hardcore", "folk"])
     tree = tree_of(predictions, t0="ballad")

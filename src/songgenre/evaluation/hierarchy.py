@@ -14,10 +14,9 @@ from songgenre.evaluation.metrics import (
     HierarchyMetrics,
     Metrics,
     accuracy_interval,
-    bootstrap_ratio,
-    confidence_interval,
     genre_names,
     genre_probabilities,
+    ratio_interval,
 )
 from songgenre.paths import Project
 from songgenre.tables.catalogue import CATALOGUE
@@ -131,9 +130,7 @@ def evaluate_in_tree(
     predicted = [add_ancestors([genre], tree.parents) for genre in predictions["predicted"]]
     n_common = np.array([len(one & other) for one, other in zip(truth, predicted, strict=True)])
     n_true, n_predicted = np.array([*map(len, truth)]), np.array([*map(len, predicted)])
-    low, high = confidence_interval(
-        bootstrap_ratio(pd.Series(2 * n_common), pd.Series(n_true + n_predicted), artist_groups, seed, samples)
-    )
+    low, high = ratio_interval(pd.Series(2 * n_common), pd.Series(n_true + n_predicted), artist_groups, seed, samples)
 
     labels = [
         tree.genres[song] | {genre} for song, genre in zip(predictions["track_id"], predictions["genre"], strict=True)

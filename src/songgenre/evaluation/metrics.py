@@ -40,7 +40,7 @@ class HierarchyMetrics(BaseModel):
     precision, recall, f1 : float
         Hierarchical precision, recall and F.
     f1_ci95_low, f1_ci95_high : float
-        95 % interval of the hierarchical F, of the bootstrap over artists.
+        95 % interval of the hierarchical F, see `ratio_interval`.
     any_genre_accuracy : float
         Share of songs whose predicted genre is one of their genres or an ancestor of one.
     any_genre_ci95_low, any_genre_ci95_high : float
@@ -228,11 +228,7 @@ def confidence_interval(resampled: np.ndarray) -> tuple[float, float]:
 def accuracy_interval(
     correct: pd.Series, artist_groups: pd.Series, seed: int, samples: int = BOOTSTRAP_SAMPLES
 ) -> tuple[float, float]:
-    """Compute the 95 % interval of an accuracy.
-
-    A bootstrap cannot draw what it has not seen: if every song is correct, so is every resample, and the interval has
-    no width. In this case the interval is Wilson's score interval of as many trials as there are artists
-    (`wilson1927probable` in docs/references.bib).
+    """Compute the 95 % interval of an accuracy, see `ratio_interval`.
 
     Parameters
     ----------
@@ -246,7 +242,7 @@ def accuracy_interval(
     Returns
     -------
     low, high : float
-        Interval of the bootstrap over artists, or of Wilson if that has no width.
+        Interval, 0 to 1.
 
     Examples
     --------
@@ -254,11 +250,42 @@ def accuracy_interval(
     >>> round(low, 2), high
     (0.44, 1.0)
     """
-    low, high = confidence_interval(bootstrap_accuracy(correct, artist_groups, seed, samples))
+    return ratio_interval(correct, pd.Series(1, correct.index), artist_groups, seed, samples)
+
+
+def ratio_interval(
+    numerators: pd.Series,
+    denominators: pd.Series,
+    artist_groups: pd.Series,
+    seed: int,
+    samples: int = BOOTSTRAP_SAMPLES,
+) -> tuple[float, float]:
+    """Compute the 95 % interval of the ratio of two sums over songs, from 0 to 1.
+
+    A bootstrap cannot draw what it has not seen: if every song is correct, so is every resample, and the interval has
+    no width. In this case the interval is Wilson's score interval of as many trials as there are artists
+    (`wilson1927probable` in docs/references.bib).
+
+    Parameters
+    ----------
+    numerators, denominators : pd.Series [shape=(n_tracks,)]
+        Terms of the sums.
+    artist_groups : pd.Series [shape=(n_tracks,)]
+        Artist of each song, in the same order.
+    seed, samples : int
+        Seed and number of resamples of the bootstrap.
+
+    Returns
+    -------
+    low, high : float
+        Interval of the bootstrap over artists, or of Wilson if that has no width.
+    """
+    low, high = confidence_interval(bootstrap_ratio(numerators, denominators, artist_groups, seed, samples))
     if low < high:
         return low, high
     n_artists = artist_groups.nunique()
-    wilson = binomtest(round(correct.mean() * n_artists), n_artists).proportion_ci(method="wilson")
+    n_successes = round(numerators.sum() / denominators.sum() * n_artists)
+    wilson = binomtest(n_successes, n_artists).proportion_ci(method="wilson")
     return float(wilson.low), float(wilson.high)
 
 
