@@ -176,6 +176,8 @@ def test_folder_of_parts_is_read_as_one_table_in_the_order_of_the_names(tmp_path
     whole = pd.DataFrame({"track_id": [f"t{row}" for row in range(30)], "rms_mean": np.arange(30.0)})
     for part in (2, 0, 1):
         write_table(whole[10 * part : 10 * (part + 1)], DESCRIPTORS, tmp_path / "parts" / f"part-00000{part}.parquet")
+    for name in (".DS_Store", "._part-000000.parquet"):  # as macOS adds them
+        (tmp_path / "parts" / name).write_text("not a table")
     pd.testing.assert_frame_equal(read_table(DESCRIPTORS, tmp_path / "parts"), whole)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "parts"), whole)
     some = read_table(DESCRIPTORS, tmp_path / "parts", ["t25", "t3"])

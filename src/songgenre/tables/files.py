@@ -75,7 +75,7 @@ def read_table(schema: pa.DataFrameSchema, path: Path, track_ids: Collection[str
     schema : pandera.pandas.DataFrameSchema
         Columns and values that the table must have.
     path : Path
-        Parquet file, or a folder of such files, which are read in the order of their names.
+        Parquet file, or a folder of such files, ``part-*``, which are read in the order of their names.
     track_ids : collection of str, optional
         Songs to read; all by default. The order of the rows is that of the file.
 
@@ -93,7 +93,7 @@ def read_table(schema: pa.DataFrameSchema, path: Path, track_ids: Collection[str
         raise UserError(f"{path}: not found. Run `dvc repro`, which writes the table {schema.name}, first.")
     try:
         if path.is_dir():
-            table = pd.concat([_read_rows(part, track_ids) for part in sorted(path.iterdir())], ignore_index=True)
+            table = pd.concat([_read_rows(part, track_ids) for part in sorted(path.glob("part-*"))], ignore_index=True)
         else:
             table = _read_rows(path, track_ids)
     except (OSError, ValueError, pyarrow.ArrowException) as error:

@@ -18,12 +18,12 @@ class MelPartitions:
     Parameters
     ----------
     folder : Path
-        Folder of arrays [shape=(n, n_mels, n_frames), dtype=uint8] in the npy format, in the order of their names; all
-        but the last have the same number of songs.
+        Folder of arrays [shape=(n, n_mels, n_frames), dtype=uint8] in the npy format, ``part-*``, in the order of their
+        names; all but the last have the same number of songs.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._paths = sorted(folder.glob("*.npy"))
+        self._paths = sorted(folder.glob("part-*"))
         self._open = lru_cache(OPEN_FILES)(lambda part: np.load(self._paths[part], mmap_mode="r"))
         self._size = len(self._open(0))
 
