@@ -115,6 +115,7 @@ def test_what_a_killed_process_has_left_is_removed_and_that_of_a_living_one_is_n
     left.mkdir()
     (left / "half").touch()
     (tmp_path / f".file.txt.{ended.pid}.partial").touch()
+    (tmp_path / f".folder.{os.getpid()}.partial").mkdir()
     (tmp_path / f".folder.{os.getppid()}.partial").mkdir()
     (tmp_path / ".folder.of mine.partial").touch()
     with replacing(tmp_path / "folder") as partial:

@@ -36,6 +36,7 @@ def replacing(path: Path) -> Iterator[Path]:
         if process.isdecimal() and not _is_running(int(process)):
             _remove(leftover)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    _remove(partial)  # of a killed process that had the same number, as in a container
     try:
         yield partial
         if path.is_dir() and partial.exists():
