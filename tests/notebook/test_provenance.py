@@ -26,7 +26,7 @@ STAGES = """
 stages:
   eda:
     cmd: songgenre notebook run 03_eda
-    deps: [data/clean/excluded.parquet, data/raw/audio, notebooks/03_eda.ipynb, src/songgenre]
+    deps: [data/clean/excluded.parquet, data/features/mel.npy, data/raw/audio, notebooks/03_eda.ipynb, src/songgenre]
     params: [eda]
     outs: [models/eda, reports/notebooks/03_eda.ipynb]
 """
@@ -62,6 +62,9 @@ def new_project(folder: Path) -> Project:
     (folder / "dvc.yaml").write_text(STAGES)
     (folder / "data" / "raw" / "audio").mkdir(parents=True)
     (folder / "data" / "clean").mkdir()
+    (folder / "data" / "features" / "mel.npy").mkdir(parents=True)
+    for part in range(2):
+        (folder / "data" / "features" / "mel.npy" / f"part-00000{part}.npy").write_text(f"part {part}")
     (folder / "data" / "clean" / "excluded.parquet").write_text("tracks")
     (folder / "notebooks").mkdir()
     parameters = new_code_cell(
@@ -134,7 +137,10 @@ def sha256(text: str) -> str:
 @pytest.mark.integration
 def test_executed_notebook_and_its_page_say_what_they_were_made_from(history: History) -> None:
     made = history.first.notebook.metadata.songgenre
-    assert made.inputs == {"data/clean/excluded.parquet": sha256("tracks")}
+    assert made.inputs == {
+        "data/clean/excluded.parquet": sha256("tracks"),
+        "data/features/mel.npy": sha256(sha256("part 0") + sha256("part 1")),
+    }
     assert made.models == {"models/eda/a": sha256("a model")}
     assert made.packages["numpy"] == version("numpy")
     said = " ".join(history.first.page.select_one("footer.made").get_text().split())

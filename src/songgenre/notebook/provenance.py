@@ -54,9 +54,10 @@ def inputs_and_versions(project: Project, name: str) -> dict[str, Any]:
     """
     stage = _stage(project, name)
     data = [dep for dep in stage.get("deps", []) if dep.startswith(("data/", "reports/"))]
+    inputs = {dep: path for dep in data if (path := project.root / dep).suffix and path.exists()}
     models = [out for out in stage.get("outs", []) if isinstance(out, str) and out.startswith("models/")]
     return {
-        "inputs": {dep: _hash(project.root / dep) for dep in data if (project.root / dep).is_file()},
+        "inputs": {dep: _hash(path) for dep, path in inputs.items()},
         "models": {
             file.relative_to(project.root).as_posix(): _hash(file)
             for out in models
@@ -156,6 +157,9 @@ def _stage(project: Project, name: str) -> dict[str, Any]:
 
 
 def _hash(path: Path) -> str:
+    """Hash a file, or the hashes of the parts of a folder."""
+    if path.is_dir():
+        return hashlib.sha256("".join(map(_hash, sorted(path.glob("part-*")))).encode()).hexdigest()[:HASH_DIGITS]
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()[:HASH_DIGITS]
 
