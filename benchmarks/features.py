@@ -19,8 +19,9 @@ from threadpoolctl import threadpool_limits
 
 from songgenre import audio
 from songgenre.cache import Cache
+from songgenre.features.corpus import extract_corpus
 from songgenre.features.descriptors import DEFINITIONS, FEATURE_SETS, describe_spectra
-from songgenre.features.extract import ClipFeatures, extract, extract_corpus
+from songgenre.features.extract import ClipFeatures, extract
 from songgenre.features.spectra import Spectra, mel_levels
 from songgenre.params import load_params
 from songgenre.paths import Project
