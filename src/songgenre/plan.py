@@ -26,7 +26,7 @@ from songgenre.compute import parallel_map
 from songgenre.features.descriptors import columns
 from songgenre.features.extract import ClipFeatures, extract
 from songgenre.models import embeddings
-from songgenre.models.classical import HALVING_FACTOR
+from songgenre.models.classical import FIT_TABLES, HALVING_FACTOR
 from songgenre.models.pipelines import build_pipeline
 from songgenre.params import Params, Sklearn
 from songgenre.paths import Project
@@ -35,6 +35,7 @@ from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 from songgenre.wrangling.cleaning import check_audio
+from songgenre.wrangling.duplicates import find_duplicates
 
 MAX_HOURS = 30 * 24
 """Time after which a stage counts as one that never ends."""
@@ -47,6 +48,10 @@ FIT_SONGS, FIT_SONGS_PER_GENRE = (300, 900), (6, 18)
 N_COLUMNS_ASSUMED, N_GENRES_ASSUMED = 930, 8
 SCALED = {"eda": "03_eda", "cnn": "06_cnn", "evaluation": "08_evaluation"}
 """Stages whose time is that of their last run, in proportion to the songs."""
+START_S = 15.0
+"""Seconds in which a stage loads libraries and draws figures, whatever the number of songs."""
+N_FINGERPRINTS = 500
+"""Number of fingerprints in which the search of duplicates is measured."""
 PROCESS_GB = 0.5
 """Memory of a worker process with the libraries of the pipeline."""
 TENSORFLOW_GB = 2.5
@@ -67,11 +72,14 @@ class Rates(NamedTuple):
     ----------
     wrangling_s, features_s, transfer_s : float
         Time in s of one core, while the other cores work as well.
+    duplicates_s : float
+        Time in s to find the duplicates of a song, by one process.
     audio_bytes, entry_bytes : float
         Size of the audio and of the features in the cache.
     """
 
     wrangling_s: float
+    duplicates_s: float
     features_s: float
     transfer_s: float
     audio_bytes: float
@@ -129,7 +137,7 @@ def estimate_stages(
     shared = partial(_shared_hours, n_songs=n_songs, n_workers=n_workers)
     gigabytes = n_songs / 1e9
     tables = {
-        "sklearn": 8 * n_columns * (COPIES + joblib.cpu_count()),
+        "sklearn": 8 * n_columns * (COPIES + FIT_TABLES),
         "transfer": 4 * n_dimensions * TRANSFER_COPIES,
         "evaluation": 8 * n_genres * n_models * COPIES,
     }
@@ -138,7 +146,7 @@ def estimate_stages(
     memory["transfer"] += 8 * n_dimensions * min(n_songs, n_dimensions) * MATRICES / 1e9
     return [
         StageEstimate("scraping", np.nan, PROCESS_GB, 2 * rates.audio_bytes * gigabytes),
-        StageEstimate("wrangling", shared(rates.wrangling_s), workers_gb, 0),
+        StageEstimate("wrangling", shared(rates.wrangling_s, rates.duplicates_s), workers_gb, 0),
         StageEstimate("eda", _scaled_hours(project, "eda", n_songs), workers_gb, 0),
         StageEstimate("features", shared(rates.features_s), memory["features"], 3 * rates.entry_bytes * gigabytes),
         StageEstimate("sklearn", tuning_hours(params, sample, n_songs, n_workers), memory["sklearn"], 0),
@@ -204,7 +212,8 @@ def measure_rates(project: Project, params: Params, networks: Sequence[embedding
         clips = _sample_clips(project, params, folder) * joblib.cpu_count()
         measure = partial(_measure_clip, params=params, networks=networks, folder=str(folder))
         measured = pd.DataFrame(parallel_map(measure, clips, "measuring this machine"))
-    return Rates(**measured.mean().to_dict())
+    n_frames = round(measured.pop("n_frames").mean())
+    return Rates(**measured.mean().to_dict(), duplicates_s=_measure_duplicates(n_frames))
 
 
 def _sample_clips(project: Project, params: Params, folder: Path) -> list[audio.Clip]:
@@ -220,20 +229,32 @@ def _sample_clips(project: Project, params: Params, folder: Path) -> list[audio.
     return [audio.Clip(path, 0.0, duration_s)] * N_CLIPS
 
 
-def _measure_clip(clip: audio.Clip, params: Params, networks: Sequence[embeddings.Network], folder: str) -> Rates:
+def _measure_duplicates(n_frames: int) -> float:
+    """Measure the seconds in which one of many random fingerprints is compared with the others."""
+    rng = np.random.default_rng(0)
+    fingerprints = rng.integers(0, 2**32, (N_FINGERPRINTS, n_frames), dtype=np.uint32)
+    start = time.perf_counter()
+    find_duplicates(list(fingerprints))
+    return (time.perf_counter() - start) / N_FINGERPRINTS
+
+
+def _measure_clip(
+    clip: audio.Clip, params: Params, networks: Sequence[embeddings.Network], folder: str
+) -> dict[str, float]:
     """Measure the cost of a song; every step runs once before, so that nothing is compiled in the measured time."""
     settings, path = params.wrangling, Path(clip.path)
     cache = Cache(folder, ClipFeatures, {}, extract)
     key = cache.key(f"{path} {os.getpid()}", clip.start_s, clip.duration_s)
     cache.put(key, extract(clip, params.features))
-    steps: list[Callable[[], object]] = [
-        lambda: check_audio(path, settings.clip_duration_s, settings.min_duration_s, settings.silence_threshold_db),
-        lambda: extract(clip, params.features),
-        lambda: embeddings.embed(clip, networks),
-    ]
-    entry_bytes = max(file.stat().st_size for file in Path(folder).rglob(f"{key}*"))
-    wrangling_s, features_s, transfer_s = map(_seconds_of_second_call, steps)
-    return Rates(wrangling_s, features_s, transfer_s, path.stat().st_size, entry_bytes)
+    check = partial(check_audio, path, settings.clip_duration_s, settings.min_duration_s, settings.silence_threshold_db)
+    return {
+        "n_frames": len(check().fingerprint),
+        "wrangling_s": _seconds_of_second_call(check),
+        "features_s": _seconds_of_second_call(partial(extract, clip, params.features)),
+        "transfer_s": _seconds_of_second_call(partial(embeddings.embed, clip, networks)),
+        "audio_bytes": path.stat().st_size,
+        "entry_bytes": max(file.stat().st_size for file in Path(folder).rglob(f"{key}*")),
+    }
 
 
 def _seconds_of_second_call(step: Callable[[], object]) -> float:
@@ -243,8 +264,9 @@ def _seconds_of_second_call(step: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def _shared_hours(seconds: float, n_songs: int, n_workers: int) -> float:
-    return n_songs * seconds / n_workers / 3600
+def _shared_hours(seconds: float, alone_s: float = 0, *, n_songs: int, n_workers: int) -> float:
+    """Compute the hours of a stage in which workers take some seconds for each song, and one process takes others."""
+    return (START_S + n_songs * (seconds / n_workers + alone_s)) / 3600
 
 
 def _scaled_hours(project: Project, stage: str, n_songs: int) -> float:
