@@ -245,20 +245,22 @@ def _measure_clip(
     settings, path = params.wrangling, Path(clip.path)
     cache = Cache(folder, ClipFeatures, {}, extract)
     key = cache.key(f"{path} {os.getpid()}", clip.start_s, clip.duration_s)
-    cache.put(key, extract(clip, params.features))
     check = partial(check_audio, path, settings.clip_duration_s, settings.min_duration_s, settings.silence_threshold_db)
+    describe, embed = partial(extract, clip, params.features), partial(embeddings.embed, clip, networks)
+    checked = check()
+    cache.put(key, describe())
+    embed()
     return {
-        "n_frames": len(check().fingerprint),
-        "wrangling_s": _seconds_of_second_call(check),
-        "features_s": _seconds_of_second_call(partial(extract, clip, params.features)),
-        "transfer_s": _seconds_of_second_call(partial(embeddings.embed, clip, networks)),
+        "n_frames": len(checked.fingerprint),
+        "wrangling_s": _seconds(check),
+        "features_s": _seconds(describe),
+        "transfer_s": _seconds(embed),
         "audio_bytes": path.stat().st_size,
         "entry_bytes": max(file.stat().st_size for file in Path(folder).rglob(f"{key}*")),
     }
 
 
-def _seconds_of_second_call(step: Callable[[], object]) -> float:
-    step()
+def _seconds(step: Callable[[], object]) -> float:
     start = time.perf_counter()
     step()
     return time.perf_counter() - start
