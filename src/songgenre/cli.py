@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import threading
-import time
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import psutil
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -35,6 +36,9 @@ app.add_typer(model_app, name="model")
 dev = typer.Typer(no_args_is_help=True, help="Commands for maintainers.")
 app.add_typer(dev, name="dev")
 
+
+DVC_VARIABLE = "DVC_STAGE"
+"""Environment variable of the commands that DVC starts."""
 
 MODELS = ("pretrained", "sklearn", "cnn", "transfer", "ensemble")
 
@@ -546,8 +550,8 @@ def main() -> None:
     """Run the command line; report an error that a user can fix as a message without a traceback."""
     _replace_closed_streams()
     _treat_as_interrupt("SIGTERM", "SIGHUP")
-    if "DVC_STAGE" in os.environ:
-        _end_with_dvc(os.getppid())
+    if DVC_VARIABLE in os.environ:
+        _end_with_dvc()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name may have letters that the encoding lacks
     try:
@@ -586,15 +590,22 @@ def _treat_as_interrupt(*names: str) -> None:
             signal.signal(number, signal.default_int_handler)
 
 
-def _end_with_dvc(parent: int) -> None:
-    """Stop the command of a stage soon after DVC has ended, which a signal to DVC alone does not."""
+def _end_with_dvc() -> None:
+    """Stop the command of a stage when DVC ends, which a signal to DVC alone does not."""
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.1)
+    def watch(dvc: psutil.Process) -> None:
+        dvc.wait()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, daemon=True).start()
+    if dvc := _find_dvc():
+        threading.Thread(target=watch, args=(dvc,), daemon=True).start()
+
+
+def _find_dvc() -> psutil.Process | None:
+    """Find the nearest ancestor without the variable; a shell that DVC starts for the command has it."""
+    with suppress(psutil.Error):
+        return next((one for one in psutil.Process().parents() if DVC_VARIABLE not in one.environ()), None)
+    return None
 
 
 def _say_written(path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -94,10 +95,10 @@ def namespaces() -> None:
 
 @pytest.fixture
 def start(clone: "Clone", tmp_path: Path) -> "Iterator[Callable[..., Run]]":
-    """Start one stage, with something mounted if that is asked for; it ends with the test."""
+    """Start one stage, with something mounted and environment variables if that is asked for; it ends with the test."""
     started = []
 
-    def begin(stage: str, mounts: str = "") -> Run:
+    def begin(stage: str, mounts: str = "", **variables: str) -> Run:
         command = ["dvc", "repro", "--single-item", stage]
         if mounts:
             command = [*MOUNTS, f'{mounts}; exec "$@"', "sh", *command]
@@ -106,7 +107,7 @@ def start(clone: "Clone", tmp_path: Path) -> "Iterator[Callable[..., Run]]":
             process = subprocess.Popen(
                 command,
                 cwd=clone.root,
-                env=os.environ | {"NO_COLOR": "1"},
+                env=os.environ | {"NO_COLOR": "1"} | variables,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -180,17 +181,25 @@ def with_all_but_the_kernel_killed(start: "Callable[..., Run]", stage: str) -> N
     process.wait(WAIT_S)
 
 
-def with_dvc_alone_killed(start: "Callable[..., Run]", stage: str) -> None:
+def with_dvc_alone_killed(start: "Callable[..., Run]", stage: str, **variables: str) -> None:
     """The command of the stage is left behind, and would write while the next run does."""
-    run = start(stage)
+    run = start(stage, **variables)
     process = at_work(run)
     process.suspend()  # else the cells may end before the stage notices
     family = psutil.Process(run.process.pid).children(recursive=True)
     os.kill(run.process.pid, signal.SIGTERM)
     run.process.wait(WAIT_S)
-    process.wait(WAIT_S)
-    assert psutil.wait_procs(family, timeout=WAIT_S)[1] == []
+    assert psutil.wait_procs(family, timeout=WAIT_S)[1] == [], run.printed()
     assert "interrupted" in run.printed()
+
+
+def with_dvc_alone_killed_above_a_shell(start: "Callable[..., Run]", stage: str) -> None:
+    """Some shells, such as dash in Debian 11, wait for a command instead of being replaced by it."""
+    with tempfile.TemporaryDirectory() as folder:
+        shell = Path(folder, "shell")
+        shell.write_text('#!/bin/sh\n/bin/sh "$@"\nexit $?\n')
+        shell.chmod(0o755)
+        with_dvc_alone_killed(start, stage, SHELL=str(shell))
 
 
 def assert_next_run_is_as_if_nothing_was(clone: "Clone", undisturbed: dict[str, Any], stage: str) -> None:
@@ -212,7 +221,13 @@ def test_stopped_stage_says_why_and_the_next_run_is_as_if_nothing_was(
     clone: "Clone", undisturbed: dict[str, Any], start: "Callable[..., Run]"
 ) -> None:
     outs = clone.forget(CHEAP)
-    for disturb in (with_ctrl_c, with_a_killed_kernel, with_all_but_the_kernel_killed, with_dvc_alone_killed):
+    for disturb in (
+        with_ctrl_c,
+        with_a_killed_kernel,
+        with_all_but_the_kernel_killed,
+        with_dvc_alone_killed,
+        with_dvc_alone_killed_above_a_shell,
+    ):
         disturb(start, CHEAP)
         assert_nothing_is_half_done(clone, undisturbed, CHEAP, outs)
     assert_next_run_is_as_if_nothing_was(clone, undisturbed, CHEAP)
