@@ -30,6 +30,7 @@ from songgenre.models.classical import FIT_TABLES, HALVING_FACTOR
 from songgenre.models.pipelines import build_pipeline
 from songgenre.params import Params, Sklearn
 from songgenre.paths import Project
+from songgenre.plots.features import MAX_SONGS
 from songgenre.runtime.temporary import temporary_folder
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table
@@ -61,8 +62,6 @@ TRANSFER_COPIES = 6
 """Copies of the embeddings that 07 holds: the table, the training songs twice, and those of a fit, as measured."""
 MATRICES = 5
 """Matrices of the size of the covariance of the embeddings that a process holds."""
-MAX_SHOWN = 10_000
-"""Songs whose descriptors notebook 04 reads for its figures."""
 
 
 class Rates(NamedTuple):
@@ -142,7 +141,7 @@ def estimate_stages(
         "evaluation": 8 * n_genres * n_models * COPIES,
     }
     memory = {stage: workers_gb + size * gigabytes for stage, size in tables.items()}
-    memory["features"] = workers_gb + 8 * n_columns * COPIES * min(n_songs, MAX_SHOWN) / 1e9
+    memory["features"] = workers_gb + 8 * n_columns * COPIES * min(n_songs, MAX_SONGS) / 1e9
     memory["transfer"] += 8 * n_dimensions * min(n_songs, n_dimensions) * MATRICES / 1e9
     return [
         StageEstimate("scraping", np.nan, PROCESS_GB, 2 * rates.audio_bytes * gigabytes),

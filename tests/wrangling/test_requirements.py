@@ -106,6 +106,13 @@ def test_genres_are_counted() -> None:
     assert describe_genres(songs).endswith("rock 5 by 2 (and 1 of unknown artists)")
 
 
+def test_of_many_genres_those_with_the_fewest_artists_are_described() -> None:
+    songs = corpus(**{f"genre {number:03d}": (200 - number, 1) for number in range(161)})
+    described = describe_genres(songs)
+    assert described.startswith("genre 141 59 by 59, ")
+    assert "genre 160 40 by 40, and 141 genres" in described
+
+
 @pytest.mark.parametrize(("ensemble", "members"), [(["svm", "cnn"], []), (["soft_voting", "cnn"], ["svm"])])
 def test_ensemble_of_a_model_that_is_not_trained_is_refused(
     params: Params, ensemble: list[str], members: list[str]

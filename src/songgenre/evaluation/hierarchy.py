@@ -29,7 +29,7 @@ A model that confuses punk with rock, its parent, is nearly right. **Hierarchica
 predicted and the true genre together with their ancestors. A song may have other genres besides its label. **Any genre
 accuracy** counts a prediction as correct if it is a genre of the song or an ancestor of one; **label ranking average
 precision** is 1 if all these genres are more probable than every other genre."""
-"""What notebook 08 says above the table, if the source has a tree."""
+"""Text of notebook 08 above the table, if the source has a tree."""
 
 
 class GenreTree(NamedTuple):

@@ -39,7 +39,7 @@ Training and test songs differ in their mix of genres, or training counted genre
 adjusted to the mix of the test songs, which is estimated from the predictions alone (Saerens et al. 2002). **shift** is
 the distance between the mix of the training and the estimated one, 0 to 1. Adjust the predictions of a model only if
 its adjusted log loss is lower: the estimate needs calibrated probabilities and many songs."""
-"""What notebook 08 says above the table, if the mix of genres has changed."""
+"""Text of notebook 08 above the table, if the mix of genres has changed."""
 
 
 def adjust_probabilities(probabilities: np.ndarray, priors: np.ndarray, new_priors: np.ndarray) -> np.ndarray:

@@ -18,6 +18,25 @@ from songgenre.tables.mel_images import MelImages
 
 STRONG_CORRELATION = 0.8
 """Absolute correlations above this are counted."""
+MAX_SONGS = 10_000
+"""Songs whose descriptors are plotted."""
+
+
+def choose_songs(tracks: pd.DataFrame) -> pd.DataFrame:
+    """Choose the songs whose descriptors are plotted, evenly over the corpus.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS`.
+
+    Returns
+    -------
+    pd.DataFrame
+        At most `MAX_SONGS` of the rows, in the same order.
+    """
+    rows = np.linspace(0, len(tracks) - 1, min(len(tracks), MAX_SONGS)).astype(int)
+    return tracks.iloc[rows].reset_index(drop=True)
 
 
 def plot_mel_gallery(mel: MelImages, index: pd.DataFrame, tracks: pd.DataFrame, songs_per_genre: int) -> Figure:

@@ -13,12 +13,14 @@ from songgenre.tables.columns import count_artists
 
 MIN_SONGS = 3
 """Fewest songs of a genre in a training set, since probabilities are calibrated in three folds."""
+MAX_DESCRIBED = 20
+"""Genres that a message names."""
 MANY = 10
 """Songs, as a multiple of the neighbours that vote, from which every training set has enough."""
 
 
 def describe_genres(tracks: pd.DataFrame) -> str:
-    """Count the songs and artists of each genre.
+    """Count the songs and artists of each genre, or of the `MAX_DESCRIBED` genres with the fewest artists.
 
     Parameters
     ----------
@@ -30,7 +32,14 @@ def describe_genres(tracks: pd.DataFrame) -> str:
     str
         Such as ``jazz 12 by 4, rock 20 by 9 (and 2 of unknown artists)``.
     """
-    return ", ".join(f"{genre} {_describe(songs)}" for genre, songs in tracks.groupby("genre"))
+    artists = _artists(tracks)
+    described = artists.nsmallest(MAX_DESCRIBED).index
+    counts = ", ".join(
+        f"{genre} {_describe(songs)}" for genre, songs in tracks[tracks["genre"].isin(described)].groupby("genre")
+    )
+    if len(artists) <= MAX_DESCRIBED:
+        return counts
+    return f"{counts}, and {len(artists) - MAX_DESCRIBED} genres by as many artists or more"
 
 
 def check_not_empty(tracks: pd.DataFrame, excluded: pd.DataFrame, catalogue: pd.DataFrame) -> None:
@@ -96,7 +105,8 @@ def check_corpus(tracks: pd.DataFrame, params: Params) -> None:
         problems.append(f"cnn.folds: {params.cnn.folds} is too many; set it to {fewest if fewest > 1 else 0}")
     if problems:
         raise UserError(
-            f"{where}: " + ". ".join(problems) + ". Or add songs by other artists to the genres that lack them."
+            f"{where}: " + ". ".join(problems) + ". Or add songs by other artists to the genres that lack them, or let "
+            "wrangling.min_songs_per_genre exclude these genres."
         )
 
 
