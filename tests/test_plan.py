@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from songgenre import plan as planning
 from songgenre.params import load_params
 from songgenre.paths import Project
-from songgenre.plan import Rates, StageEstimate, estimate_stages, find_obstacles
+from songgenre.plan import fits
+from songgenre.plan.estimates import StageEstimate, estimate_stages, find_obstacles
+from songgenre.plan.rates import Rates
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -21,7 +22,7 @@ RATES = Rates(wrangling_s=0.1, duplicates_s=0.01, features_s=0.2, transfer_s=0.3
 
 @pytest.fixture
 def without_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "_measure_fits", lambda *_: [(300, 0.3), (900, 0.9)])
+    monkeypatch.setattr(fits, "_measure_fits", lambda *_: [(300, 0.3), (900, 0.9)])
 
 
 def estimates(project: Project, n_songs: int, n_workers: int) -> dict[str, StageEstimate]:
@@ -54,7 +55,7 @@ def test_time_of_a_stage_that_has_not_run_is_not_known(tmp_path: Path) -> None:
 
 def test_fits_of_a_model_that_the_size_rules_out_do_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     measured = []
-    monkeypatch.setattr(planning, "_measure_fits", lambda name, *_: measured.append(name) or [(300, 0.3), (900, 0.9)])
+    monkeypatch.setattr(fits, "_measure_fits", lambda name, *_: measured.append(name) or [(300, 0.3), (900, 0.9)])
     estimates(Project(tmp_path), 100_000, 2)
     assert "svm" not in measured
     assert "nystroem_svm" in measured
@@ -64,33 +65,43 @@ def test_fits_of_a_model_that_the_size_rules_out_do_not_count(monkeypatch: pytes
 def test_halving_and_a_single_split_take_less_time() -> None:
     params = load_params(ROOT / "params.yaml")
     fewer = {"grids": {"svm": {"C": [1, 2, 3]}}, "max_songs": {}, "nested_max_songs": 0, "folds": 5}
-    hours = {}
+    seconds = {}
     for name, changed in {
         "all": {"halving_min_songs": 10**6},
         "halving": {"halving_min_songs": 0},
         "nested": {"halving_min_songs": 10**6, "nested_max_songs": 10**6},
     }.items():
         sklearn = params.sklearn.model_copy(update=fewer | changed)
-        hours[name] = planning.tuning_hours(params.model_copy(update={"sklearn": sklearn}), pd.DataFrame(), 3000, 1)
+        seconds[name] = fits.sklearn_seconds(params.model_copy(update={"sklearn": sklearn}), pd.DataFrame(), 3000, 1)
     n_training = 3000 * (1 - params.wrangling.test_fraction)
-    assert hours["all"] == pytest.approx((5 * 3 * 0.8 + 1) * n_training * 0.001 / 3600)
-    assert hours["halving"] == pytest.approx((5 * (3 / 3 + 1) * 0.8 + 1) * n_training * 0.001 / 3600)
+    assert seconds["all"] == pytest.approx((5 * 3 * 0.8 + 1) * n_training * 0.001)
+    assert seconds["halving"] == pytest.approx((5 * (3 / 3 + 1) * 0.8 + 1) * n_training * 0.001)
     n_nested = 5 * sklearn.repeats * (5 * 3 * 0.8 + 1) * 0.8 * 3000
-    assert hours["nested"] - hours["all"] == pytest.approx(n_nested * 0.001 / 3600)
+    assert seconds["nested"] - seconds["all"] == pytest.approx(n_nested * 0.001)
+
+
+@pytest.mark.usefixtures("without_fits")
+@pytest.mark.parametrize(("n_songs", "n_repeats"), [(5000, 3), (5001, 0)])
+def test_fits_of_the_linear_model_on_embeddings_count(n_songs: int, n_repeats: int) -> None:
+    params = load_params(ROOT / "params.yaml")
+    n_training = n_songs * (1 - params.wrangling.test_fraction)
+    n_fits = 5 * 2 * 0.8 + 1
+    expected = 0.001 * n_fits * (n_training + n_repeats * 5 * 0.8 * n_songs)
+    assert fits.transfer_seconds(params, n_songs, 1) == pytest.approx(expected)
 
 
 def test_seconds_of_a_fit_follow_the_power_between_the_measurements() -> None:
     quadratic = [(n, n**2 * 1e-6) for n in (300, 900)]
-    assert planning._predict_fit_seconds(quadratic, 9000) == pytest.approx(9000**2 * 1e-6)
-    assert planning._predict_fit_seconds([(300, 0.5), (900, 0.5)], 9000) == pytest.approx(5)
+    assert fits._predict_fit_seconds(quadratic, 9000) == pytest.approx(9000**2 * 1e-6)
+    assert fits._predict_fit_seconds([(300, 0.5), (900, 0.5)], 9000) == pytest.approx(5)
 
 
 def test_imbalanced_sample_can_be_fitted() -> None:
     rng = np.random.default_rng(0)
     genres = ["common"] * 400 + ["rare"]
     sample = pd.DataFrame(rng.standard_normal((401, 5))).assign(genre=genres)
-    (few, less), (many, more) = planning._measure_fits("svm", sample, seed=0)
-    assert (few, many) == planning.FIT_SONGS
+    (few, less), (many, more) = fits._measure_fits("svm", sample, seed=0)
+    assert (few, many) == fits.FIT_SONGS
     assert min(less, more) > 0
 
 

@@ -327,17 +327,18 @@ def plan(
     """Estimate time, memory and disk of each stage from rates that are measured now; exit code 1 if one cannot end."""
     import joblib
 
-    from songgenre import plan as planning
     from songgenre.models.embeddings import load_networks
     from songgenre.params import load_params
+    from songgenre.plan.estimates import estimate_stages, find_obstacles, format_plan
+    from songgenre.plan.rates import measure_rates
     from songgenre.predict.loading import pretrained_folder
 
     project = Project.find()
     params = load_params(project.params)
-    rates = planning.measure_rates(project, params, load_networks(pretrained_folder()))
-    estimates = planning.estimate_stages(project, params, rates, songs, workers or joblib.cpu_count())
-    typer.echo(planning.format_plan(estimates))
-    if obstacles := planning.find_obstacles(estimates, project.root):
+    rates = measure_rates(project, params, load_networks(pretrained_folder()))
+    estimates = estimate_stages(project, params, rates, songs, workers or joblib.cpu_count())
+    typer.echo(format_plan(estimates))
+    if obstacles := find_obstacles(estimates, project.root):
         raise UserError("\n".join(obstacles))
 
 
