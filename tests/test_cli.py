@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 import nbformat
+import psutil
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 from typer.main import get_command
@@ -25,6 +26,22 @@ from songgenre.paths import Project
 from songgenre.report.site import build
 
 ROOT = Path(__file__).parents[1]
+DVC = """
+import os, subprocess, sys, time
+subprocess.run(sys.argv[2:], env=os.environ | {"DVC_STAGE": sys.argv[1]})
+time.sleep(20)
+"""
+COMMAND_OF_A_STAGE = """
+import time
+from songgenre import cli
+cli._treat_as_interrupt("SIGTERM")
+cli._end_with_dvc()
+print("started", flush=True)
+try:
+    time.sleep(20)
+except KeyboardInterrupt:
+    print("ended", flush=True)
+"""
 UNSET = ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS")
 
 
@@ -259,3 +276,17 @@ def test_names_in_errors_do_not_control_the_terminal(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert "\ufffd[31m.songgenre" in ended.stderr
     assert "\x1b[31m" not in ended.stderr
+
+
+@pytest.mark.parametrize("stages", [["inner"], ["outer", "inner"]])
+def test_command_of_a_stage_ends_with_its_dvc_even_if_that_stays_a_zombie(stages: list[str]) -> None:
+    command = [sys.executable, "-c", COMMAND_OF_A_STAGE]
+    for stage in reversed(stages):
+        command = [sys.executable, "-c", DVC, stage, *command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as outermost:
+        assert outermost.stdout
+        assert outermost.stdout.readline() == "started\n"
+        family = [psutil.Process(outermost.pid), *psutil.Process(outermost.pid).children(recursive=True)]
+        family[len(stages) - 1].kill()
+        assert outermost.stdout.readline() == "ended\n"
+        outermost.kill()

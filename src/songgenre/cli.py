@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from importlib.metadata import version
@@ -38,7 +39,7 @@ app.add_typer(dev, name="dev")
 
 
 DVC_VARIABLE = "DVC_STAGE"
-"""Environment variable of the commands that DVC starts."""
+"""Environment variable in which DVC names the stage to its command."""
 
 MODELS = ("pretrained", "sklearn", "cnn", "transfer", "ensemble")
 
@@ -592,21 +593,33 @@ def _treat_as_interrupt(*names: str) -> None:
 
 
 def _end_with_dvc() -> None:
-    """Stop the command of a stage when DVC ends, which a signal to DVC alone does not."""
+    """Stop the command of a stage soon after DVC has ended, which a signal to DVC alone does not."""
 
     def watch(dvc: psutil.Process) -> None:
-        dvc.wait()
+        while _runs(dvc):
+            time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    if dvc := _find_dvc():
+    if dvc := _find_dvc(os.environ[DVC_VARIABLE]):
         threading.Thread(target=watch, args=(dvc,), daemon=True).start()
 
 
-def _find_dvc() -> psutil.Process | None:
-    """Find the nearest ancestor without the variable; a shell that DVC starts for the command has it."""
-    with suppress(psutil.Error):
-        return next((one for one in psutil.Process().parents() if DVC_VARIABLE not in one.environ()), None)
+def _find_dvc(stage: str) -> psutil.Process | None:
+    """Find the nearest ancestor that is not part of the stage, as a shell that DVC starts for the command is."""
+    with suppress(psutil.Error, OSError, RuntimeError):  # a sandbox may hide parts of /proc
+        ancestor = psutil.Process().parent()
+        while ancestor and ancestor.environ().get(DVC_VARIABLE) == stage:
+            ancestor = ancestor.parent()
+        return ancestor
     return None
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Tell whether a process has not ended; the id of an ended one may wait for its parent, or belong to another."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _say_written(path: Path) -> None:
