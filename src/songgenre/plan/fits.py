@@ -48,8 +48,9 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     seconds = 0.0
     for name in sorted(set(config.grids) - set(config.left_out(round(n_training)))):
         fit = partial(_predict_fit_seconds, _measure_fits(name, sample, config.seed))
-        search = partial(_search_seconds, config, len(ParameterGrid(config.grids[name])), fit)
-        seconds += _tuning_seconds(config, search, fit, n_songs, n_training, n_workers)
+        n_candidates = len(ParameterGrid(config.grids[name]))
+        seconds += _search_seconds(config, n_candidates, fit, n_training) / n_workers + fit(n_training)
+        seconds += _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
     return seconds
 
 
@@ -77,24 +78,9 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
         """Predict the seconds of a fit, which grow with the songs alone if these are more than the dimensions."""
         return _predict_fit_seconds(measured, min(n, n_dimensions)) * max(1, n / n_dimensions)
 
-    search = partial(_exhaustive_seconds, config.folds, len(config.shrinkage), fit)
-    return _tuning_seconds(config, search, fit, n_songs, n_training, n_workers)
-
-
-def _tuning_seconds(
-    config: Sklearn | Transfer,
-    search: Callable[[float], float],
-    fit: Callable[[float], float],
-    n_songs: int,
-    n_training: float,
-    n_workers: int,
-) -> float:
-    """Predict the seconds of a grid search, of the fit of its best model, and of both in each outer fold."""
-    seconds = search(n_training) / n_workers + fit(n_training)
-    if n_songs <= config.nested_max_songs:
-        n_outer = n_songs * (config.folds - 1) / config.folds
-        seconds += config.repeats * config.folds * (search(n_outer) + fit(n_outer)) / n_workers
-    return seconds
+    n_candidates = len(config.shrinkage)
+    seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers + fit(n_training)
+    return seconds + _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
 
 
 def _search_seconds(config: Sklearn, n_candidates: int, fit: Callable[[float], float], n_songs: float) -> float:
@@ -108,6 +94,17 @@ def _search_seconds(config: Sklearn, n_candidates: int, fit: Callable[[float], f
 
 def _exhaustive_seconds(folds: int, n_candidates: int, fit: Callable[[float], float], n_songs: float) -> float:
     return folds * n_candidates * fit(n_songs * (folds - 1) / folds)
+
+
+def _nested_seconds(
+    config: Sklearn | Transfer, n_candidates: int, fit: Callable[[float], float], n_songs: int
+) -> float:
+    """Predict the seconds of nested cross-validation on one core; it tries every candidate on all songs of a fold."""
+    if n_songs > config.nested_max_songs:
+        return 0.0
+    n_outer = n_songs * (config.folds - 1) / config.folds
+    searched = _exhaustive_seconds(config.folds, n_candidates, fit, n_outer)
+    return config.repeats * config.folds * (searched + fit(n_outer))
 
 
 def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[tuple[int, float]]:
