@@ -105,6 +105,15 @@ def test_defect_of_the_program_keeps_its_traceback(project: Project) -> None:
     assert "Traceback" in ended.stderr
 
 
+def test_plan_names_an_unknown_model_before_it_measures(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    grids = project.params.read_text("utf-8").replace("    sgd:\n      alpha", "    sdg:\n      alpha")
+    project.params.write_text(grids, "utf-8")
+    monkeypatch.chdir(project.root)
+    result = called("plan", "--songs", "1000")
+    assert isinstance(result.exception, UserError)
+    assert "sdg" in str(result.exception)
+
+
 def every_command(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield path, command
     for name, part in getattr(command, "commands", {}).items():
