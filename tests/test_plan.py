@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from songgenre.paths import Project
 from songgenre.plan import fits
 from songgenre.plan.estimates import StageEstimate, estimate_stages, find_obstacles
 from songgenre.plan.rates import Rates
+from songgenre.tables.descriptors import DESCRIPTORS
+from songgenre.tables.files import write_table
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -103,6 +106,20 @@ def test_imbalanced_sample_can_be_fitted() -> None:
     (few, less), (many, more) = fits._measure_fits("svm", sample, seed=0)
     assert (few, many) == fits.FIT_SONGS
     assert min(less, more) > 0
+
+
+@pytest.mark.parametrize(("first", "is_read"), [(0, True), (100, False)])
+def test_descriptors_of_other_songs_are_no_sample(
+    first: int, is_read: bool, tmp_path: Path, write_corpus: Callable[[Project], pd.DataFrame]
+) -> None:
+    project = Project(tmp_path)
+    tracks = write_corpus(project)
+    ids = [f"demo-{number:012x}" for number in range(first, first + len(tracks))]
+    descriptors = pd.DataFrame({"track_id": ids, "tempo": 120.0})
+    write_table(descriptors, DESCRIPTORS, project.descriptors)
+    sample = fits.sample_descriptors(project)
+    assert ("tempo" in sample) == is_read
+    assert sample["genre"].nunique() > 1
 
 
 @pytest.mark.parametrize(

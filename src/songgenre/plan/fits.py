@@ -138,12 +138,12 @@ def _predict_fit_seconds(measured: Sequence[tuple[int, float]], n_songs: float) 
 
 
 def sample_descriptors(project: Project) -> pd.DataFrame:
-    """Read the descriptors of the project with the genres; without them, generate some.
+    """Read the descriptors of the project with the genres; without those of two genres, generate some.
 
     Parameters
     ----------
     project : Project
-        Project that may have descriptors.
+        Project that may have descriptors, perhaps of other songs than it has now.
 
     Returns
     -------
@@ -152,7 +152,9 @@ def sample_descriptors(project: Project) -> pd.DataFrame:
     """
     if project.descriptors.exists() and project.tracks.is_file():
         genres = read_table(TRACKS, project.tracks)[["track_id", "genre"]]
-        return read_table(DESCRIPTORS, project.descriptors).merge(genres).drop(columns="track_id")
+        sample = read_table(DESCRIPTORS, project.descriptors).merge(genres).drop(columns="track_id")
+        if sample["genre"].nunique() > 1:
+            return sample
     return _generate_songs(N_COLUMNS_ASSUMED)
 
 
