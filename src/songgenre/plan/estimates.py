@@ -1,4 +1,4 @@
-"""Time, memory and disk of a build, from the size of the corpus and from rates that are measured on this machine."""
+"""Estimates of the time, memory and disk of each stage, and stages that cannot end."""
 
 from __future__ import annotations
 
