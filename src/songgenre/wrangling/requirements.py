@@ -20,7 +20,9 @@ MANY = 10
 
 
 def describe_genres(tracks: pd.DataFrame) -> str:
-    """Count the songs and artists of each genre, or of the `MAX_DESCRIBED` genres with the fewest artists.
+    """Count the songs and artists of each genre, or of the `MAX_DESCRIBED` genres with the fewest.
+
+    In this choice, each song of an unknown artist counts as one by another artist, as in the folds.
 
     Parameters
     ----------
@@ -39,7 +41,7 @@ def describe_genres(tracks: pd.DataFrame) -> str:
     )
     if len(artists) <= MAX_DESCRIBED:
         return counts
-    return f"{counts}, and {len(artists) - MAX_DESCRIBED} genres by as many artists or more"
+    return f"{counts}; other genres, with as many artists or more: {len(artists) - MAX_DESCRIBED}"
 
 
 def check_not_empty(tracks: pd.DataFrame, excluded: pd.DataFrame, catalogue: pd.DataFrame) -> None:
@@ -105,8 +107,8 @@ def check_corpus(tracks: pd.DataFrame, params: Params) -> None:
         problems.append(f"cnn.folds: {params.cnn.folds} is too many; set it to {fewest if fewest > 1 else 0}")
     if problems:
         raise UserError(
-            f"{where}: " + ". ".join(problems) + ". Or add songs by other artists to the genres that lack them, or let "
-            "wrangling.min_songs_per_genre exclude these genres."
+            f"{where}: " + ". ".join(problems) + ". Or add songs by other artists to the genres that lack them, or "
+            "exclude genres with few songs by wrangling.min_songs_per_genre."
         )
 
 
