@@ -20,7 +20,7 @@ from songgenre.params import Params
 from songgenre.paths import Project
 from songgenre.plan.fits import sample_descriptors, sklearn_seconds, transfer_seconds
 from songgenre.plan.rates import Rates
-from songgenre.plots.features import MAX_SONGS
+from songgenre.plots.features import MAX_SONGS_SHOWN
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
 
@@ -99,7 +99,7 @@ def estimate_stages(
         "evaluation": 8 * n_genres * n_models * COPIES,
     }
     memory = {stage: workers_gb + size * gigabytes for stage, size in tables.items()}
-    memory["features"] = workers_gb + 8 * n_columns * COPIES * min(n_songs, MAX_SONGS) / 1e9
+    memory["features"] = workers_gb + 8 * n_columns * COPIES * min(n_songs, MAX_SONGS_SHOWN) / 1e9
     memory["transfer"] += 8 * n_dimensions * min(n_songs, n_dimensions) * MATRICES / 1e9
     fits = {
         "sklearn": sklearn_seconds(params, sample, n_songs, n_workers),

@@ -18,7 +18,7 @@ from songgenre.tables.mel_images import MelImages
 
 STRONG_CORRELATION = 0.8
 """Absolute correlations above this are counted."""
-MAX_SONGS = 10_000
+MAX_SONGS_SHOWN = 10_000
 """Songs whose descriptors are plotted."""
 
 
@@ -33,9 +33,9 @@ def choose_songs(tracks: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        At most `MAX_SONGS` of the rows, in the same order.
+        At most `MAX_SONGS_SHOWN` of the rows, in the same order.
     """
-    rows = np.linspace(0, len(tracks) - 1, min(len(tracks), MAX_SONGS)).astype(int)
+    rows = np.linspace(0, len(tracks) - 1, min(len(tracks), MAX_SONGS_SHOWN)).astype(int)
     return tracks.iloc[rows].reset_index(drop=True)
 
 
