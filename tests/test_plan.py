@@ -12,6 +12,7 @@ from songgenre.params import load_params
 from songgenre.paths import Project
 from songgenre.plan import fits
 from songgenre.plan.estimates import StageEstimate, estimate_stages, find_obstacles
+from songgenre.plan.fits import Fit
 from songgenre.plan.rates import Rates
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import write_table
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from conftest import Clone
 
 ROOT = Path(__file__).parents[1]
+LINEAR = [(300, Fit(0, 0.3)), (900, Fit(0, 0.9))]
+"""Fits of one millisecond for each song."""
 RATES = Rates(wrangling_s=0.1, duplicates_s=0.01, features_s=0.2, transfer_s=0.3, audio_bytes=1e6, entry_bytes=2e5)
 
 
 @pytest.fixture
 def without_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fits, "_measure_fits", lambda *_: [(300, 0.3), (900, 0.9)])
+    monkeypatch.setattr(fits, "_measure_fits", lambda *_: LINEAR)
 
 
 def estimates(project: Project, n_songs: int, n_workers: int) -> dict[str, StageEstimate]:
@@ -58,7 +61,7 @@ def test_time_of_a_stage_that_has_not_run_is_not_known(tmp_path: Path) -> None:
 
 def test_fits_of_a_model_that_the_size_rules_out_do_not_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     measured = []
-    monkeypatch.setattr(fits, "_measure_fits", lambda name, *_: measured.append(name) or [(300, 0.3), (900, 0.9)])
+    monkeypatch.setattr(fits, "_measure_fits", lambda name, *_: measured.append(name) or LINEAR)
     estimates(Project(tmp_path), 100_000, 2)
     assert "svm" not in measured
     assert "nystroem_svm" in measured
@@ -80,7 +83,8 @@ def test_halving_and_a_single_split_take_less_time() -> None:
     assert seconds["all"] == pytest.approx((5 * 3 * 0.8 + 1) * n_training * 0.001)
     assert seconds["halving"] == pytest.approx((5 * (3 / 3 + 1) * 0.8 + 1) * n_training * 0.001)
     n_nested = 5 * sklearn.repeats * (5 * 3 * 0.8 + 1) * 0.8 * 3000
-    assert seconds["nested"] - seconds["halving"] == pytest.approx(n_nested * 0.001)
+    n_diagnosed = 5 * (3 * (0.2 + 0.4 + 0.6 + 0.8 + 1) + 2) * 0.8 * 3000
+    assert seconds["nested"] - seconds["halving"] == pytest.approx((n_nested + n_diagnosed) * 0.001)
 
 
 @pytest.mark.usefixtures("without_fits")
@@ -94,9 +98,17 @@ def test_fits_of_the_linear_model_on_embeddings_count(n_songs: int, n_repeats: i
 
 
 def test_seconds_of_a_fit_follow_the_power_between_the_measurements() -> None:
-    quadratic = [(n, n**2 * 1e-6) for n in (300, 900)]
-    assert fits._predict_fit_seconds(quadratic, 9000) == pytest.approx(9000**2 * 1e-6)
-    assert fits._predict_fit_seconds([(300, 0.5), (900, 0.5)], 9000) == pytest.approx(5)
+    quadratic = [(n, Fit(n * 1e-3, n**2 * 1e-6)) for n in (300, 900)]
+    assert fits._predict_fit(quadratic, 9000) == pytest.approx((9, 9000**2 * 1e-6))
+    assert fits._predict_fit([(300, Fit(0, 0.5)), (900, Fit(0, 0.5))], 9000) == pytest.approx((0, 5))
+
+
+def test_steps_before_the_classifier_count_once_for_all_candidates_of_a_nested_search() -> None:
+    config = load_params(ROOT / "params.yaml").transfer
+    steps, classifier = (fits._nested_seconds(config, 4, lambda _, fit=fit: fit, 100) for fit in (Fit(1, 0), Fit(0, 1)))
+    n_outer = config.repeats * config.folds
+    assert steps == n_outer * (config.folds + 1)
+    assert classifier == n_outer * (4 * config.folds + 1)
 
 
 def test_imbalanced_sample_can_be_fitted() -> None:
@@ -105,7 +117,7 @@ def test_imbalanced_sample_can_be_fitted() -> None:
     sample = pd.DataFrame(rng.standard_normal((401, 5))).assign(genre=genres)
     (few, less), (many, more) = fits._measure_fits("svm", sample, seed=0)
     assert (few, many) == fits.FIT_SONGS
-    assert min(less, more) > 0
+    assert min(*less, *more) > 0
 
 
 @pytest.mark.parametrize(("first", "is_read"), [(0, True), (100, False)])

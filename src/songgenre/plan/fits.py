@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from songgenre.models import embeddings
 from songgenre.models.classical import HALVING_FACTOR
+from songgenre.models.diagnostics import TRAIN_SHARES
 from songgenre.models.pipelines import build_pipeline
 from songgenre.params import Params, Sklearn, Transfer
 from songgenre.paths import Project
@@ -24,10 +26,33 @@ from songgenre.tables.tracks import TRACKS
 FIT_SONGS, FIT_SONGS_PER_GENRE = (300, 900), (6, 18)
 """Fewest songs, and songs of each genre, of the two fits that are measured; time is a power of the number of songs."""
 N_COLUMNS_ASSUMED, N_GENRES_ASSUMED = 930, 8
+N_CURVES = 3
+"""Number of models whose learning curves 05 shows."""
+
+
+class Fit(NamedTuple):
+    """Time of a fit in s of one core, in two parts.
+
+    Parameters
+    ----------
+    steps_s : float
+        Time of the steps before the classifier, which nested cross-validation fits once for all candidates of a grid.
+    classifier_s : float
+        Time of the classifier.
+    """
+
+    steps_s: float
+    classifier_s: float
+
+
+FitOfSongs = Callable[[float], Fit]
+"""Function from a number of songs to the time of a fit."""
 
 
 def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_workers: int) -> float:
-    """Estimate the time of tuning and nested cross-validation of the scikit-learn models, from two fits of each.
+    """Estimate the time of the fits of 05: tuning, nested cross-validation, learning curves and protocols.
+
+    Two fits of each model are measured. Learning curves and protocols are those of models of mean time.
 
     Parameters
     ----------
@@ -45,13 +70,16 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     """
     config = params.sklearn
     n_training = n_songs * (1 - params.wrangling.test_fraction)
-    seconds = 0.0
-    for name in sorted(set(config.grids) - set(config.left_out(round(n_training)))):
-        fit = partial(_predict_fit_seconds, _measure_fits(name, sample, config.seed))
+    n_diagnosed = min(n_songs, config.nested_max_songs)
+    names = sorted(set(config.grids) - set(config.left_out(round(n_training))))
+    seconds, diagnosis = 0.0, 0.0
+    for name in names:
+        fit = partial(_predict_fit, _measure_fits(name, sample, config.seed))
         n_candidates = len(ParameterGrid(config.grids[name]))
-        seconds += _search_seconds(config, n_candidates, fit, n_training) / n_workers + fit(n_training)
+        seconds += _search_seconds(config, n_candidates, fit, n_training) / n_workers + sum(fit(n_training))
         seconds += _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
-    return seconds
+        diagnosis += _diagnosis_seconds(config.folds, fit, n_diagnosed) / n_workers
+    return seconds + diagnosis / len(names)
 
 
 def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
@@ -74,16 +102,18 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
     measured = _measure_fits("lda", _generate_songs(n_dimensions), config.seed)
     n_training = n_songs * (1 - params.wrangling.test_fraction)
 
-    def fit(n: float) -> float:
+    def fit(n: float) -> Fit:
         """Predict the seconds of a fit, which grow with the songs alone if these are more than the dimensions."""
-        return _predict_fit_seconds(measured, min(n, n_dimensions)) * max(1, n / n_dimensions)
+        steps_s, classifier_s = _predict_fit(measured, min(n, n_dimensions))
+        growth = max(1, n / n_dimensions)
+        return Fit(growth * steps_s, growth * classifier_s)
 
     n_candidates = len(config.shrinkage)
-    seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers + fit(n_training)
+    seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers + sum(fit(n_training))
     return seconds + _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
 
 
-def _search_seconds(config: Sklearn, n_candidates: int, fit: Callable[[float], float], n_songs: float) -> float:
+def _search_seconds(config: Sklearn, n_candidates: int, fit: FitOfSongs, n_songs: float) -> float:
     """Predict the seconds of a grid search on one core; successive halving tries few candidates on all songs."""
     if n_songs < config.halving_min_songs:
         return _exhaustive_seconds(config.folds, n_candidates, fit, n_songs)
@@ -92,49 +122,65 @@ def _search_seconds(config: Sklearn, n_candidates: int, fit: Callable[[float], f
     return first + _exhaustive_seconds(config.folds, n_finalists, fit, n_songs)
 
 
-def _exhaustive_seconds(folds: int, n_candidates: int, fit: Callable[[float], float], n_songs: float) -> float:
-    return folds * n_candidates * fit(n_songs * (folds - 1) / folds)
+def _exhaustive_seconds(folds: int, n_candidates: int, fit: FitOfSongs, n_songs: float) -> float:
+    return folds * n_candidates * sum(fit(_learned(folds, n_songs)))
 
 
-def _nested_seconds(
-    config: Sklearn | Transfer, n_candidates: int, fit: Callable[[float], float], n_songs: int
-) -> float:
+def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSongs, n_songs: int) -> float:
     """Predict the seconds of nested cross-validation on one core; it tries every candidate on all songs of a fold."""
     if n_songs > config.nested_max_songs:
         return 0.0
-    n_outer = n_songs * (config.folds - 1) / config.folds
-    searched = _exhaustive_seconds(config.folds, n_candidates, fit, n_outer)
-    return config.repeats * config.folds * (searched + fit(n_outer))
+    n_outer = _learned(config.folds, n_songs)
+    steps_s, classifier_s = fit(_learned(config.folds, n_outer))
+    searched = config.folds * (steps_s + n_candidates * classifier_s)
+    return config.repeats * config.folds * (searched + sum(fit(n_outer)))
 
 
-def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[tuple[int, float]]:
+def _diagnosis_seconds(folds: int, fit: FitOfSongs, n_songs: float) -> float:
+    """Predict the seconds of `N_CURVES` learning curves and of two protocols on one core."""
+    n_learned = _learned(folds, n_songs)
+    curve = sum(sum(fit(share * n_learned)) for share in TRAIN_SHARES)
+    return folds * (N_CURVES * curve + 2 * sum(fit(n_learned)))
+
+
+def _learned(folds: int, n_songs: float) -> float:
+    return n_songs * (folds - 1) / folds
+
+
+def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[tuple[int, Fit]]:
     """Measure two fits of a model on one core: their numbers of songs and their seconds."""
     n_genres = sample["genre"].nunique()
     numbers = [max(least, each * n_genres) for least, each in zip(FIT_SONGS, FIT_SONGS_PER_GENRE, strict=True)]
-    return [(n, _seconds_of_fit(name, sample, n, seed)) for n in numbers]
+    return [(n, _measure_fit(name, sample, n, seed)) for n in numbers]
 
 
-def _seconds_of_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> float:
+def _measure_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> Fit:
     """Measure a fit on copies of the songs with a little noise, in turn of each genre."""
     rng = np.random.default_rng(seed)
     genres = sample["genre"].unique()
     rows = {genre: np.flatnonzero(sample["genre"] == genre) for genre in genres}
     drawn = sample.iloc[[rng.choice(rows[genres[at % len(genres)]]) for at in range(n)]]
-    X = drawn.drop(columns="genre").to_numpy()
+    X, y = drawn.drop(columns="genre").to_numpy(), drawn["genre"].to_numpy()
     X = X * (1 + 0.1 * rng.standard_normal(X.shape))
     pipeline = build_pipeline(name, seed, "none", len(genres))
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.perf_counter()
-        pipeline.fit(X, drawn["genre"].to_numpy())
-        return time.perf_counter() - start
+        prepared = pipeline[:-1].fit_transform(X, y) if len(pipeline) > 1 else X
+        between = time.perf_counter()
+        pipeline[-1].fit(prepared, y)
+        return Fit(between - start, time.perf_counter() - between)
 
 
-def _predict_fit_seconds(measured: Sequence[tuple[int, float]], n_songs: float) -> float:
-    """Extrapolate the seconds of a fit: they grow with a power of the number of songs, and at least as fast as it."""
-    (few, less), (many, more) = measured
-    power = max(1.0, float(np.log(more / less) / np.log(many / few)))
-    return float(more * (n_songs / many) ** power)
+def _predict_fit(measured: Sequence[tuple[int, Fit]], n_songs: float) -> Fit:
+    """Extrapolate a fit: its times grow with a power of the number of songs, and at least as fast as it."""
+    (few, fit_of_few), (many, fit_of_many) = measured
+
+    def extrapolate(less: float, more: float) -> float:
+        power = max(1.0, float(np.log(more / less) / np.log(many / few))) if 0 < less < more else 1.0
+        return float(more * (n_songs / many) ** power)
+
+    return Fit(*map(extrapolate, fit_of_few, fit_of_many))
 
 
 def sample_descriptors(project: Project) -> pd.DataFrame:
