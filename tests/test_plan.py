@@ -67,6 +67,12 @@ def test_fits_of_a_model_that_the_size_rules_out_do_not_count(monkeypatch: pytes
     assert "nystroem_svm" in measured
 
 
+def test_without_models_there_is_no_time_of_fits() -> None:
+    params = load_params(ROOT / "params.yaml")
+    none = params.model_copy(update={"sklearn": params.sklearn.model_copy(update={"grids": {}})})
+    assert fits.sklearn_seconds(none, pd.DataFrame(), 3000, 1) == 0
+
+
 @pytest.mark.usefixtures("without_fits")
 def test_halving_and_a_single_split_take_less_time() -> None:
     params = load_params(ROOT / "params.yaml")

@@ -72,14 +72,14 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     n_training = n_songs * (1 - params.wrangling.test_fraction)
     n_diagnosed = min(n_songs, config.nested_max_songs)
     names = sorted(set(config.grids) - set(config.left_out(round(n_training))))
-    seconds, diagnosis = 0.0, 0.0
+    seconds = 0.0
     for name in names:
         fit = partial(_predict_fit, _measure_fits(name, sample, config.seed))
         n_candidates = len(ParameterGrid(config.grids[name]))
         seconds += _search_seconds(config, n_candidates, fit, n_training) / n_workers + sum(fit(n_training))
         seconds += _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
-        diagnosis += _diagnosis_seconds(config.folds, fit, n_diagnosed) / n_workers
-    return seconds + diagnosis / len(names)
+        seconds += _diagnosis_seconds(config.folds, fit, n_diagnosed) / len(names) / n_workers
+    return seconds
 
 
 def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
