@@ -466,8 +466,8 @@ class Cnn(Section):
 
     Parameters
     ----------
-    epochs, patience : int
-        Largest number of epochs, and epochs without improvement before training stops.
+    epochs : int
+        Number of epochs.
     learning_rate, weight_decay : float
         Parameters of the optimizer.
     network, sampling, augmentation, hardware : Section
@@ -481,7 +481,6 @@ class Cnn(Section):
     """
 
     epochs: int = Field(ge=1)
-    patience: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
     weight_decay: float = Field(ge=0)
     network: Network

@@ -20,15 +20,18 @@ from songgenre.models.crops import MelDataset
 from songgenre.models.checkpoint import Checkpoint
 from songgenre.params import Augmentation, Cnn, Hardware, Network, Sampling
 
-if sys.argv[2:] == ["killed"]:
-    save = Checkpoint.save
+save = Checkpoint.save
+weights = []
 
-    def save_first(checkpoint, state):
-        if len(state.curve) > 1:
-            os.kill(os.getpid(), signal.SIGKILL)
-        save(checkpoint, state)
 
-    Checkpoint.save = save_first
+def save_and_record(checkpoint, state):
+    if len(state.curve) == 8 and sys.argv[2:] == ["killed"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    weights.append(np.concatenate([np.ravel(array) for array in checkpoint.model.get_weights()]))
+    save(checkpoint, state)
+
+
+Checkpoint.save = save_and_record
 
 N_MELS, N_FRAMES, N_SONGS, N_GENRES = 32, 80, 72, 3
 
@@ -45,7 +48,7 @@ for song, genre in enumerate(labels):
 songs = [MelDataset(mel, rows, labels[rows]) for rows in np.split(np.arange(N_SONGS), [48, 60])]
 folder = Path(sys.argv[1])
 config = Cnn.model_construct(
-    epochs=8, patience=8, learning_rate=0.01, weight_decay=0.01,
+    epochs=8, learning_rate=0.01, weight_decay=0.01,
     network=Network(architecture="residual", filters=[8, 16], dropout=0.1),
     sampling=Sampling.model_construct(
         crop_frames=32, crops_per_song=2, batch_size=8, class_balance=0.5, label_smoothing=0.05
@@ -58,8 +61,8 @@ model, curve = cnn.train(songs[0], songs[1], N_GENRES, config, folder / "cache")
 
 storage.save_keras(model, folder / "model.keras")
 curve.to_csv(folder / "curve.csv", index=False)
-np.savez(folder / "test.npz", mel=mel, rows=songs[2].rows, labels=songs[2].labels,
-         validation_rows=songs[1].rows, probabilities=cnn.predict_probabilities(model, songs[2]))
+np.savez(folder / "test.npz", mel=mel, rows=songs[2].rows, labels=songs[2].labels, weights=weights,
+         probabilities=cnn.predict_probabilities(model, songs[2]))
 """
 
 
@@ -67,7 +70,7 @@ np.savez(folder / "test.npz", mel=mel, rows=songs[2].rows, labels=songs[2].label
 def start_training() -> Callable[..., subprocess.Popen[bytes]]:
     """Start a process that trains and writes ``model.keras``, ``curve.csv`` and ``test.npz`` into a folder.
 
-    With ``"killed"`` as a second argument it is killed after the second epoch, before its state is kept.
+    With ``"killed"`` as a second argument it is killed after the last epoch, before its state is kept.
     """
     return lambda folder, *options: subprocess.Popen([sys.executable, "-c", TRAINING, str(folder), *options])
 

@@ -9,6 +9,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 
 from songgenre.errors import UserError
 from songgenre.models import musicnn
+from songgenre.models.diagnostics import collection_folds
 from songgenre.models.pretrained import head, measure, robustness, signals, train
 from songgenre.models.pretrained.embedding import LEVEL_DB, normalize_level
 from songgenre.report import bundled_card
@@ -96,7 +97,7 @@ def test_left_out_songs_are_predicted_without_their_collection(X: np.ndarray, so
             for genre, collection in zip(songs["genre"], songs["collection"], strict=True)
         ]
     )
-    predicted = train.predict_left_out(X, rolled, train.collection_folds(rolled))
+    predicted = train.predict_left_out(X, rolled, collection_folds(rolled))
     assert sorted(predicted.index) == list(range(len(songs)))
     metrics = measure.score_genres(predicted, rolled, seed=0)
     assert metrics.accuracy < 0.1

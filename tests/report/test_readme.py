@@ -38,6 +38,9 @@ def project(tmp_path: Path, measured: "Callable[[float], Metrics]") -> Project:
     pd.DataFrame({"test": ["random CV"], "songs": [4], "accuracy": [0.625]}).to_csv(
         project.plot("protocols"), index=False
     )
+    pd.DataFrame({"test": ["leave-one-collection-out: c"], "songs": [4], "accuracy": [0.375]}).to_csv(
+        project.plot("protocols_cnn"), index=False
+    )
     log = project.log("01_scraping")
     log.parent.mkdir(parents=True)
     log.write_text(json.dumps({"started": "now", "seconds": 12.6, "peak_anonymous_mib": 300, "finished": True}))
@@ -61,9 +64,9 @@ def test_what_was_measured_is_kept_and_shown(project: Project) -> None:
     assert re.search(r"my music.*\b4\b", nested)
     assert rows[2] == ["deep net", "0.75 (0.65 to 0.85)", ""]
     assert rows[3] == ["baseline", "0.25 (0.15 to 0.35)", "0.50 (0.40 to 0.60)"]
-    assert rows[4][1:] == ["my music"]
-    assert rows[6] == ["random CV", "0.62"]
-    assert rows[9] == ["01_scraping", "13, 300"]
+    assert [heading.split(", ")[-1] for heading in rows[4][1:]] == ["my music", "my music"]
+    assert rows[6:8] == [["random CV", "0.62", ""], ["leave-one-collection-out: c", "", "0.38"]]
+    assert rows[10] == ["01_scraping", "13, 300"]
 
 
 def test_another_corpus_stands_beside_it_and_the_same_one_is_replaced(project: Project) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from songgenre.models.cnn import train
+from songgenre.models.cnn import train, validation_scores
 from songgenre.models.crops import NO_AUGMENTATION, MelDataset
 from songgenre.params import Cnn
 
@@ -53,8 +53,7 @@ def compare_variants(
     Returns
     -------
     pd.DataFrame
-        A row per variant: number of ``parameters``, and ``validation_loss`` and ``validation_accuracy`` of the epoch
-        with the lowest validation loss.
+        A row per variant: number of ``parameters``, ``validation_loss`` and ``validation_accuracy``.
 
     Raises
     ------
@@ -62,11 +61,9 @@ def compare_variants(
         If the mel spectrograms are narrower than a crop.
     """
     rows = {}
-    epochs = config.ablation_epochs
     for name, variant in variants(config).items():
-        short = variant.model_copy(update={"epochs": epochs, "patience": epochs})
-        model, curve = train(train_songs, validation_songs, n_genres, short, cache)
-        best = curve.loc[curve["validation_loss"].idxmin()]
-        rows[name] = (model.count_params(), best["validation_loss"], best["validation_accuracy"])
+        short = variant.model_copy(update={"epochs": config.ablation_epochs})
+        model, _ = train(train_songs, validation_songs, n_genres, short, cache)
+        rows[name] = (model.count_params(), *validation_scores(model, validation_songs))
     columns = ["parameters", "validation_loss", "validation_accuracy"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("variant")

@@ -15,8 +15,6 @@ from songgenre.models.crops import MelDataset
 if TYPE_CHECKING:
     import keras
 
-VALIDATION_LOSS = 3
-
 
 class TrainingState(NamedTuple):
     """Progress of a training.
@@ -25,42 +23,34 @@ class TrainingState(NamedTuple):
     ----------
     curve : list of tuple
         A row per epoch; its columns are `songgenre.models.cnn.CURVE`.
-    best_weights : list of np.ndarray
-        Weights after the epoch with the lowest validation loss.
+    mean_weights : sequence of np.ndarray
+        Mean of the weights after the last epochs; empty if there was none of these yet.
+    n_averaged : int
+        Number of epochs in the mean.
     """
 
     curve: list[tuple[float, ...]]
-    best_weights: list[np.ndarray]
+    mean_weights: Sequence[np.ndarray] = ()
+    n_averaged: int = 0
 
-    def after(self, row: tuple[float, ...], weights: list[np.ndarray]) -> TrainingState:
+    def after(self, row: tuple[float, ...], weights: Sequence[np.ndarray] = ()) -> TrainingState:
         """Return the state after one more epoch.
 
         Parameters
         ----------
         row : tuple of float
             Row of the epoch in the learning curve.
-        weights : list of np.ndarray
-            Weights after the epoch.
+        weights : sequence of np.ndarray
+            Weights after the epoch; empty if they do not belong to the mean.
 
         Returns
         -------
         TrainingState
-            The curve with `row` appended; `weights` are the best ones if the validation loss has decreased.
+            The curve with `row` appended, and the mean with `weights`.
         """
-        losses = [earlier[VALIDATION_LOSS] for earlier in self.curve]
-        better = row[VALIDATION_LOSS] < min(losses, default=np.inf)
-        return TrainingState([*self.curve, row], weights if better else self.best_weights)
-
-    def epochs_since_best(self) -> int:
-        """Count the epochs since the validation loss last decreased.
-
-        Returns
-        -------
-        int
-            0 if the last epoch is the best one, or before the first epoch.
-        """
-        losses = [row[VALIDATION_LOSS] for row in self.curve]
-        return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
+        n = self.n_averaged + bool(weights)
+        mean = [old + (new - old) / n for old, new in zip(self.mean_weights or weights, weights, strict=True)]
+        return TrainingState([*self.curve, row], mean or self.mean_weights, n)
 
 
 class Checkpoint:
@@ -87,9 +77,9 @@ class Checkpoint:
             State after the last epoch.
         """
         arrays: dict[str, Any] = {f"state_{at}": np.asarray(value) for at, value in enumerate(self._variables())}
-        arrays |= {f"best_{at}": weight for at, weight in enumerate(state.best_weights)}
+        arrays |= {f"mean_{at}": weight for at, weight in enumerate(state.mean_weights)}
         with replacing(self.path) as partial, partial.open("wb") as file:
-            np.savez(file, curve=np.array(state.curve), **arrays)
+            np.savez(file, curve=np.array(state.curve), n_averaged=state.n_averaged, **arrays)
 
     def restore(self) -> TrainingState | None:
         """Set all variables of the model from the checkpoint.
@@ -104,9 +94,10 @@ class Checkpoint:
         with np.load(self.path, allow_pickle=False) as arrays:
             for at, variable in enumerate(self._variables()):
                 variable.assign(arrays[f"state_{at}"])
-            best = [arrays[f"best_{at}"] for at in range(len(self.model.weights))]
             curve = [(int(row[0]), *map(float, row[1:])) for row in arrays["curve"]]
-        return TrainingState(curve, best)
+            n_averaged = int(arrays["n_averaged"])
+            mean = [arrays[f"mean_{at}"] for at in range(len(self.model.weights))] if n_averaged else []
+        return TrainingState(curve, mean, n_averaged)
 
     def remove(self) -> None:
         """Delete the checkpoint, if there is one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from songgenre.models.crops import (
     n_batches,
     split_dataset,
 )
+from songgenre.models.diagnostics import collection_folds, describe_collection
 from songgenre.params import Cnn, Hardware, Network
 from songgenre.progress import progress_bar
 from songgenre.runtime.native_stderr import suppress_native_stderr
@@ -34,6 +36,8 @@ with suppress_native_stderr():
     import tensorflow as tf
     from keras import layers
 
+AVERAGED_SHARE = 0.25
+"""Share of the epochs, the last ones, whose weights are averaged."""
 CURVE = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 """Columns of a learning curve."""
 
@@ -92,13 +96,14 @@ def train(
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train the network on random crops, which are read from the memory-mapped mel spectrograms batch by batch.
 
-    The learning rate rises over one epoch, then falls along a cosine. The weights with the lowest validation loss are
-    kept. A training that was killed continues after its last complete epoch, and ends with the same bytes.
+    The learning rate rises over one epoch, then falls along a cosine. The result has the mean of the weights after each
+    of the last epochs (Izmailov et al., `izmailov2018averaging`), which depends less on the last batches. A training
+    that was killed continues after its last complete epoch, and ends with the same bytes.
 
     Parameters
     ----------
     train_songs, validation_songs : MelDataset
-        Songs to train on, and songs that determine the best epoch.
+        Songs to train on, and songs for the learning curve, on which the weights do not depend; there may be none.
     n_genres : int
         Number of genres.
     config : Cnn
@@ -109,9 +114,10 @@ def train(
     Returns
     -------
     model : keras.Model
-        Network with the best weights.
+        Network with the mean weights.
     learning_curve : pd.DataFrame
-        A row per epoch, columns `CURVE`. The loss is the mean cross-entropy; validation averages the crops of a song.
+        A row per epoch, columns `CURVE`. The loss is the mean cross-entropy; validation averages the crops of a song,
+        and is NaN without validation songs.
 
     Raises
     ------
@@ -134,9 +140,10 @@ def train(
     checkpoint = Checkpoint(
         cache / f"{training_hash(code_version(train), train_songs, validation_songs, n_genres, config)}.npz", model
     )
-    state = checkpoint.restore() or TrainingState([], model.get_weights())
+    state = checkpoint.restore() or TrainingState([])
+    last_epochs = range(config.epochs - ceil(AVERAGED_SHARE * config.epochs) + 1, config.epochs + 1)
     for epoch in progress_bar(range(1, config.epochs + 1), "training the CNN", total=config.epochs):
-        if epoch <= len(state.curve) or state.epochs_since_best() >= config.patience:
+        if epoch <= len(state.curve):
             continue
         batches = partial(
             augmented_batches, train_songs, n_genres, config.sampling, config.augmentation, config.seed, epoch
@@ -144,9 +151,9 @@ def train(
         crops = _dataset(batches, model, n_genres)
         fitted = model.fit(crops, steps_per_epoch=steps, shuffle=False, verbose=0).history
         row = (epoch, fitted["loss"][-1], fitted["accuracy"][-1], *validation_scores(model, validation_songs))
-        state = state.after(row, model.get_weights())
+        state = state.after(row, model.get_weights() if epoch in last_epochs else ())
         checkpoint.save(state)
-    model.set_weights(state.best_weights)
+    model.set_weights(state.mean_weights)
     checkpoint.remove()
     return model, pd.DataFrame(state.curve, columns=CURVE)
 
@@ -183,8 +190,10 @@ def validation_scores(model: keras.Model, songs: MelDataset) -> tuple[float, flo
     Returns
     -------
     loss, accuracy : float
-        Mean cross-entropy and share of correct predictions.
+        Mean cross-entropy and share of correct predictions; NaN without songs.
     """
+    if not len(songs.labels):
+        return np.nan, np.nan
     predicted = predict_probabilities(model, songs)
     truth = predicted[np.arange(len(songs.labels)), songs.labels]
     accuracy = (predicted.argmax(axis=1) == songs.labels).mean()
@@ -196,8 +205,7 @@ def cross_validate(
 ) -> pd.DataFrame:
     """Predict every song by a network that was trained without its artist.
 
-    In each of the ``cnn.folds`` artist-grouped folds, a part of the training songs, split by artist too, is used for
-    validation.
+    Each training uses all songs of the other folds; no songs are kept for validation, since nothing is chosen by them.
 
     Parameters
     ----------
@@ -220,19 +228,57 @@ def cross_validate(
     UserError
         If the mel spectrograms are narrower than a crop.
     """
-    genres = sorted(tracks["genre"].unique())
     splitter = StratifiedGroupKFold(config.folds, shuffle=True, random_state=config.seed)
-    predictions = []
-    for learn, test in splitter.split(tracks, tracks["genre"], tracks["artist_group"]):
-        others = tracks.iloc[learn]
-        _, validation = next(splitter.split(others, others["genre"], others["artist_group"]))
-        split = np.full(len(tracks), "train", dtype=object)
-        split[test], split[learn[validation]] = "test", "validation"
-        songs = split_dataset(tracks.assign(split=split), mel, mel_index, genres)
-        model, _ = train(songs["train"], songs["validation"], len(genres), config, cache)
-        answers = pd.DataFrame(predict_probabilities(model, songs["test"]), columns=genres)
-        predictions.append(tabulate_predictions("cnn", tracks.iloc[test], answers).assign(repeat=0))
-    return pd.concat(predictions, ignore_index=True)
+    folds = splitter.split(tracks, tracks["genre"], tracks["artist_group"])
+    predictions = [_predict_fold(tracks, test, mel, mel_index, config, cache) for _, test in folds]
+    return pd.concat(predictions, ignore_index=True).assign(repeat=0)
+
+
+def leave_collections_out(
+    tracks: pd.DataFrame, mel: MelImages, mel_index: pd.DataFrame, config: Cnn, cache: Path
+) -> pd.DataFrame:
+    """Compute the accuracy on each collection of a network that was trained on the others, unless ``cnn.folds`` is 0.
+
+    Parameters
+    ----------
+    tracks, mel_index : pd.DataFrame
+        `songgenre.tables.tracks.TRACKS` and `songgenre.tables.mel_index.MEL_INDEX`.
+    mel : np.ndarray [shape=(n_tracks, n_mels, n_frames), dtype=uint8]
+        Mel spectrograms of the corpus.
+    config : Cnn
+        Section ``cnn`` of ``params.yaml``.
+    cache : Path
+        Folder of the checkpoints, see `train`.
+
+    Returns
+    -------
+    pd.DataFrame
+        A row per collection whose genres the others have, as in `songgenre.models.diagnostics.evaluation_protocols`:
+        ``test``, ``songs`` and ``accuracy``.
+
+    Raises
+    ------
+    UserError
+        If the mel spectrograms are narrower than a crop.
+    """
+    rows = []
+    for _, test in collection_folds(tracks) if config.folds else []:
+        said = _predict_fold(tracks, test, mel, mel_index, config, cache)
+        rows.append((describe_collection(tracks.iloc[test]), len(said), (said["predicted"] == said["genre"]).mean()))
+    return pd.DataFrame(rows, columns=["test", "songs", "accuracy"])
+
+
+def _predict_fold(
+    tracks: pd.DataFrame, test: np.ndarray, mel: MelImages, mel_index: pd.DataFrame, config: Cnn, cache: Path
+) -> pd.DataFrame:
+    """Predict the songs at the positions `test` by a network that was trained on all others."""
+    genres = sorted(tracks["genre"].unique())
+    split = np.full(len(tracks), "train", dtype=object)
+    split[test] = "test"
+    songs = split_dataset(tracks.assign(split=split), mel, mel_index, genres)
+    model, _ = train(songs["train"], songs["validation"], len(genres), config, cache)
+    answers = pd.DataFrame(predict_probabilities(model, songs["test"]), columns=genres)
+    return tabulate_predictions("cnn", tracks.iloc[test], answers)
 
 
 def _optimizer(config: Cnn, steps: int) -> keras.optimizers.Optimizer:

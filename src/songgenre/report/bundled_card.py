@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from songgenre.evaluation.metrics import Metrics
+from songgenre.models.diagnostics import collection_folds
 from songgenre.models.embeddings import load_networks
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train
@@ -79,7 +80,7 @@ def train_and_measure(folder: Path, elsewhere: Path, pretrained: Path, seed: int
     here = len(songs)
     known = np.flatnonzero(every["genre"] != OTHER)
     seen_none = train.fit(X[:here], songs).probabilities(X[here:]).set_index(pd.RangeIndex(here, len(every)))
-    left_out = train.predict_left_out(X[:here], songs, train.collection_folds(songs))
+    left_out = train.predict_left_out(X[:here], songs, collection_folds(songs))
     score = partial(measure.score_genres, songs=every, seed=seed)
     measurements = Measurements(
         songs,

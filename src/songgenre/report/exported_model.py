@@ -13,6 +13,7 @@ import pandas as pd
 from songgenre.atomic import check_output_file
 from songgenre.errors import UserError
 from songgenre.evaluation.metrics import Metrics
+from songgenre.models.diagnostics import Folds, collection_folds
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train
 from songgenre.models.pretrained.archive import MANIFEST, Archive, is_name, save_archive
@@ -87,7 +88,7 @@ def export_model(project: Project, name: str, path: Path, pretrained: Path, seed
     songs = read_corpus(project)
     folds = {
         "songs by unseen artists": train.artist_folds(songs, seed),
-        "left-out collections": train.collection_folds(songs),
+        "left-out collections": collection_folds(songs),
     }
     _check_folds(songs, [*chain(*folds.values()), *train.tuning_folds(songs)])
     network = load_weights(pretrained, NETWORK)
@@ -146,7 +147,7 @@ def read_corpus(project: Project) -> pd.DataFrame:
     return songs
 
 
-def _check_folds(songs: pd.DataFrame, folds: train.Folds) -> None:
+def _check_folds(songs: pd.DataFrame, folds: Folds) -> None:
     """Check before the work of hours that a model can be tuned without the songs of each fold."""
     if not all(train.can_tune(songs.iloc[learn]) for learn, _ in folds):
         raise UserError(

@@ -75,9 +75,9 @@ class Result(BaseModel):
         Number of songs per genre.
     test, nested : dict
         From model to its score on the test songs, and over all songs in nested cross-validation.
-    protocols : dict
+    protocols, protocols_cnn : dict
         From evaluation protocol to the accuracy of one scikit-learn model, see
-        `songgenre.models.diagnostics.evaluation_protocols`.
+        `songgenre.models.diagnostics.evaluation_protocols`, and of the CNN.
     stages : dict
         From notebook to the cost of its stage, if there is a log.
     """
@@ -90,6 +90,7 @@ class Result(BaseModel):
     test: dict[str, Score]
     nested: dict[str, Score]
     protocols: dict[str, float]
+    protocols_cnn: dict[str, float] = {}
     stages: dict[str, Cost]
 
 
@@ -112,9 +113,10 @@ def collect_results(project: Project) -> Result:
         If a stage has not run.
     """
     tracks = read_table(TRACKS, project.tracks)
-    nested, protocols = project.plot("nested"), project.plot("protocols")
-    if not (nested.is_file() and protocols.is_file()):
-        raise UserError(f"{nested}, {protocols}: at least one of these files not found. Run `dvc repro` first.")
+    nested, *protocols = map(project.plot, ["nested", "protocols", "protocols_cnn"])
+    if missing := [str(path) for path in (nested, *protocols) if not path.is_file()]:
+        raise UserError(f"{', '.join(missing)}: not found. Run `dvc repro` first.")
+    of_sklearn, of_cnn = (pd.read_csv(path).set_index("test")["accuracy"].to_dict() for path in protocols)
     return Result(
         songs=_count(tracks["split"]),
         artists=count_artists(tracks),
@@ -127,7 +129,8 @@ def collect_results(project: Project) -> Result:
             row["model"]: Score(accuracy=row["accuracy"], ci95_low=row["ci95_low"], ci95_high=row["ci95_high"])
             for row in pd.read_csv(nested).to_dict("records")
         },
-        protocols=pd.read_csv(protocols).set_index("test")["accuracy"].to_dict(),
+        protocols=of_sklearn,
+        protocols_cnn=of_cnn,
         stages={log.stem: cost for log in sorted(project.log("any").parent.glob("*.json")) if (cost := _cost(log))},
     )
 
@@ -236,13 +239,19 @@ def _scores(results: Mapping[str, Result]) -> str:
 
 
 def _protocols(results: Mapping[str, Result]) -> str:
-    """Tabulate the evaluation protocols: a row per protocol, a column per corpus."""
-    header = ["one scikit-learn model tested on", *(name.replace("_", " ") for name in results)]
-    protocols = dict.fromkeys(way for result in results.values() for way in result.protocols)
-    columns = {
-        name: {way: f"{score:.2f}" for way, score in result.protocols.items()} for name, result in results.items()
+    """Tabulate the evaluation protocols: a row per protocol, a column per model and corpus."""
+    of_models = {
+        "one scikit-learn model": {name: result.protocols for name, result in results.items()},
+        "cnn": {name: result.protocols_cnn for name, result in results.items() if result.protocols_cnn},
     }
-    return table(header, [[way, *(column.get(way, "") for column in columns.values())] for way in protocols])
+    columns = {
+        f"{model}, {name.replace('_', ' ')}": scores
+        for model, of_corpora in of_models.items()
+        for name, scores in of_corpora.items()
+    }
+    protocols = dict.fromkeys(way for scores in columns.values() for way in scores)
+    rows = [[way, *(f"{scores[way]:.2f}" if way in scores else "" for scores in columns.values())] for way in protocols]
+    return table(["tested on", *columns], rows)
 
 
 def _costs(results: Mapping[str, Result]) -> str:

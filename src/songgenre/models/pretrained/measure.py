@@ -14,6 +14,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 from songgenre.compute import parallel_map
 from songgenre.evaluation.metrics import Metrics, evaluate, tabulate_predictions
 from songgenre.models import musicnn
+from songgenre.models.diagnostics import collection_folds
 from songgenre.models.embeddings import Network
 from songgenre.models.musicnn_weights import NETWORKS
 from songgenre.models.pretrained import robustness, train
@@ -220,7 +221,7 @@ def compare_embeddings(songs: pd.DataFrame, networks: Sequence[Network], seed: i
         X = np.stack([variants[name] for variants in every])
         protocols = {
             "unseen artists": train.artist_folds(songs, seed),
-            "left-out collections": train.collection_folds(songs),
+            "left-out collections": collection_folds(songs),
         }
         scores = {
             protocol: score_genres(train.predict_left_out(X, songs, folds), songs, seed).accuracy

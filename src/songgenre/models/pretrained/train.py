@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, softmax
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import log_loss, recall_score
-from sklearn.model_selection import LeaveOneGroupOut, StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
@@ -21,6 +20,7 @@ from songgenre import audio
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
 from songgenre.models import musicnn
+from songgenre.models.diagnostics import Folds, collection_folds
 from songgenre.models.embeddings import Network
 from songgenre.models.pretrained.embedding import embed
 from songgenre.models.pretrained.head import OTHER, Head
@@ -35,7 +35,6 @@ MIN_COLLECTIONS = 2
 """Smallest number of collections to leave out; with fewer, artists are left out."""
 HALVES = np.array([-0.5, 0.5])
 """Shares of two classes in the difference of their scores."""
-Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 
 
 class Fitted(NamedTuple):
@@ -327,27 +326,6 @@ def artist_folds(songs: pd.DataFrame, seed: int, repeats: int = REPEATS) -> Fold
             songs, genres, artists
         )
     ]
-    return [(learn, out) for learn, out in folds if set(genres[learn]) == set(genres)]
-
-
-def collection_folds(songs: pd.DataFrame) -> Folds:
-    """Leave out one collection at a time.
-
-    Parameters
-    ----------
-    songs : pd.DataFrame
-        Result of `read_songs`.
-
-    Returns
-    -------
-    sequence of (np.ndarray, np.ndarray)
-        Positions of the other songs and of those of the collection, for each collection without which every class
-        remains.
-    """
-    if songs["collection"].nunique() < MIN_COLLECTIONS:
-        return []
-    genres = songs["genre"].to_numpy()
-    folds = LeaveOneGroupOut().split(songs, genres, songs["collection"])
     return [(learn, out) for learn, out in folds if set(genres[learn]) == set(genres)]
 
 
