@@ -8,8 +8,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from songgenre.errors import UserError
+from songgenre.evaluation.folds import collection_folds
 from songgenre.models import musicnn
-from songgenre.models.diagnostics import collection_folds
 from songgenre.models.pretrained import head, measure, robustness, signals, train
 from songgenre.models.pretrained.embedding import LEVEL_DB, normalize_level
 from songgenre.report import bundled_card

@@ -113,6 +113,7 @@ STALE = {
     "evaluation/metrics": MODELS | {"report"},
     "evaluation/files": MODELS | {"report"},
     "evaluation/ensemble": {"evaluation", "report"},
+    "evaluation/folds": {"sklearn", "cnn"},
     "evaluation/significance": {"evaluation"},
     "evaluation/hierarchy": {"evaluation"},
     "evaluation/prior_shift": {"evaluation"},

@@ -15,6 +15,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from songgenre.code_version import code_version
 from songgenre.errors import UserError
+from songgenre.evaluation.folds import collection_folds, describe_collection
 from songgenre.evaluation.metrics import tabulate_predictions
 from songgenre.models.checkpoint import Checkpoint, TrainingState, training_hash
 from songgenre.models.crops import (
@@ -25,7 +26,6 @@ from songgenre.models.crops import (
     n_batches,
     split_dataset,
 )
-from songgenre.models.diagnostics import collection_folds, describe_collection
 from songgenre.params import Cnn, Hardware, Network
 from songgenre.progress import progress_bar
 from songgenre.runtime.native_stderr import suppress_native_stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -14,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
+from songgenre.evaluation.folds import collection_folds, describe_collection
 from songgenre.params import LOCAL, Compute
 
 TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -21,9 +20,6 @@ TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
 
 MIN_SONGS_PER_GENRE = 5
 """Fewest training songs of a genre, if it has so many; with fewer, some models cannot be fitted."""
-
-Folds = Sequence[tuple[np.ndarray, np.ndarray]]
-"""Pairs of positions: of the songs to train on, and of those to predict."""
 
 _ROW_AND_STATISTIC = r"(_\d\d)?_(mean|std|skew|kurtosis|median|min|max|mean_abs_delta|\d+bpm)$"
 
@@ -227,41 +223,3 @@ def evaluation_protocols(
             predicted = clone(model).fit(X.iloc[learn], y.iloc[learn].to_numpy()).predict(X.iloc[out])
         rows.append((describe_collection(tracks.iloc[out]), len(out), accuracy_score(y.iloc[out], predicted)))
     return pd.DataFrame(rows, columns=["test", "songs", "accuracy"])
-
-
-def collection_folds(tracks: pd.DataFrame) -> Folds:
-    """Leave out one collection at a time.
-
-    Parameters
-    ----------
-    tracks : pd.DataFrame
-        `songgenre.tables.tracks.TRACKS`, or other songs with a ``genre`` and a ``collection``.
-
-    Returns
-    -------
-    sequence of (np.ndarray, np.ndarray)
-        Positions of the other songs and of those of the collection, for each collection whose genres the others have.
-    """
-    genres = tracks["genre"].to_numpy()
-    folds = []
-    for _, out in sorted(tracks.groupby("collection").indices.items()):
-        learn = np.setdiff1d(np.arange(len(tracks)), out)
-        if set(genres[out]) <= set(genres[learn]):
-            folds.append((learn, out))
-    return folds
-
-
-def describe_collection(songs: pd.DataFrame) -> str:
-    """Name the test on a collection that was left out.
-
-    Parameters
-    ----------
-    songs : pd.DataFrame
-        Songs of the collection.
-
-    Returns
-    -------
-    str
-        Such as ``leave-one-collection-out: gtzan``.
-    """
-    return f"leave-one-collection-out: {songs['collection'].iloc[0]}"

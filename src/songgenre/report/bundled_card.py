@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from songgenre.evaluation.folds import collection_folds
 from songgenre.evaluation.metrics import Metrics
-from songgenre.models.diagnostics import collection_folds
 from songgenre.models.embeddings import load_networks
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train

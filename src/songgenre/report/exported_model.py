@@ -12,8 +12,8 @@ import pandas as pd
 
 from songgenre.atomic import check_output_file
 from songgenre.errors import UserError
+from songgenre.evaluation.folds import Folds, collection_folds
 from songgenre.evaluation.metrics import Metrics
-from songgenre.models.diagnostics import Folds, collection_folds
 from songgenre.models.musicnn_weights import load_weights
 from songgenre.models.pretrained import measure, train
 from songgenre.models.pretrained.archive import MANIFEST, Archive, is_name, save_archive

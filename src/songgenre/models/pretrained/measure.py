@@ -12,9 +12,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import LeaveOneGroupOut
 
 from songgenre.compute import parallel_map
+from songgenre.evaluation.folds import collection_folds
 from songgenre.evaluation.metrics import Metrics, evaluate, tabulate_predictions
 from songgenre.models import musicnn
-from songgenre.models.diagnostics import collection_folds
 from songgenre.models.embeddings import Network
 from songgenre.models.musicnn_weights import NETWORKS
 from songgenre.models.pretrained import robustness, train

@@ -19,8 +19,8 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from songgenre import audio
 from songgenre.compute import parallel_map
 from songgenre.errors import UserError
+from songgenre.evaluation.folds import Folds, collection_folds
 from songgenre.models import musicnn
-from songgenre.models.diagnostics import Folds, collection_folds
 from songgenre.models.embeddings import Network
 from songgenre.models.pretrained.embedding import embed
 from songgenre.models.pretrained.head import OTHER, Head
