@@ -337,8 +337,8 @@ def test_grid_search_on_the_cluster_chooses_the_same_parameters(project: Project
 
     def searched(scheduler: str | None) -> list[tuple[dict[str, Any], list[float], np.ndarray]]:
         return [
-            (search.best_params_, search.cv_results_["mean_test_score"].tolist(), search.predict_proba(X).tolist())
-            for _, search in grid_search(grids, X, genres, artists, folds=3, seed=0, compute=on(scheduler))
+            (search.best_params_, search.cv_results_["mean_test_score"].tolist(), model.predict_proba(X).tolist())
+            for _, (search, model) in grid_search(grids, X, genres, artists, folds=3, seed=0, compute=on(scheduler))
         ]
 
     assert searched(two_workers.address) == searched(None)

@@ -105,16 +105,19 @@ def test_fits_of_the_linear_model_on_embeddings_count(n_songs: int, n_repeats: i
 
 def test_seconds_of_a_fit_follow_the_power_between_the_measurements() -> None:
     quadratic = [(n, Fit(n * 1e-3, n**2 * 1e-6)) for n in (300, 900)]
-    assert fits._predict_fit(quadratic, 9000) == pytest.approx((9, 9000**2 * 1e-6))
-    assert fits._predict_fit([(300, Fit(0, 0.5)), (900, Fit(0, 0.5))], 9000) == pytest.approx((0, 5))
+    assert fits._predict_fit(quadratic, 9000) == pytest.approx((9, 9000**2 * 1e-6, 0))
+    assert fits._predict_fit([(300, Fit(0, 0.5)), (900, Fit(0, 0.5))], 9000) == pytest.approx((0, 5, 0))
 
 
-def test_steps_before_the_classifier_count_once_for_all_candidates_of_a_nested_search() -> None:
+def test_nested_search_fits_the_steps_once_for_all_candidates_and_calibrates_the_best() -> None:
     config = load_params(ROOT / "params.yaml").transfer
-    steps, classifier = (fits._nested_seconds(config, 4, lambda _, fit=fit: fit, 100) for fit in (Fit(1, 0), Fit(0, 1)))
+    steps, classifier, calibration = (
+        fits._nested_seconds(config, 4, lambda _, fit=fit: fit, 100) for fit in (Fit(1, 0), Fit(0, 1), Fit(0, 0, 1))
+    )
     n_outer = config.repeats * config.folds
     assert steps == n_outer * (config.folds + 1)
     assert classifier == n_outer * (4 * config.folds + 1)
+    assert calibration == n_outer
 
 
 def test_imbalanced_sample_can_be_fitted() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import recall_score
 
 from songgenre.compute import joblib_backend
@@ -21,7 +22,7 @@ from songgenre.models.classical import (
     predict_probabilities,
     refit_best,
 )
-from songgenre.models.pipelines import PIPELINES, build_pipeline, check_grids
+from songgenre.models.pipelines import PIPELINES, build_pipeline, check_grids, without_calibration
 from songgenre.params import LOCAL, Compute
 from songgenre.tables.files import check_table
 from songgenre.tables.predictions import NESTED
@@ -116,22 +117,22 @@ def test_too_few_songs_to_learn_from_are_named_with_the_genre(separable: Corpus)
 
 def test_as_many_artists_as_folds_are_enough() -> None:
     data = corpus(artists_per_genre=3, genre_matters=3, artist_matters=0)
-    (_, search), *_ = grid_search({"k_nearest_neighbours": {"n_neighbors": [1]}}, *data, folds=3, seed=1)
-    assert search.best_score_ == 1
+    (_, tuned), *_ = grid_search({"k_nearest_neighbours": {"n_neighbors": [1]}}, *data, folds=3, seed=1)
+    assert tuned.search.best_score_ == 1
 
 
 def test_artists_are_kept_together_in_the_folds() -> None:
     """Songs give away the artist and nothing else, so that only an artist on both sides helps."""
     X, y, artists = corpus(artists_per_genre=20, genre_matters=0, artist_matters=3)
     grids = {"k_nearest_neighbours": {"n_neighbors": [1]}}
-    (_, search), *_ = grid_search(grids, X, y, artists, folds=4, seed=1)
-    assert search.best_score_ < 0.55
+    (_, tuned), *_ = grid_search(grids, X, y, artists, folds=4, seed=1)
+    assert tuned.search.best_score_ < 0.55
     (_, leaking), *_ = grid_search(grids, X, y, pd.Series(range(len(y))), folds=4, seed=1)
-    assert leaking.best_score_ > 0.95
+    assert leaking.search.best_score_ > 0.95
 
 
 def test_every_model_but_the_baseline_learns(searches: dict[str, Any]) -> None:
-    scores = {name: search.best_score_ for name, search in searches.items()}
+    scores = {name: tuned.search.best_score_ for name, tuned in searches.items()}
     assert scores.pop("baseline") == pytest.approx(1 / 3, abs=0.05)
     assert min(scores.values()) > 0.95
 
@@ -141,7 +142,7 @@ def test_probabilities_sum_to_one_and_have_a_column_per_genre(
     searches: dict[str, Any], separable: Corpus, name: str
 ) -> None:
     X, y, _ = separable
-    model = searches[name].best_estimator_
+    model = searches[name].model
     shares = predict_probabilities(model, X)
     assert shares.columns.tolist() == ["blues", "jazz", "rock"]
     assert shares.index.equals(X.index)
@@ -155,9 +156,9 @@ def test_grid_is_searched_and_the_best_is_chosen(separable: Corpus) -> None:
     X, y, artists = separable
     grids = {"k_nearest_neighbours": {"n_neighbors": [1, 80], "weights": ["uniform"]}, "svm": {"gamma": [1e4, 0.1]}}
     searches = dict(grid_search(grids, X, y, artists, folds=4, seed=1))
-    assert format_best_parameters(searches["k_nearest_neighbours"]) == "n_neighbors=1, weights='uniform'"
-    assert len(searches["k_nearest_neighbours"].cv_results_["params"]) == 2
-    assert searches["svm"].best_estimator_[-1].estimator.gamma == 0.1
+    assert format_best_parameters(searches["k_nearest_neighbours"].search) == "n_neighbors=1, weights='uniform'"
+    assert len(searches["k_nearest_neighbours"].search.cv_results_["params"]) == 2
+    assert searches["svm"].model[-1].estimator.gamma == 0.1
     assert list(searches) == list(grids)
 
 
@@ -167,11 +168,11 @@ def test_same_seed_gives_the_same_model() -> None:
     (_, first), (_, again), (_, other) = (
         next(grid_search(grids, X, y, artists, folds=4, seed=seed)) for seed in (1, 1, 2)
     )
-    np.testing.assert_array_equal(first.cv_results_["mean_test_score"], again.cv_results_["mean_test_score"])
-    pd.testing.assert_frame_equal(
-        predict_probabilities(first.best_estimator_, X), predict_probabilities(again.best_estimator_, X)
+    np.testing.assert_array_equal(
+        first.search.cv_results_["mean_test_score"], again.search.cv_results_["mean_test_score"]
     )
-    assert not predict_probabilities(first.best_estimator_, X).equals(predict_probabilities(other.best_estimator_, X))
+    pd.testing.assert_frame_equal(predict_probabilities(first.model, X), predict_probabilities(again.model, X))
+    assert not predict_probabilities(first.model, X).equals(predict_probabilities(other.model, X))
 
 
 def test_as_many_fits_run_at_the_same_time_as_there_is_memory_for() -> None:
@@ -191,8 +192,10 @@ def test_other_processes_find_the_same(separable: Corpus, monkeypatch: pytest.Mo
     (_, here), *_ = grid_search(grids, *separable, folds=4, seed=1)
     monkeypatch.setattr(classical, "joblib_backend", joblib_backend)
     (_, there), *_ = grid_search(grids, *separable, folds=4, seed=1)
-    np.testing.assert_array_equal(here.cv_results_["mean_test_score"], there.cv_results_["mean_test_score"])
-    assert here.best_params_ == there.best_params_
+    np.testing.assert_array_equal(
+        here.search.cv_results_["mean_test_score"], there.search.cv_results_["mean_test_score"]
+    )
+    assert here.search.best_params_ == there.search.best_params_
 
 
 def test_tuning_prints_nothing(separable: Corpus, capfd: pytest.CaptureFixture[str]) -> None:
@@ -220,8 +223,8 @@ def test_missing_values_are_filled_in(separable: Corpus) -> None:
     holes = X.mask(np.random.default_rng(0).random(X.shape) < 0.05)
     holes["nothing"] = np.nan
     for name in ("svm", "gradient_boosting", "extra_trees"):
-        (_, search), *_ = grid_search({name: {}}, holes, y, artists, folds=4, seed=1)
-        assert search.best_score_ > 0.8
+        (_, tuned), *_ = grid_search({name: {}}, holes, y, artists, folds=4, seed=1)
+        assert tuned.search.best_score_ > 0.8
 
 
 def test_nested_folds_predict_every_song_once_without_its_artist() -> None:
@@ -303,8 +306,8 @@ def test_metric_decides_which_parameters_are_chosen() -> None:
     grid = {"k_nearest_neighbours": {"n_neighbors": [1, 9]}}
     chosen = {}
     for metric in ("accuracy", "balanced_accuracy"):
-        [(_, search)] = grid_search(grid, X, y, artists, folds=3, seed=0, tuning=Tuning(metric=metric))
-        chosen[metric] = search.best_params_["kneighborsclassifier__n_neighbors"]
+        [(_, tuned)] = grid_search(grid, X, y, artists, folds=3, seed=0, tuning=Tuning(metric=metric))
+        chosen[metric] = tuned.search.best_params_["kneighborsclassifier__n_neighbors"]
     assert chosen == {"accuracy": 9, "balanced_accuracy": 1}
 
 
@@ -313,20 +316,43 @@ def test_many_songs_are_tuned_by_halving_and_choose_the_same(separable: Corpus) 
     grids = {"k_nearest_neighbours": {"n_neighbors": [1, 20, 25]}}
     (_, every), *_ = grid_search(grids, X, y, artists, folds=4, seed=1)
     (_, halved), *_ = grid_search(grids, X, y, artists, folds=4, seed=1, tuning=Tuning(halving_min_songs=len(X)))
-    assert halved.n_resources_ == [len(X) // 3, len(X) // 3 * 3]
-    assert halved.n_candidates_ == [3, 1]
-    assert halved.best_params_ == every.best_params_
+    assert halved.search.n_resources_ == [len(X) // 3, len(X) // 3 * 3]
+    assert halved.search.n_candidates_ == [3, 1]
+    assert halved.search.best_params_ == every.search.best_params_
 
 
-def test_rare_genre_is_not_halved_away_from_a_model_that_is_calibrated(separable: Corpus) -> None:
-    [(_, search)] = grid_search({"svm": {}}, *separable, folds=4, seed=1, tuning=Tuning(halving_min_songs=0))
-    assert not hasattr(search, "n_resources_")
+CALIBRATED = [name for name, build in PIPELINES.items() if isinstance(build(0)[-1], CalibratedClassifierCV)]
 
 
-def test_calibrated_models_are_halved_once_however_many_parameters_there_are() -> None:
+@pytest.mark.parametrize("n_genres", [2, 4])
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_calibration_changes_no_predicted_genre(name: str, n_genres: int) -> None:
+    """The genres overlap, so many decisions are narrow."""
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % n_genres
+    X = rng.standard_normal((200, 6)) + 0.7 * np.eye(6)[y]
+    pipeline = build_pipeline(name, 0, "balanced", n_genres)
+    if name == "nystroem_svm":
+        pipeline.set_params(nystroem__n_components=50)
+    calibrated, plain = (model.fit(X, y) for model in (pipeline, without_calibration(pipeline)))
+    others = rng.standard_normal((2000, 6))
+    np.testing.assert_array_equal(calibrated.predict(others), plain.predict(others))
+
+
+def test_songs_of_a_rare_genre_need_not_be_in_the_first_round_of_a_halving(separable: Corpus) -> None:
+    X, y, artists = separable
+    few = (y != "rock") | (y.groupby(y).cumcount() < 8)
+    data = X[few], y[few], artists[few]
+    grid = {"svm": {"C": [0.1, 1.0, 10.0]}}
+    [(_, tuned)] = grid_search(grid, *data, folds=2, seed=1, tuning=Tuning("f1_macro", "balanced", halving_min_songs=0))
+    assert tuned.search.n_candidates_ == [3, 1]
+    assert (tuned.model.predict(X) == y).mean() > 0.9
+
+
+def test_models_are_halved_once_however_many_parameters_there_are() -> None:
     rng = np.random.default_rng(0)
     y = pd.Series(["common"] * 200 + ["rare"] * 90)
     X = pd.DataFrame(rng.standard_normal((290, 2)) + (y == "rare").to_numpy()[:, np.newaxis])
     grid = {"svm": {"C": [0.1 * each for each in range(1, 28)]}}
-    [(_, search)] = grid_search(grid, X, y, pd.Series(range(290)), folds=3, seed=0, tuning=Tuning(halving_min_songs=0))
-    assert min(search.n_resources_) >= 290 // 3
+    [(_, tuned)] = grid_search(grid, X, y, pd.Series(range(290)), folds=3, seed=0, tuning=Tuning(halving_min_songs=0))
+    assert min(tuned.search.n_resources_) >= 290 // 3

@@ -10,7 +10,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import psutil
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
@@ -21,13 +20,19 @@ from threadpoolctl import threadpool_limits
 from songgenre.compute import joblib_backend, parallel_map
 from songgenre.errors import UserError, did_you_mean
 from songgenre.evaluation.metrics import tabulate_predictions
-from songgenre.models.pipelines import CALIBRATION_FOLDS, Grid, build_pipeline, check_grids, prefix_grid
+from songgenre.models.pipelines import (
+    CALIBRATION_FOLDS,
+    Grid,
+    build_pipeline,
+    check_grids,
+    prefix_grid,
+    tuned_step,
+    without_calibration,
+)
 from songgenre.params import LOCAL, ClassWeight, Compute, Metric
 from songgenre.progress import progress_bar
 from songgenre.runtime.temporary import temporary_folder
 
-MIN_SONGS_TO_HALVE = 90
-"""Songs that the rarest genre needs so that a third of all songs has enough of it to calibrate a model."""
 HALVING_FACTOR = 3
 """Factor by which the songs grow from one round of a successive halving to the next."""
 
@@ -61,6 +66,21 @@ DEFAULT_TUNING = Tuning()
 """Every song counts the same, and every combination of parameters is tried on all songs."""
 
 
+class Tuned(NamedTuple):
+    """A tuned model.
+
+    Parameters
+    ----------
+    search : GridSearchCV or HalvingGridSearchCV
+        Fitted search of the model without calibration.
+    model : Pipeline
+        Calibrated model with the best parameters, fitted to all songs.
+    """
+
+    search: GridSearchCV | HalvingGridSearchCV
+    model: Pipeline
+
+
 class _WatchedGridSearch(GridSearchCV):
     """Grid search with a progress bar."""
 
@@ -84,8 +104,10 @@ def grid_search(
     seed: int,
     compute: Compute = LOCAL,
     tuning: Tuning = DEFAULT_TUNING,
-) -> Iterator[tuple[str, GridSearchCV | HalvingGridSearchCV]]:
+) -> Iterator[tuple[str, Tuned]]:
     """Tune each model by grid search, scored in artist-grouped stratified folds.
+
+    Only the model with the best parameters is calibrated, because calibration changes no score.
 
     Parameters
     ----------
@@ -110,8 +132,8 @@ def grid_search(
     ------
     name : str
         Name of the model.
-    search : GridSearchCV or HalvingGridSearchCV
-        Fitted search; its ``best_estimator_`` is refitted to all songs.
+    tuned : Tuned
+        Its search, and the model with the best parameters.
 
     Raises
     ------
@@ -121,10 +143,22 @@ def grid_search(
     check_grids(grids)
     cv = _artist_folds(X, y, artist_groups, folds, seed)
     for name, grid in grids.items():
-        search = _make_search(name, grid, y, seed, tuning, cv=cv, n_jobs=_n_jobs(X, compute), error_score="raise")
+        pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique())
+        search = _make_search(name, grid, pipeline, y, seed, tuning, cv=cv, n_jobs=_n_jobs(X, compute))
         with joblib_backend(compute), threadpool_limits(1):
-            search.fit(X, y.to_numpy(), groups=artist_groups)  # scikit-learn 1.9 indexes y[0], which a Series may lack
-        yield name, search
+            tuned = _tune(search, pipeline, X, y, artist_groups)
+        yield name, tuned
+
+
+def _tune(
+    search: GridSearchCV | HalvingGridSearchCV, pipeline: Pipeline, X: pd.DataFrame, y: pd.Series, groups: pd.Series
+) -> Tuned:
+    """Fit a search, then the pipeline with the best parameters."""
+    genres = y.to_numpy()  # scikit-learn 1.9 indexes y[0], which a Series may lack
+    search.fit(X, genres, groups=groups)
+    (prefix, _), (searched, _) = tuned_step(pipeline), tuned_step(search.estimator)
+    best = {prefix + name.removeprefix(searched): value for name, value in search.best_params_.items()}
+    return Tuned(search, pipeline.set_params(**best).fit(X, genres))
 
 
 def _n_jobs(X: pd.DataFrame, compute: Compute) -> int:
@@ -137,24 +171,23 @@ def _n_jobs(X: pd.DataFrame, compute: Compute) -> int:
 
 
 def _make_search(
-    name: str, grid: Grid, y: pd.Series, seed: int, tuning: Tuning, **options: Any
+    name: str, grid: Grid, pipeline: Pipeline, y: pd.Series, seed: int, tuning: Tuning, **options: Any
 ) -> GridSearchCV | HalvingGridSearchCV:
     """Make the search for the parameters of a model: successive halving for many songs, otherwise all combinations."""
-    pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique())
-    values = prefix_grid(grid, pipeline)
-    needed = MIN_SONGS_TO_HALVE if isinstance(pipeline[-1], CalibratedClassifierCV) else 0
-    if len(y) >= tuning.halving_min_songs and y.value_counts().min() >= needed:
+    searched = without_calibration(pipeline)
+    values = prefix_grid(grid, searched)
+    options |= {"scoring": tuning.metric, "refit": False, "error_score": "raise"}
+    if len(y) >= tuning.halving_min_songs:
         has_two_rounds = len(ParameterGrid(values)) < HALVING_FACTOR**2
         return HalvingGridSearchCV(
-            pipeline,
+            searched,
             values,
             factor=HALVING_FACTOR,
             min_resources="exhaust" if has_two_rounds else len(y) // HALVING_FACTOR,
-            scoring=tuning.metric,
             random_state=seed,
             **options,
         )
-    return _WatchedGridSearch(f"tuning {name.replace('_', ' ')}", pipeline, values, scoring=tuning.metric, **options)
+    return _WatchedGridSearch(f"tuning {name.replace('_', ' ')}", searched, values, **options)
 
 
 def _artist_folds(
@@ -184,14 +217,14 @@ def _check_songs(learned_from: Sequence[pd.Series]) -> None:
 
 
 def refit_best(
-    searches: Mapping[str, GridSearchCV], soft_voting_members: Sequence[str], X: pd.DataFrame, y: pd.Series
+    searches: Mapping[str, Tuned], soft_voting_members: Sequence[str], X: pd.DataFrame, y: pd.Series
 ) -> dict[str, Pipeline | VotingClassifier]:
     """Collect the tuned models, and fit their soft vote.
 
     Parameters
     ----------
     searches : mapping
-        From the name of a model to its fitted search, as `grid_search` yields them.
+        From the name of a model to the result of `grid_search`.
     soft_voting_members : sequence of str
         Names of the models that vote; no model votes if it is empty.
     X : pd.DataFrame [shape=(n_tracks, n_descriptors)]
@@ -215,7 +248,7 @@ def refit_best(
             f"params.yaml: sklearn.soft_voting_members: {', '.join(strangers)} not tuned."
             f"{did_you_mean(strangers[0], searches)} Choose from the models of sklearn.grids: {', '.join(searches)}."
         )
-    models = {name: search.best_estimator_ for name, search in searches.items()}
+    models: dict[str, Pipeline | VotingClassifier] = {name: tuned.model for name, tuned in searches.items()}
     if soft_voting_members:
         members = [(name, FrozenEstimator(models[name])) for name in soft_voting_members]
         models[SOFT_VOTING] = VotingClassifier(members, voting="soft").fit(X, y)
@@ -313,9 +346,10 @@ def _predict_outer_fold(
     with temporary_folder() as fitted_steps:
         for name, grid in grids.items():
             pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique()).set_params(memory=str(fitted_steps))
-            values = prefix_grid(grid, pipeline)
-            search = GridSearchCV(pipeline, values, scoring=tuning.metric, cv=cv, error_score="raise")
-            searches[name] = search.fit(X_learn, y.to_numpy(), groups=artist_groups)
+            searched = without_calibration(pipeline)
+            values = prefix_grid(grid, searched)
+            search = GridSearchCV(searched, values, scoring=tuning.metric, cv=cv, refit=False, error_score="raise")
+            searches[name] = _tune(search, pipeline, X_learn, y, artist_groups)
         models = refit_best(searches, soft_voting_members, X_learn, y)
     return predict_genres(models, X.iloc[test], tracks.iloc[test]).assign(repeat=repeat)
 
@@ -346,13 +380,13 @@ def predict_genres(
     return pd.concat(predictions, ignore_index=True)
 
 
-def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
+def summarize(searches: Mapping[str, Tuned]) -> pd.DataFrame:
     """Tabulate the results of tuning.
 
     Parameters
     ----------
     searches : mapping
-        From the name of a model to its fitted search.
+        From the name of a model to the result of `grid_search`.
 
     Returns
     -------
@@ -361,8 +395,8 @@ def summarize(searches: Mapping[str, GridSearchCV]) -> pd.DataFrame:
     """
     return pd.DataFrame(
         {
-            "chosen": {name: format_best_parameters(search) for name, search in searches.items()},
-            "score in tuning folds": {name: search.best_score_ for name, search in searches.items()},
+            "chosen": {name: format_best_parameters(tuned.search) for name, tuned in searches.items()},
+            "score in tuning folds": {name: tuned.search.best_score_ for name, tuned in searches.items()},
         }
     ).rename_axis("model")
 

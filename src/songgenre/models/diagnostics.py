@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
 from songgenre.evaluation.folds import collection_folds, describe_collection
+from songgenre.models.pipelines import without_calibration
 from songgenre.params import LOCAL, Compute
 
 TRAIN_SHARES = (0.2, 0.4, 0.6, 0.8, 1.0)
@@ -116,6 +117,7 @@ def learning_curve(
         for share in TRAIN_SHARES:
             taken = (share * songs).round().clip(lower=songs.clip(upper=MIN_SONGS_PER_GENRE))
             growing.append((shuffled.index[place < shuffled.map(taken)], test))
+    model = without_calibration(model)
     with joblib_backend(compute):
         accuracy = cross_val_score(model, X, y.to_numpy(), cv=growing, n_jobs=-1, error_score="raise")
     return pd.DataFrame({"songs": [len(learn) for learn, _ in growing], "accuracy": accuracy})
@@ -207,7 +209,7 @@ def evaluation_protocols(
         A row per ``test``, with the number of ``songs`` and the ``accuracy``. A collection is left out only if the
         others have all of its genres.
     """
-    y = tracks["genre"]
+    y, model = tracks["genre"], without_calibration(model)
     by_artist = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     ways = {
         "artist-grouped CV": list(by_artist.split(X, y, tracks["artist_group"])),

@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_limits
 
 from songgenre.models import embeddings
 from songgenre.models.classical import HALVING_FACTOR
 from songgenre.models.diagnostics import TRAIN_SHARES
-from songgenre.models.pipelines import build_pipeline
+from songgenre.models.pipelines import build_pipeline, without_calibration
 from songgenre.params import Params, Sklearn, Transfer
 from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
@@ -31,7 +32,7 @@ N_CURVES = 3
 
 
 class Fit(NamedTuple):
-    """Time of a fit in s of one core, in two parts.
+    """Time of a fit in s of one core, in three parts.
 
     Parameters
     ----------
@@ -39,10 +40,13 @@ class Fit(NamedTuple):
         Time of the steps before the classifier, which nested cross-validation fits once for all candidates of a grid.
     classifier_s : float
         Time of the classifier.
+    calibration_s : float
+        Time of its calibration, which only the fits with the best parameters have.
     """
 
     steps_s: float
     classifier_s: float
+    calibration_s: float = 0.0
 
 
 FitOfSongs = Callable[[float], Fit]
@@ -104,9 +108,8 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
 
     def fit(n: float) -> Fit:
         """Predict the seconds of a fit, which grow with the songs alone if these are more than the dimensions."""
-        steps_s, classifier_s = _predict_fit(measured, min(n, n_dimensions))
         growth = max(1, n / n_dimensions)
-        return Fit(growth * steps_s, growth * classifier_s)
+        return Fit(*(growth * part for part in _predict_fit(measured, min(n, n_dimensions))))
 
     n_candidates = len(config.shrinkage)
     seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers + sum(fit(n_training))
@@ -123,7 +126,7 @@ def _search_seconds(config: Sklearn, n_candidates: int, fit: FitOfSongs, n_songs
 
 
 def _exhaustive_seconds(folds: int, n_candidates: int, fit: FitOfSongs, n_songs: float) -> float:
-    return folds * n_candidates * sum(fit(_learned(folds, n_songs)))
+    return folds * n_candidates * _uncalibrated(fit(_learned(folds, n_songs)))
 
 
 def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSongs, n_songs: int) -> float:
@@ -131,16 +134,20 @@ def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSon
     if n_songs > config.nested_max_songs:
         return 0.0
     n_outer = _learned(config.folds, n_songs)
-    steps_s, classifier_s = fit(_learned(config.folds, n_outer))
-    searched = config.folds * (steps_s + n_candidates * classifier_s)
+    inner = fit(_learned(config.folds, n_outer))
+    searched = config.folds * (inner.steps_s + n_candidates * inner.classifier_s)
     return config.repeats * config.folds * (searched + sum(fit(n_outer)))
 
 
 def _diagnosis_seconds(folds: int, fit: FitOfSongs, n_songs: float) -> float:
     """Predict the seconds of `N_CURVES` learning curves and of two protocols on one core."""
     n_learned = _learned(folds, n_songs)
-    curve = sum(sum(fit(share * n_learned)) for share in TRAIN_SHARES)
-    return folds * (N_CURVES * curve + 2 * sum(fit(n_learned)))
+    curve = sum(_uncalibrated(fit(share * n_learned)) for share in TRAIN_SHARES)
+    return folds * (N_CURVES * curve + 2 * _uncalibrated(fit(n_learned)))
+
+
+def _uncalibrated(fit: Fit) -> float:
+    return fit.steps_s + fit.classifier_s
 
 
 def _learned(folds: int, n_songs: float) -> float:
@@ -167,9 +174,18 @@ def _measure_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> Fit:
         warnings.simplefilter("ignore")
         start = time.perf_counter()
         prepared = pipeline[:-1].fit_transform(X, y) if len(pipeline) > 1 else X
-        between = time.perf_counter()
-        pipeline[-1].fit(prepared, y)
-        return Fit(between - start, time.perf_counter() - between)
+        steps_s = time.perf_counter() - start
+        classifier, calibrated = without_calibration(pipeline)[-1], pipeline[-1]
+        classifier_s = _time_fit(classifier, prepared, y)
+        if type(calibrated) is type(classifier):
+            return Fit(steps_s, classifier_s)
+        return Fit(steps_s, classifier_s, max(0.0, _time_fit(calibrated, prepared, y) - classifier_s))
+
+
+def _time_fit(model: BaseEstimator, X: np.ndarray, y: np.ndarray) -> float:
+    start = time.perf_counter()
+    model.fit(X, y)
+    return time.perf_counter() - start
 
 
 def _predict_fit(measured: Sequence[tuple[int, Fit]], n_songs: float) -> Fit:
