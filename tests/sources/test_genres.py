@@ -56,6 +56,11 @@ def test_merges_are_described_in_one_line() -> None:
     assert describe_merges({}) == ""
 
 
+def test_names_with_other_numbers_are_not_near() -> None:
+    assert near_names(["80s rock", "90s rock", "rock 1", "rock 2", "rock 10"]) == []
+    assert near_names(["80s classical", "80s clasical"]) == [("80s clasical", "80s classical")]
+
+
 def test_names_with_a_typing_error_are_near() -> None:
     assert near_names(["classical", "clasical", "rock", "folk", "pop", "hip-hop", "trip-hop"]) == [
         ("clasical", "classical")

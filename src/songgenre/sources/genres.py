@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -94,6 +95,8 @@ def describe_merges(merged: Mapping[str, Sequence[str]]) -> str:
 def near_names(genres: Iterable[str]) -> list[tuple[str, str]]:
     """Find genres whose names are nearly the same, perhaps by a typing error.
 
+    Names with other numbers, such as ``80s pop`` and ``90s pop``, are different.
+
     Parameters
     ----------
     genres : iterable of str
@@ -115,12 +118,14 @@ def near_names(genres: Iterable[str]) -> list[tuple[str, str]]:
 def _near_pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield the pairs; two upper bounds of the similarity, which are computed first, refuse most of them quickly."""
     keys = [genre_key(name) for name in names]
+    numbers = [re.findall(r"\d+", key) for key in keys]
     matcher = SequenceMatcher()
-    for number, other in enumerate(names):
-        matcher.set_seq2(keys[number])
-        for one, key in zip(names[:number], keys, strict=False):
+    ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+    for at, other in enumerate(names):
+        matcher.set_seq2(keys[at])
+        for one, key, in_it in zip(names[:at], keys, numbers, strict=False):
             matcher.set_seq1(key)
-            if all(ratio() >= NEAR for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)):
+            if in_it == numbers[at] and all(ratio() >= NEAR for ratio in ratios):
                 yield one, other
 
 
