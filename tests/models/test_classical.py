@@ -349,6 +349,18 @@ def test_songs_of_a_rare_genre_need_not_be_in_the_first_round_of_a_halving(separ
     assert (tuned.model.predict(X) == y).mean() > 0.9
 
 
+@pytest.mark.parametrize("name", ["lda", "lda_without_pca"])
+def test_discriminant_analysis_of_balanced_genres_never_lacks_one(name: str) -> None:
+    rng = np.random.default_rng(4)
+    y = pd.Series(rng.permutation(["blues"] * 200 + ["jazz"] * 150 + ["rock"] * 5))
+    X = pd.DataFrame(rng.standard_normal((355, 2)) + (y == "rock").to_numpy()[:, np.newaxis])
+    artists = y + (pd.Series(range(355)) % 40).astype(str)
+    tuning = Tuning("f1_macro", "balanced", halving_min_songs=0)
+    grid = {name: {"shrinkage": [0.1, 0.2, 0.3]}}
+    [(_, tuned)] = grid_search(grid, X, y, artists, folds=3, seed=1, tuning=tuning)
+    assert list(tuned.model.classes_) == ["blues", "jazz", "rock"]
+
+
 def test_models_are_halved_once_however_many_parameters_there_are() -> None:
     rng = np.random.default_rng(0)
     y = pd.Series(["common"] * 200 + ["rare"] * 90)

@@ -177,7 +177,8 @@ def _make_search(
     searched = without_calibration(pipeline)
     values = prefix_grid(grid, searched)
     options |= {"scoring": tuning.metric, "refit": False, "error_score": "raise"}
-    if len(y) >= tuning.halving_min_songs:
+    has_priors = getattr(tuned_step(searched)[1], "priors", None) is not None  # for which every round needs every genre
+    if len(y) >= tuning.halving_min_songs and not has_priors:
         has_two_rounds = len(ParameterGrid(values)) < HALVING_FACTOR**2
         return HalvingGridSearchCV(
             searched,
