@@ -12,7 +12,7 @@ import pytest
 
 from songgenre.errors import UserError
 from songgenre.models import cnn
-from songgenre.models.checkpoint import training_hash
+from songgenre.models.checkpoint import TrainingState, training_hash
 from songgenre.models.crops import NO_AUGMENTATION, MelDataset
 from songgenre.models.storage import load_keras
 from songgenre.notebook.runner import BFLOAT16_ENVIRONMENT
@@ -87,6 +87,15 @@ def test_network_has_the_mean_weights_of_the_last_quarter_of_the_epochs(trained_
     model = load_keras(trained_twice[0] / "model.keras")
     weights = np.concatenate([np.ravel(array) for array in model.get_weights()])
     np.testing.assert_allclose(weights, after_epochs[-2:].mean(axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_epochs_without_weights_do_not_change_the_mean() -> None:
+    state = TrainingState([])
+    for epoch, weights in enumerate([(), [np.array(2.0)], [np.array(4.0)], (), [np.array(9.0)]], start=1):
+        state = state.after((epoch, 1.0, 0.5, 1.0, 0.5), weights)
+    assert [row[0] for row in state.curve] == [1, 2, 3, 4, 5]
+    assert state.mean_weights == [5]
+    assert state.n_averaged == 3
 
 
 def test_weights_do_not_depend_on_the_validation_songs(tmp_path: Path) -> None:

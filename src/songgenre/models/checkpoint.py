@@ -48,9 +48,11 @@ class TrainingState(NamedTuple):
         TrainingState
             The curve with `row` appended, and the mean with `weights`.
         """
-        n = self.n_averaged + bool(weights)
+        curve, n = [*self.curve, row], self.n_averaged + 1
+        if not weights:
+            return self._replace(curve=curve)
         mean = [old + (new - old) / n for old, new in zip(self.mean_weights or weights, weights, strict=True)]
-        return TrainingState([*self.curve, row], mean or self.mean_weights, n)
+        return TrainingState(curve, mean, n)
 
 
 class Checkpoint:
