@@ -68,10 +68,22 @@ def test_importance_and_protocols_compare_accuracies() -> None:
     assert says(plot_protocols(protocols, "svm"), "0.50 (artist-grouped CV)", "0.75 (random CV)")
 
 
-def test_training_curves_state_the_epoch_whose_weights_are_kept() -> None:
+def test_training_curves_state_the_scores_after_the_last_epoch() -> None:
     losses = {"train_loss": [3, 2, 1], "validation_loss": [3.0, 1.5, 2.0]}
     curve = pd.DataFrame({"epoch": [1, 2, 3], "train_accuracy": [0.1, 0.2, 0.3], "validation_accuracy": 0.25} | losses)
-    assert says(plot_training_curves(curve), "epoch 2", "1.50", "0.25 in validation", "0.20 in training")
+    assert says(
+        plot_training_curves(curve),
+        "epoch 3",
+        "0.30 and cross-entropy 1.00 in training",
+        "0.25 and cross-entropy 2.00 in validation",
+    )
+
+
+def test_training_curves_without_validation_songs() -> None:
+    curve = pd.DataFrame({"epoch": [1, 2], "train_loss": [3.0, 1.0], "train_accuracy": [0.1, 0.3]})
+    figure = plot_training_curves(curve.assign(validation_loss=np.nan, validation_accuracy=np.nan))
+    assert says(figure, "0.30 and cross-entropy 1.00 in training.")
+    assert [len(axes.lines) for axes in figure.axes] == [1, 1]
 
 
 def test_heat_maps_name_the_strongest_place_of_each_song() -> None:

@@ -116,8 +116,8 @@ def train(
     model : keras.Model
         Network with the mean weights.
     learning_curve : pd.DataFrame
-        A row per epoch, columns `CURVE`. The loss is the mean cross-entropy; validation averages the crops of a song,
-        and is NaN without validation songs.
+        A row per epoch, columns `CURVE`. The loss is the mean cross-entropy; validation uses the weights after the
+        epoch, averages the crops of a song, and is NaN without validation songs.
 
     Raises
     ------

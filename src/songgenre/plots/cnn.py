@@ -25,21 +25,24 @@ def plot_training_curves(curve: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        A panel for the loss and one for the accuracy, each with the curves of training and validation.
+        A panel for the loss and one for the accuracy, each with the curves of training and, if there were songs for it,
+        of validation.
     """
+    splits = ["train", "validation"] if curve["validation_loss"].notna().any() else ["train"]
     figure, panels = plt.subplots(1, 2, figsize=(WIDTH, 3.2))
     labels = {"loss": "cross-entropy", "accuracy": "accuracy"}
     for axes, (column, label) in zip(panels, labels.items(), strict=True):
-        for split in ("train", "validation"):
+        for split in splits:
             axes.plot(curve["epoch"], curve[f"{split}_{column}"], label=split)
         axes.set(title=label.capitalize(), xlabel="epoch", ylabel=label)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
-    best = curve.loc[curve["validation_loss"].idxmin()]
-    accuracies = f"accuracy {best['validation_accuracy']:.2f} in validation, {best['train_accuracy']:.2f} in training"
-    figure.set_label(
-        f"The validation loss is smallest in epoch {best['epoch']:.0f}: {best['validation_loss']:.2f}, {accuracies}."
-    )
+    last, names = curve.iloc[-1], {"train": "in training", "validation": "in validation"}
+    scores = [
+        f"accuracy {last[f'{split}_accuracy']:.2f} and cross-entropy {last[f'{split}_loss']:.2f} {names[split]}"
+        for split in splits
+    ]
+    figure.set_label(f"After epoch {last['epoch']:.0f}, the last one: {'; '.join(scores)}.")
     return figure
 
 
