@@ -41,7 +41,7 @@ def configured(epochs: int, crops_per_song: int) -> Cnn:
     sampling = CONFIG.sampling.model_copy(
         update={"crop_frames": CROP_FRAMES, "crops_per_song": crops_per_song, "batch_size": BATCH_SIZE}
     )
-    return CONFIG.model_copy(update={"epochs": epochs, "patience": epochs, "sampling": sampling, "seed": SEED})
+    return CONFIG.model_copy(update={"epochs": epochs, "sampling": sampling, "seed": SEED})
 
 
 def ours(mel: np.ndarray, cache: Path) -> int:

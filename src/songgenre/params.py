@@ -475,7 +475,7 @@ class Cnn(Section):
     ablation_epochs : int
         Number of epochs in the ablation study.
     folds : int
-        Number of folds of the cross-validation; 0 for none.
+        Number of folds of the cross-validation; with 0, there is none, and no collection is left out either.
     seed : int
         Seed of initialization, crops and augmentation.
     """

@@ -142,7 +142,7 @@ def model_priors(model: str, tracks: pd.DataFrame, params: Params) -> pd.Series:
     members = {ENSEMBLE: params.evaluation.ensemble, "soft_voting": params.sklearn.soft_voting_members}
     if model in members:
         return pd.concat([model_priors(member, tracks, params) for member in members[model]], axis=1).mean(axis=1)
-    if model == "cnn":  # the validation songs only end its training
+    if model == "cnn":  # it is not trained on the validation songs
         return training_priors(tracks, params.cnn.sampling.class_balance, ["train"])
     section = params.transfer if model == "transfer" else params.sklearn
     return training_priors(tracks, float(section.class_weight == "balanced" and model not in UNWEIGHTED))
