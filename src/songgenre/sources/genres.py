@@ -123,9 +123,9 @@ def _near_pairs(names: Sequence[str]) -> Iterator[tuple[str, str]]:
     ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
     for at, other in enumerate(names):
         matcher.set_seq2(keys[at])
-        for one, key, in_it in zip(names[:at], keys, numbers, strict=False):
+        for one, key, numbers_of_one in zip(names[:at], keys, numbers, strict=False):
             matcher.set_seq1(key)
-            if in_it == numbers[at] and all(ratio() >= NEAR for ratio in ratios):
+            if numbers_of_one == numbers[at] and all(ratio() >= NEAR for ratio in ratios):
                 yield one, other
 
 
