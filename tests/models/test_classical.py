@@ -9,6 +9,8 @@ import psutil
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.metrics import recall_score
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 
 from songgenre.compute import joblib_backend
 from songgenre.errors import UserError
@@ -337,6 +339,12 @@ def test_calibration_changes_no_predicted_genre(name: str, n_genres: int) -> Non
     calibrated, plain = (model.fit(X, y) for model in (pipeline, without_calibration(pipeline)))
     others = rng.standard_normal((2000, 6))
     np.testing.assert_array_equal(calibrated.predict(others), plain.predict(others))
+
+
+@pytest.mark.parametrize("options", [{"method": "sigmoid", "ensemble": False}, {"method": "temperature"}])
+def test_calibration_that_may_change_predicted_genres_stays(options: dict[str, Any]) -> None:
+    pipeline = make_pipeline(CalibratedClassifierCV(LinearSVC(), **options))
+    assert isinstance(without_calibration(pipeline)[-1], CalibratedClassifierCV)
 
 
 def test_songs_of_a_rare_genre_need_not_be_in_the_first_round_of_a_halving(separable: Corpus) -> None:

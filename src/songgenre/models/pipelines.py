@@ -182,10 +182,13 @@ def without_calibration(pipeline: Pipeline) -> Pipeline:
     Returns
     -------
     Pipeline
-        Copy that is not fitted, for everything that needs the predicted genres only.
+        Copy that is not fitted, for everything that needs the predicted genres only. Calibration of another kind than
+        temperature scaling of one model stays, as it may change predicted genres.
     """
     copied = clone(pipeline)
-    copied.steps[-1] = copied.steps[-1][0], tuned_step(copied)[1]
+    step, model = copied.steps[-1]
+    if isinstance(model, CalibratedClassifierCV) and model.method == "temperature" and model.ensemble is False:
+        copied.steps[-1] = step, model.estimator
     return copied
 
 
