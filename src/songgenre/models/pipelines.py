@@ -183,7 +183,8 @@ def without_calibration(pipeline: Pipeline) -> Pipeline:
     -------
     Pipeline
         Copy that is not fitted, for everything that needs the predicted genres only. Calibration of another kind than
-        temperature scaling of one model stays, as it may change predicted genres.
+        temperature scaling of one model stays, as it may change predicted genres. Decision values that are equal, or
+        differ by rounding, may be resolved otherwise; this occurs where a model has learned nothing.
     """
     copied = clone(pipeline)
     step, model = copied.steps[-1]
