@@ -33,9 +33,9 @@ time.sleep(20)
 """
 COMMAND_OF_A_STAGE = """
 import time
-from songgenre import cli
-cli._treat_as_interrupt("SIGTERM")
-cli._end_with_dvc()
+from songgenre.runtime import ending
+ending.treat_as_interrupt("SIGTERM")
+ending.end_with_dvc()
 print("started", flush=True)
 try:
     time.sleep(20)

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from songgenre.errors import UserError
+from songgenre.runtime.ending import is_running
 
 
 @contextmanager
@@ -33,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
         process = leftover.suffixes[-2][1:]
-        if process.isdecimal() and not _is_running(int(process)):
+        if process.isdecimal() and not is_running(int(process)):
             _remove(leftover)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     _remove(partial)  # of a killed process that had the same number, as in a container
@@ -91,13 +90,6 @@ def _is_own(path: Path, marker: bytes | None) -> bool:
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     return not head or (marker is not None and marker in head)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        return bool(psutil.Process(process).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _remove(path: Path) -> None:

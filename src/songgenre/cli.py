@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
-import threading
-import time
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import psutil
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -22,6 +17,7 @@ from rich.markup import escape
 from songgenre.errors import ERRNO_HINTS, HINT_EXTRAS, HINT_MEMORY, UserError, did_you_mean
 from songgenre.paths import MODEL_SUFFIX, Project, is_exported_model
 from songgenre.redaction import printable, redact
+from songgenre.runtime import ending
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 notebook = typer.Typer(no_args_is_help=True, help="Run notebooks, and compare their parameters with params.yaml.")
@@ -37,9 +33,6 @@ app.add_typer(model_app, name="model")
 dev = typer.Typer(no_args_is_help=True, help="Commands for maintainers.")
 app.add_typer(dev, name="dev")
 
-
-DVC_VARIABLE = "DVC_STAGE"
-"""Environment variable in which DVC names the stage to its command."""
 
 MODELS = ("pretrained", "sklearn", "cnn", "transfer", "ensemble")
 
@@ -553,9 +546,8 @@ def reproduce(
 def main() -> None:
     """Run the command line; report an error that a user can fix as a message without a traceback."""
     _replace_closed_streams()
-    _treat_as_interrupt("SIGTERM", "SIGHUP")
-    if DVC_VARIABLE in os.environ:
-        _end_with_dvc()
+    ending.treat_as_interrupt("SIGTERM", "SIGHUP")
+    ending.end_with_dvc()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name may have letters that the encoding lacks
     try:
@@ -584,44 +576,6 @@ def _replace_closed_streams() -> None:
                 os.close(opened)
             if name != "stdin":
                 setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115
-
-
-def _treat_as_interrupt(*names: str) -> None:
-    """Let signals end a command as Ctrl-C does, which removes temporary files; `nohup` keeps its meaning."""
-    for name in names:
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
-
-
-def _end_with_dvc() -> None:
-    """Stop the command of a stage soon after DVC has ended, which a signal to DVC alone does not."""
-
-    def watch(dvc: psutil.Process) -> None:
-        while _runs(dvc):
-            time.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    if dvc := _find_dvc(os.environ[DVC_VARIABLE]):
-        threading.Thread(target=watch, args=(dvc,), daemon=True).start()
-
-
-def _find_dvc(stage: str) -> psutil.Process | None:
-    """Find the nearest ancestor that is not part of the stage, as a shell that DVC starts for the command is."""
-    with suppress(psutil.Error, OSError, RuntimeError):  # a sandbox may hide parts of /proc
-        ancestor = psutil.Process().parent()
-        while ancestor and ancestor.environ().get(DVC_VARIABLE) == stage:
-            ancestor = ancestor.parent()
-        return ancestor
-    return None
-
-
-def _runs(process: psutil.Process) -> bool:
-    """Tell whether a process has not ended; the id of an ended one may wait for its parent, or belong to another."""
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _say_written(path: Path) -> None:

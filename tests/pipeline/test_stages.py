@@ -19,6 +19,7 @@ PREDICTIONS = {f"reports/predictions/{stage}.parquet" for stage in ("sklearn", "
 WITHOUT_INFLUENCE = {
     "atomic",
     "code_version",
+    "ending",
     "errors",
     "native_stderr",
     "numba_cache",
