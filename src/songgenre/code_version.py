@@ -26,6 +26,7 @@ WITHOUT_INFLUENCE = frozenset(
         "paths",
         "progress",
         "redaction",
+        "runtime/ending",
         "runtime/native_stderr",
         "runtime/numba_cache",
         "runtime/temporary",
