@@ -18,6 +18,7 @@ import numpy as np
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
+from songgenre.models.npz import write_npz
 from songgenre.progress import echo
 
 NETWORKS = ("MSD_musicnn", "MTT_musicnn")
@@ -107,7 +108,7 @@ def extract_weights(wheels: Path, pretrained: Path, wheel: Wheel = MUSICNN) -> N
         folder.mkdir()
         for network in NETWORKS:
             variables = _variables(archive, f"{wheel.name}/{network}")
-            np.savez(folder / f"{network}.npz", allow_pickle=False, **variables)
+            write_npz(folder / f"{network}.npz", variables)
         licence = archive.read(f"{wheel.name}-{wheel.version}.dist-info/LICENSE.md")
         (folder / "LICENSE.md").write_bytes(licence)
 

@@ -17,6 +17,7 @@ import pandas as pd
 
 from songgenre.atomic import replacing
 from songgenre.errors import UserError
+from songgenre.models.npz import write_npz
 
 BUNDLED = Path(__file__).parent / "head.npz"
 BUNDLED_SHA256 = BUNDLED.with_name("head.npz.sha256")
@@ -216,4 +217,4 @@ def write_head(head: Head, file: BinaryIO) -> None:
     file : BinaryIO
         File open for writing.
     """
-    np.savez(file, classes=np.array(head.classes), **{name: getattr(head, name) for name in ARRAYS})
+    write_npz(file, {"classes": np.array(head.classes)} | {name: getattr(head, name) for name in ARRAYS})
