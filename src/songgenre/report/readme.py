@@ -241,7 +241,7 @@ def _scores(results: Mapping[str, Result]) -> str:
 def _protocols(results: Mapping[str, Result]) -> str:
     """Tabulate the evaluation protocols: a row per protocol, a column per model and corpus."""
     of_models = {
-        "one scikit-learn model": {name: result.protocols for name, result in results.items()},
+        "scikit-learn": {name: result.protocols for name, result in results.items()},
         "cnn": {name: result.protocols_cnn for name, result in results.items() if result.protocols_cnn},
     }
     columns = {
