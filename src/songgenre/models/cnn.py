@@ -263,8 +263,9 @@ def leave_collections_out(
     """
     rows = []
     for _, test in collection_folds(tracks) if config.folds else []:
-        said = _predict_fold(tracks, test, mel, mel_index, config, cache)
-        rows.append((describe_collection(tracks.iloc[test]), len(said), (said["predicted"] == said["genre"]).mean()))
+        predictions = _predict_fold(tracks, test, mel, mel_index, config, cache)
+        accuracy = (predictions["predicted"] == predictions["genre"]).mean()
+        rows.append((describe_collection(tracks.iloc[test]), len(predictions), accuracy))
     return pd.DataFrame(rows, columns=["test", "songs", "accuracy"])
 
 
@@ -277,8 +278,8 @@ def _predict_fold(
     split[test] = "test"
     songs = split_dataset(tracks.assign(split=split), mel, mel_index, genres)
     model, _ = train(songs["train"], songs["validation"], len(genres), config, cache)
-    answers = pd.DataFrame(predict_probabilities(model, songs["test"]), columns=genres)
-    return tabulate_predictions("cnn", tracks.iloc[test], answers)
+    probabilities = pd.DataFrame(predict_probabilities(model, songs["test"]), columns=genres)
+    return tabulate_predictions("cnn", tracks.iloc[test], probabilities)
 
 
 def _optimizer(config: Cnn, steps: int) -> keras.optimizers.Optimizer:
