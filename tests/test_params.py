@@ -309,9 +309,10 @@ def test_secret_in_a_value_that_does_not_fit_is_not_repeated(tmp_path: Path) -> 
     assert "pa55w0rd" not in str(error.value)
 
 
-def test_models_are_left_out_by_the_number_of_training_songs() -> None:
+def test_models_are_left_out_by_the_number_of_training_songs_and_genres() -> None:
     params = load_params(ROOT / "params.yaml")
-    limits = {"min_songs": {"sgd": 11, "perceptron": 1}, "max_songs": {"svm": 10}}
+    limits = {"min_songs": {"sgd": 11, "perceptron": 1}, "max_songs": {"svm": 10}, "max_genres": {"sgd": 5, "svm": 5}}
     sklearn = params.sklearn.model_copy(update=limits)
-    assert set(sklearn.left_out(10)) == {"sgd"}
-    assert set(sklearn.left_out(11)) == {"svm"}
+    assert set(sklearn.left_out(10, 5)) == {"sgd"}
+    assert set(sklearn.left_out(11, 5)) == {"svm"}
+    assert set(sklearn.left_out(10, 6)) == {"sgd", "svm"}

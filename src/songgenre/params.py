@@ -310,6 +310,8 @@ class Sklearn(Section):
         Hyperparameter grid of each model; ``baseline`` is required.
     min_songs, max_songs : dict of str to int
         Smallest and largest number of training songs of models of `grids`.
+    max_genres : dict of str to int
+        Largest number of genres of models of `grids`.
     halving_min_songs : int
         Number of training songs from which the grid search is a successive halving.
     nested_max_songs : int
@@ -329,19 +331,20 @@ class Sklearn(Section):
     grids: dict[str, dict[str, Annotated[list[Any], Field(min_length=1)]]]
     min_songs: dict[str, Annotated[int, Field(ge=0)]]
     max_songs: dict[str, Annotated[int, Field(ge=0)]]
+    max_genres: dict[str, Annotated[int, Field(ge=0)]]
     halving_min_songs: int = Field(ge=0)
     nested_max_songs: int = Field(ge=0)
     soft_voting_members: list[str]
     permutation_repeats: int = Field(ge=1)
     seed: Seed
 
-    def left_out(self, n_songs: int) -> dict[str, str]:
-        """List the models of `grids` that a number of training songs rules out.
+    def left_out(self, n_songs: int, n_genres: int) -> dict[str, str]:
+        """List the models of `grids` that the size of the corpus rules out.
 
         Parameters
         ----------
-        n_songs : int
-            Number of training songs.
+        n_songs, n_genres : int
+            Number of training songs, and of genres.
 
         Returns
         -------
@@ -350,7 +353,8 @@ class Sklearn(Section):
         """
         few = {name: f"fewer than {least} training songs" for name, least in self.min_songs.items() if n_songs < least}
         many = {name: f"more than {most} training songs" for name, most in self.max_songs.items() if n_songs > most}
-        return {name: reason for name, reason in (few | many).items() if name in self.grids}
+        various = {name: f"more than {most} genres" for name, most in self.max_genres.items() if n_genres > most}
+        return {name: reason for name, reason in (few | many | various).items() if name in self.grids}
 
     @field_validator("grids")
     @classmethod
@@ -365,8 +369,9 @@ class Sklearn(Section):
 
     @model_validator(mode="after")
     def _baseline_has_no_limit(self) -> Sklearn:
-        if {"baseline"} & {*self.min_songs, *self.max_songs}:
-            raise ValueError("min_songs and max_songs must not name 'baseline', which every model is compared with")
+        for limit in ("min_songs", "max_songs", "max_genres"):
+            if "baseline" in getattr(self, limit):
+                raise ValueError(f"{limit} must not name 'baseline', which every model is compared with")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,9 @@ import pandas as pd
 import psutil
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.metrics import recall_score
+from sklearn.model_selection import HalvingGridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
@@ -321,6 +323,27 @@ def test_many_songs_are_tuned_by_halving_and_choose_the_same(separable: Corpus) 
     assert halved.search.n_resources_ == [len(X) // 3, len(X) // 3 * 3]
     assert halved.search.n_candidates_ == [3, 1]
     assert halved.search.best_params_ == every.search.best_params_
+
+
+def test_halving_in_steps_is_that_of_scikit_learn(separable: Corpus) -> None:
+    X, y, artists = separable
+    values = {"kneighborsclassifier__n_neighbors": [1, 2, 3, 5, 9, 20, 25], "kneighborsclassifier__p": [1, 2]}
+    grid = {"k_nearest_neighbours": {name.split("__")[1]: each for name, each in values.items()}}
+    [(_, tuned)] = grid_search(grid, X, y, artists, folds=4, seed=1, tuning=Tuning(halving_min_songs=len(X)))
+    reference = HalvingGridSearchCV(
+        PIPELINES["k_nearest_neighbours"](1),
+        values,
+        factor=3,
+        min_resources=len(X) // 3,
+        random_state=1,
+        cv=StratifiedGroupKFold(4, shuffle=True, random_state=1),
+        scoring="accuracy",
+        refit=False,
+    ).fit(X, y.to_numpy(), groups=artists)
+    columns = ["params", "iter", "n_resources", "mean_test_score", "rank_test_score"]
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(tuned.search.cv_results_)[columns], pd.DataFrame(reference.cv_results_)[columns]
+    )
 
 
 CALIBRATED = [name for name, build in PIPELINES.items() if isinstance(build(0)[-1], CalibratedClassifierCV)]

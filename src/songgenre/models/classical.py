@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -81,18 +81,36 @@ class Tuned(NamedTuple):
     model: Pipeline
 
 
-class _WatchedGridSearch(GridSearchCV):
-    """Grid search with a progress bar."""
+class _Watched:
+    """Search with a progress bar, which moves on after as many candidates as there are processes."""
 
-    def __init__(self, description: str, estimator: Pipeline, param_grid: Grid, **options: Any) -> None:
-        super().__init__(estimator, param_grid, **options)
-        self.description = description
+    description: str
+    n_jobs: int
 
-    def _run_search(self, evaluate_candidates: Callable[[list[dict[str, Any]]], Any]) -> None:
-        candidates = list(ParameterGrid(self.param_grid))
-        size = joblib.effective_n_jobs(self.n_jobs)
-        for start in progress_bar(range(0, len(candidates), size), self.description, -(-len(candidates) // size)):
-            evaluate_candidates(candidates[start : start + size])
+    def _run_search(self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any) -> None:
+        def evaluate_in_steps(
+            candidates: Iterable[dict[str, Any]],
+            cv: Any = None,
+            more_results: Mapping[str, Sequence[Any]] | None = None,
+            callback_ctx: Any = None,
+        ) -> Any:
+            candidates, more_results = list(candidates), more_results or {}
+            size = joblib.effective_n_jobs(self.n_jobs)
+            starts = range(0, len(candidates), size)
+            for start in progress_bar(starts, self.description, len(starts)):
+                step = slice(start, start + size)
+                results = evaluate_candidates(
+                    candidates[step], cv, {name: values[step] for name, values in more_results.items()}
+                )
+            return results
+
+        super()._run_search(evaluate_in_steps, callback_ctx=callback_ctx)  # type: ignore[misc]
+
+
+class _WatchedGridSearch(_Watched, GridSearchCV): ...
+
+
+class _WatchedHalving(_Watched, HalvingGridSearchCV): ...
 
 
 def grid_search(
@@ -180,7 +198,7 @@ def _make_search(
     has_priors = getattr(tuned_step(searched)[1], "priors", None) is not None  # for which every round needs every genre
     if len(y) >= tuning.halving_min_songs and not has_priors:
         has_two_rounds = len(ParameterGrid(values)) < HALVING_FACTOR**2
-        return HalvingGridSearchCV(
+        search = _WatchedHalving(
             searched,
             values,
             factor=HALVING_FACTOR,
@@ -188,7 +206,10 @@ def _make_search(
             random_state=seed,
             **options,
         )
-    return _WatchedGridSearch(f"tuning {name.replace('_', ' ')}", searched, values, **options)
+    else:
+        search = _WatchedGridSearch(searched, values, **options)
+    search.description = f"tuning {name.replace('_', ' ')}"
+    return search
 
 
 def _artist_folds(

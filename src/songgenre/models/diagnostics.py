@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -118,7 +120,8 @@ def learning_curve(
             taken = (share * songs).round().clip(lower=songs.clip(upper=MIN_SONGS_PER_GENRE))
             growing.append((shuffled.index[place < shuffled.map(taken)], test))
     model = without_calibration(model)
-    with joblib_backend(compute):
+    with joblib_backend(compute), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "n_components > n_samples")  # Nystroem then uses all songs
         accuracy = cross_val_score(model, X, y.to_numpy(), cv=growing, n_jobs=-1, error_score="raise")
     return pd.DataFrame({"songs": [len(learn) for learn, _ in growing], "accuracy": accuracy})
 

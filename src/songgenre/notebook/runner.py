@@ -36,8 +36,17 @@ from songgenre.redaction import redact
 from songgenre.runtime.temporary import temporary_folder
 from songgenre.sources.own_music import check_source
 
-KERNEL_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
-"""Environment of every kernel. The number of OpenBLAS threads determines the order of sums, and thus the last bits."""
+KERNEL_ENVIRONMENT = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "SKLEARN_WORKING_MEMORY": "128",
+}
+"""Environment of every kernel.
+
+The number of OpenBLAS threads determines the order of sums, and thus the last bits. The working memory, in MiB, is that
+of the distances of nearest neighbors in each process.
+"""
 BFLOAT16_ENVIRONMENT = {"ONEDNN_MAX_CPU_ISA": "ALL"}
 """Additional environment for training in bfloat16.
 
@@ -75,8 +84,8 @@ def run(project: Project, name: str, console: Console) -> None:
     parameters = settings.section(section_of(name))
     _check_parameters(source, parameters)
     check_grids(settings.sklearn.grids)
-    check_names("min_songs", settings.sklearn.min_songs)
-    check_names("max_songs", settings.sklearn.max_songs)
+    for limit in ("min_songs", "max_songs", "max_genres"):
+        check_names(limit, getattr(settings.sklearn, limit))
     for path in (project.executed(name), project.log(name)):
         _check_that_it_is_writable(path.parent)
     for difference in find_differences(project, name, settings):

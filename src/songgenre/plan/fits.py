@@ -6,11 +6,10 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_limits
 
@@ -23,6 +22,8 @@ from songgenre.paths import Project
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
+
+T = TypeVar("T")
 
 FIT_SONGS, FIT_SONGS_PER_GENRE = (300, 900), (6, 18)
 """Fewest songs, and songs of each genre, of the two fits that are measured; time is a power of the number of songs."""
@@ -75,7 +76,7 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     config = params.sklearn
     n_training = n_songs * (1 - params.wrangling.test_fraction)
     n_diagnosed = min(n_songs, config.nested_max_songs)
-    names = sorted(set(config.grids) - set(config.left_out(round(n_training))))
+    names = sorted(set(config.grids) - set(config.left_out(round(n_training), sample["genre"].nunique())))
     seconds = 0.0
     for name in names:
         fit = partial(_predict_fit, _measure_fits(name, sample, config.seed))
@@ -172,20 +173,18 @@ def _measure_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> Fit:
     pipeline = build_pipeline(name, seed, "none", len(genres))
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        start = time.perf_counter()
-        prepared = pipeline[:-1].fit_transform(X, y) if len(pipeline) > 1 else X
-        steps_s = time.perf_counter() - start
+        prepared, steps_s = _timed(pipeline[:-1].fit_transform, X, y) if len(pipeline) > 1 else (X, 0.0)
         classifier, calibrated = without_calibration(pipeline)[-1], pipeline[-1]
-        classifier_s = _time_fit(classifier, prepared, y)
+        _, classifier_s = _timed(classifier.fit, prepared, y)
         if type(calibrated) is type(classifier):
             return Fit(steps_s, classifier_s)
-        return Fit(steps_s, classifier_s, max(0.0, _time_fit(calibrated, prepared, y) - classifier_s))
+        _, calibrated_s = _timed(calibrated.fit, prepared, y)
+        return Fit(steps_s, classifier_s, max(0.0, calibrated_s - classifier_s))
 
 
-def _time_fit(model: BaseEstimator, X: np.ndarray, y: np.ndarray) -> float:
+def _timed(fit: Callable[..., T], *inputs: np.ndarray) -> tuple[T, float]:
     start = time.perf_counter()
-    model.fit(X, y)
-    return time.perf_counter() - start
+    return fit(*inputs), time.perf_counter() - start
 
 
 def _predict_fit(measured: Sequence[tuple[int, Fit]], n_songs: float) -> Fit:

@@ -114,7 +114,7 @@ def check_corpus(tracks: pd.DataFrame, params: Params) -> None:
 
 def _check_ensembles(tracks: pd.DataFrame, params: Params) -> None:
     """Raise if a member of the ensemble, or every member of the soft vote, is left out because of the size."""
-    left_out = params.sklearn.left_out(int((tracks["split"] != "test").sum()))
+    left_out = params.sklearn.left_out(int((tracks["split"] != "test").sum()), tracks["genre"].nunique())
     members = params.sklearn.soft_voting_members
     if members and set(members) <= set(left_out):
         left_out["soft_voting"] = "no member that is trained"
@@ -122,7 +122,7 @@ def _check_ensembles(tracks: pd.DataFrame, params: Params) -> None:
     if missing:
         raise UserError(
             f"params.yaml: evaluation.ensemble: {missing} is not trained, because of {left_out[missing]}. Name other "
-            "models, or change sklearn.min_songs and sklearn.max_songs."
+            "models, or change sklearn.min_songs, max_songs or max_genres."
         )
 
 
