@@ -19,6 +19,7 @@ from songgenre.models.diagnostics import TRAIN_SHARES
 from songgenre.models.pipelines import build_pipeline, without_calibration
 from songgenre.params import Params, Sklearn, Transfer
 from songgenre.paths import Project
+from songgenre.progress import progress_bar
 from songgenre.tables.descriptors import DESCRIPTORS
 from songgenre.tables.files import read_table
 from songgenre.tables.tracks import TRACKS
@@ -78,7 +79,7 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     n_diagnosed = min(n_songs, config.nested_max_songs)
     names = sorted(set(config.grids) - set(config.left_out(round(n_training), sample["genre"].nunique())))
     seconds = 0.0
-    for name in names:
+    for name in progress_bar(names, "fits of models", len(names)):
         fit = partial(_predict_fit, _measure_fits(name, sample, config.seed))
         n_candidates = len(ParameterGrid(config.grids[name]))
         seconds += _search_seconds(config, n_candidates, fit, n_training) / n_workers + sum(fit(n_training))
