@@ -94,6 +94,17 @@ def test_what_needs_a_look_is_described(tmp_path: Path) -> None:
     assert "1 of 2" in artists
 
 
+def test_many_genres_are_described_by_the_extremes(tmp_path: Path) -> None:
+    genres = ["common", "common", *(f"{letter}-beat" for letter in "abcdefghijklmnopqrst")]
+    songs = [
+        Track("folder", str(number), None, (genre,), artist="Anna", reason="empty", detail="empty")
+        for number, genre in enumerate(genres)
+    ]
+    counts, *_ = describe_catalogue(tabulate(songs, tmp_path), {})
+    assert all(each in counts for each in ("1 (a-beat)", "2 (common)", "21 genres"))
+    assert "b-beat" not in counts
+
+
 def test_spellings_of_a_name_are_one_artist(tmp_path: Path) -> None:
     names = ["Sigur Rós", "sigur  rós", "SIGUR RO\u0301S", None, "Anna"]
     songs = [

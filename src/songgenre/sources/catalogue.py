@@ -15,6 +15,9 @@ from songgenre.tables.columns import count_artists
 from songgenre.tables.genres import GENRES
 from songgenre.text import sanitize_text
 
+MAX_GENRES_LISTED = 20
+"""Genres of which the number of songs is listed; of more genres, only the least and the greatest number are."""
+
 
 def tabulate(songs: Iterable[Track], audio: Path) -> pd.DataFrame:
     """Tabulate the songs of a source.
@@ -123,7 +126,7 @@ def describe_catalogue(catalogue: pd.DataFrame, merged: Mapping[str, Sequence[st
         Lines of text.
     """
     counts = catalogue["genres"].explode().value_counts().sort_index()
-    lines = [f"songs per genre: {', '.join(f'{genre} {number}' for genre, number in counts.items()) or 'none'}"]
+    lines = [f"songs per genre: {_format_counts(counts)}"]
     if merged:
         lines.append(f"{describe_merges(merged)} (see scraping.genre_names)")
     for one, other in near_names(counts.index):
@@ -134,6 +137,14 @@ def describe_catalogue(catalogue: pd.DataFrame, merged: Mapping[str, Sequence[st
             "training and test, and the accuracy may be too high"
         )
     return lines
+
+
+def _format_counts(counts: pd.Series) -> str:
+    """List the number of songs of each genre, or of many genres the least and the greatest."""
+    if len(counts) > MAX_GENRES_LISTED:
+        least, most = counts.idxmin(), counts.idxmax()
+        return f"{counts[least]} ({least}) to {counts[most]} ({most}), {len(counts)} genres"
+    return ", ".join(f"{genre} {number}" for genre, number in counts.items()) or "none"
 
 
 def find_changed_files(catalogue: pd.DataFrame, audio: Path) -> list[str]:
