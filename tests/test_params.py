@@ -315,4 +315,9 @@ def test_models_are_left_out_by_the_number_of_training_songs_and_genres() -> Non
     sklearn = params.sklearn.model_copy(update=limits)
     assert set(sklearn.left_out(10, 5)) == {"sgd"}
     assert set(sklearn.left_out(11, 5)) == {"svm"}
-    assert set(sklearn.left_out(10, 6)) == {"sgd", "svm"}
+    assert sklearn.left_out(10, 6) == {
+        "svm": "more than 5 genres",
+        "sgd": "fewer than 11 training songs and more than 5 genres",
+    }
+    assert sklearn.voters(10, 5) == [name for name in sklearn.soft_voting_members if name != "sgd"]
+    assert "svm" not in sklearn.voters(11, 5)

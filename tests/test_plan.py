@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 LINEAR = [(300, Fit(0, 0.3)), (900, Fit(0, 0.9))]
 """Fits of one millisecond for each song."""
+THREE_GENRES = pd.DataFrame({"genre": ["blues", "jazz", "rock"]})
 RATES = Rates(wrangling_s=0.1, duplicates_s=0.01, features_s=0.2, transfer_s=0.3, audio_bytes=1e6, entry_bytes=2e5)
 
 
@@ -67,10 +68,18 @@ def test_fits_of_a_model_that_the_size_rules_out_do_not_count(monkeypatch: pytes
     assert "nystroem_svm" in measured
 
 
+def test_fits_of_a_model_that_the_genres_rule_out_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    monkeypatch.setattr(fits, "_measure_fits", lambda name, *_: measured.append(name) or LINEAR)
+    fits.sklearn_seconds(load_params(ROOT / "params.yaml"), pd.DataFrame({"genre": map(str, range(33))}), 10_000, 2)
+    assert "gradient_boosting" not in measured
+    assert "nystroem_svm" in measured
+
+
 def test_without_models_there_is_no_time_of_fits() -> None:
     params = load_params(ROOT / "params.yaml")
     none = params.model_copy(update={"sklearn": params.sklearn.model_copy(update={"grids": {}})})
-    assert fits.sklearn_seconds(none, pd.DataFrame(), 3000, 1) == 0
+    assert fits.sklearn_seconds(none, THREE_GENRES, 3000, 1) == 0
 
 
 @pytest.mark.usefixtures("without_fits")
@@ -84,13 +93,31 @@ def test_halving_and_a_single_split_take_less_time() -> None:
         "nested": {"halving_min_songs": 0, "nested_max_songs": 10**6},
     }.items():
         sklearn = params.sklearn.model_copy(update=fewer | changed)
-        seconds[name] = fits.sklearn_seconds(params.model_copy(update={"sklearn": sklearn}), pd.DataFrame(), 3000, 1)
+        seconds[name] = fits.sklearn_seconds(params.model_copy(update={"sklearn": sklearn}), THREE_GENRES, 3000, 1)
     n_training = 3000 * (1 - params.wrangling.test_fraction)
     assert seconds["all"] == pytest.approx((5 * 3 * 0.8 + 1) * n_training * 0.001)
     assert seconds["halving"] == pytest.approx((5 * (3 / 3 + 1) * 0.8 + 1) * n_training * 0.001)
     n_nested = 5 * sklearn.repeats * (5 * 3 * 0.8 + 1) * 0.8 * 3000
     n_diagnosed = 5 * (3 * (0.2 + 0.4 + 0.6 + 0.8 + 1) + 2) * 0.8 * 3000
     assert seconds["nested"] - seconds["halving"] == pytest.approx((n_nested + n_diagnosed) * 0.001)
+
+
+@pytest.mark.usefixtures("without_fits")
+def test_two_combinations_are_tried_on_all_songs() -> None:
+    params = load_params(ROOT / "params.yaml")
+    grids = {"grids": {"svm": {"C": [1, 2]}}, "max_songs": {}, "nested_max_songs": 0}
+    seconds = [
+        fits.sklearn_seconds(
+            params.model_copy(
+                update={"sklearn": params.sklearn.model_copy(update=grids | {"halving_min_songs": least})}
+            ),
+            THREE_GENRES,
+            3000,
+            1,
+        )
+        for least in (0, 10**6)
+    ]
+    assert seconds[0] == seconds[1]
 
 
 @pytest.mark.usefixtures("without_fits")

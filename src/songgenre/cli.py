@@ -322,7 +322,7 @@ def plan(
     import joblib
 
     from songgenre.models.embeddings import load_networks
-    from songgenre.models.pipelines import check_grids
+    from songgenre.models.pipelines import check_models
     from songgenre.params import load_params
     from songgenre.plan.estimates import estimate_stages, find_obstacles, format_plan
     from songgenre.plan.rates import measure_rates
@@ -330,7 +330,7 @@ def plan(
 
     project = Project.find()
     params = load_params(project.params)
-    check_grids(params.sklearn.grids)
+    check_models(params.sklearn)
     rates = measure_rates(project, params, load_networks(pretrained_folder()))
     estimates = estimate_stages(project, params, rates, songs, workers or joblib.cpu_count())
     typer.echo(format_plan(estimates))

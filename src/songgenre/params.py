@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
+LIMITS = ("min_songs", "max_songs", "max_genres")
+"""Parameters of `Sklearn` that leave models out of a corpus that is too small or too large for them."""
+
+
 class Section(BaseModel):
     """Base of all sections: an unknown name, a wrong type or a value out of range is an error."""
 
@@ -344,7 +348,7 @@ class Sklearn(Section):
         Parameters
         ----------
         n_songs, n_genres : int
-            Number of training songs, and of genres.
+            Number of training songs, and of genres in the corpus.
 
         Returns
         -------
@@ -353,8 +357,28 @@ class Sklearn(Section):
         """
         few = {name: f"fewer than {least} training songs" for name, least in self.min_songs.items() if n_songs < least}
         many = {name: f"more than {most} training songs" for name, most in self.max_songs.items() if n_songs > most}
-        various = {name: f"more than {most} genres" for name, most in self.max_genres.items() if n_genres > most}
-        return {name: reason for name, reason in (few | many | various).items() if name in self.grids}
+        diverse = {name: f"more than {most} genres" for name, most in self.max_genres.items() if n_genres > most}
+        return {
+            name: " and ".join(reasons[name] for reasons in (few, many, diverse) if name in reasons)
+            for name in self.grids
+            if name in few | many | diverse
+        }
+
+    def voters(self, n_songs: int, n_genres: int) -> list[str]:
+        """List the models whose probabilities soft voting averages.
+
+        Parameters
+        ----------
+        n_songs, n_genres : int
+            Number of training songs, and of genres in the corpus.
+
+        Returns
+        -------
+        list of str
+            The `soft_voting_members` that the size of the corpus does not rule out.
+        """
+        left_out = self.left_out(n_songs, n_genres)
+        return [name for name in self.soft_voting_members if name not in left_out]
 
     @field_validator("grids")
     @classmethod
@@ -369,7 +393,7 @@ class Sklearn(Section):
 
     @model_validator(mode="after")
     def _baseline_has_no_limit(self) -> Sklearn:
-        for limit in ("min_songs", "max_songs", "max_genres"):
+        for limit in LIMITS:
             if "baseline" in getattr(self, limit):
                 raise ValueError(f"{limit} must not name 'baseline', which every model is compared with")
         return self

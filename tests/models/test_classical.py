@@ -325,9 +325,13 @@ def test_many_songs_are_tuned_by_halving_and_choose_the_same(separable: Corpus) 
     assert halved.search.best_params_ == every.search.best_params_
 
 
-def test_halving_in_steps_is_that_of_scikit_learn(separable: Corpus) -> None:
+@pytest.mark.parametrize("n_neighbors", [[2, 5, 25], [1, 2, 3, 5, 9, 20, 25]])
+def test_halving_in_steps_is_that_of_scikit_learn(
+    separable: Corpus, n_neighbors: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(classical, "_n_jobs", lambda *_: 2)
     X, y, artists = separable
-    values = {"kneighborsclassifier__n_neighbors": [1, 2, 3, 5, 9, 20, 25], "kneighborsclassifier__p": [1, 2]}
+    values = {"kneighborsclassifier__n_neighbors": n_neighbors, "kneighborsclassifier__p": [1, 2]}
     grid = {"k_nearest_neighbours": {name.split("__")[1]: each for name, each in values.items()}}
     [(_, tuned)] = grid_search(grid, X, y, artists, folds=4, seed=1, tuning=Tuning(halving_min_songs=len(X)))
     reference = HalvingGridSearchCV(
@@ -340,10 +344,36 @@ def test_halving_in_steps_is_that_of_scikit_learn(separable: Corpus) -> None:
         scoring="accuracy",
         refit=False,
     ).fit(X, y.to_numpy(), groups=artists)
-    columns = ["params", "iter", "n_resources", "mean_test_score", "rank_test_score"]
-    pd.testing.assert_frame_equal(
-        pd.DataFrame(tuned.search.cv_results_)[columns], pd.DataFrame(reference.cv_results_)[columns]
+    results, expected = (pd.DataFrame(search.cv_results_) for search in (tuned.search, reference))
+    columns = [column for column in expected if "time" not in column]
+    pd.testing.assert_frame_equal(results[columns], expected[columns])
+    assert tuned.search.best_index_ == reference.best_index_
+    assert tuned.search.n_candidates_ == reference.n_candidates_
+
+
+@pytest.mark.parametrize("halving_min_songs", [0, 10**6])
+def test_progress_counts_candidates_that_were_scored(
+    separable: Corpus, halving_min_songs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[int] = []
+    monkeypatch.setattr(classical, "_n_jobs", lambda *_: 1)
+    monkeypatch.setattr(
+        classical,
+        "progress_bar",
+        lambda items, *_: (scored.append(len(item["params"])) or item for item in items),
     )
+    grid = {"k_nearest_neighbours": {"n_neighbors": [1, 5, 25]}}
+    tuning = Tuning(halving_min_songs=halving_min_songs)
+    next(grid_search(grid, *separable, folds=4, seed=1, tuning=tuning))
+    assert scored == ([1, 2, 3, 4] if halving_min_songs == 0 else [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ("n_candidates", "n_songs", "n_genres", "is_halving"),
+    [(2, 3000, 5, False), (3, 3000, 5, True), (3, 1999, 5, False), (3, 3000, 100, True), (3, 3000, 101, False)],
+)
+def test_halving_needs_candidates_and_songs(n_candidates: int, n_songs: int, n_genres: int, is_halving: bool) -> None:
+    assert classical.is_halved(n_candidates, n_songs, n_genres, folds=5, min_songs=2000) == is_halving
 
 
 CALIBRATED = [name for name, build in PIPELINES.items() if isinstance(build(0)[-1], CalibratedClassifierCV)]

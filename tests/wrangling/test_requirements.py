@@ -124,3 +124,11 @@ def test_ensemble_of_a_model_that_is_not_trained_is_refused(
     check(corpus(rock=(8, 3), jazz=(8, 3)), changed)
     with pytest.raises(UserError, match=rf"evaluation\.ensemble: {ensemble[0]}"):
         check(corpus(rock=(20, 3), jazz=(20, 3)), changed)
+
+
+def test_ensemble_of_a_model_that_the_genres_rule_out_is_refused(params: Params) -> None:
+    sklearn = params.sklearn.model_copy(update={"max_songs": {"svm": 60}, "max_genres": {"svm": 1}})
+    evaluation = params.evaluation.model_copy(update={"ensemble": ["svm", "cnn"]})
+    changed = params.model_copy(update={"sklearn": sklearn, "evaluation": evaluation})
+    with pytest.raises(UserError, match=r"svm is not trained: more than 60 training songs and more than 1 genres"):
+        check(corpus(rock=(20, 3), jazz=(20, 3)), changed)

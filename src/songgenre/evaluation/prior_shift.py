@@ -139,7 +139,8 @@ def model_priors(model: str, tracks: pd.DataFrame, params: Params) -> pd.Series:
     pd.Series [index=genre]
         See `training_priors`; of a model that averages others, the mean of these.
     """
-    members = {ENSEMBLE: params.evaluation.ensemble, "soft_voting": params.sklearn.soft_voting_members}
+    voters = params.sklearn.voters(int((tracks["split"] != "test").sum()), tracks["genre"].nunique())
+    members = {ENSEMBLE: params.evaluation.ensemble, "soft_voting": voters}
     if model in members:
         return pd.concat([model_priors(member, tracks, params) for member in members[model]], axis=1).mean(axis=1)
     if model == "cnn":  # it is not trained on the validation songs

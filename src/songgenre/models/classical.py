@@ -33,6 +33,8 @@ from songgenre.params import LOCAL, ClassWeight, Compute, Metric
 from songgenre.progress import progress_bar
 from songgenre.runtime.temporary import temporary_folder
 
+Folds = list[tuple[np.ndarray, np.ndarray]]
+
 HALVING_FACTOR = 3
 """Factor by which the songs grow from one round of a successive halving to the next."""
 
@@ -82,9 +84,9 @@ class Tuned(NamedTuple):
 
 
 class _Watched:
-    """Search with a progress bar, which moves on after as many candidates as there are processes."""
+    """Mixin of a search: a progress bar that advances by as many candidates at a time as there are processes."""
 
-    description: str
+    description = "tuning"
     n_jobs: int
 
     def _run_search(self, evaluate_candidates: Callable[..., Any], *, callback_ctx: Any) -> None:
@@ -92,16 +94,17 @@ class _Watched:
             candidates: Iterable[dict[str, Any]],
             cv: Any = None,
             more_results: Mapping[str, Sequence[Any]] | None = None,
-            callback_ctx: Any = None,
+            callback_ctx: Any = None,  # counts the fits for scikit-learn's callbacks, of which there are none
         ) -> Any:
             candidates, more_results = list(candidates), more_results or {}
             size = joblib.effective_n_jobs(self.n_jobs)
-            starts = range(0, len(candidates), size)
-            for start in progress_bar(starts, self.description, len(starts)):
-                step = slice(start, start + size)
-                results = evaluate_candidates(
-                    candidates[step], cv, {name: values[step] for name, values in more_results.items()}
-                )
+            steps = [slice(start, start + size) for start in range(0, len(candidates), size)]
+            evaluated = (
+                evaluate_candidates(candidates[step], cv, {name: each[step] for name, each in more_results.items()})
+                for step in steps
+            )
+            halving_round = f", round {more_results['iter'][0] + 1}" if "iter" in more_results else ""
+            *_, results = progress_bar(evaluated, self.description + halving_round, len(steps))
             return results
 
         super()._run_search(evaluate_in_steps, callback_ctx=callback_ctx)  # type: ignore[misc]
@@ -162,7 +165,7 @@ def grid_search(
     cv = _artist_folds(X, y, artist_groups, folds, seed)
     for name, grid in grids.items():
         pipeline = build_pipeline(name, seed, tuning.class_weight, y.nunique())
-        search = _make_search(name, grid, pipeline, y, seed, tuning, cv=cv, n_jobs=_n_jobs(X, compute))
+        search = _make_search(name, grid, pipeline, y, seed, tuning, cv, _n_jobs(X, compute))
         with joblib_backend(compute), threadpool_limits(1):
             tuned = _tune(search, pipeline, X, y, artist_groups)
         yield name, tuned
@@ -189,20 +192,20 @@ def _n_jobs(X: pd.DataFrame, compute: Compute) -> int:
 
 
 def _make_search(
-    name: str, grid: Grid, pipeline: Pipeline, y: pd.Series, seed: int, tuning: Tuning, **options: Any
+    name: str, grid: Grid, pipeline: Pipeline, y: pd.Series, seed: int, tuning: Tuning, cv: Folds, n_jobs: int
 ) -> GridSearchCV | HalvingGridSearchCV:
     """Make the search for the parameters of a model: successive halving for many songs, otherwise all combinations."""
     searched = without_calibration(pipeline)
     values = prefix_grid(grid, searched)
-    options |= {"scoring": tuning.metric, "refit": False, "error_score": "raise"}
+    options = {"cv": cv, "n_jobs": n_jobs, "scoring": tuning.metric, "refit": False, "error_score": "raise"}
     has_priors = getattr(tuned_step(searched)[1], "priors", None) is not None  # for which every round needs every genre
-    if len(y) >= tuning.halving_min_songs and not has_priors:
-        has_two_rounds = len(ParameterGrid(values)) < HALVING_FACTOR**2
+    search: GridSearchCV | HalvingGridSearchCV
+    if not has_priors and is_halved(len(ParameterGrid(values)), len(y), y.nunique(), len(cv), tuning.halving_min_songs):
         search = _WatchedHalving(
             searched,
             values,
             factor=HALVING_FACTOR,
-            min_resources="exhaust" if has_two_rounds else len(y) // HALVING_FACTOR,
+            min_resources=len(y) // HALVING_FACTOR,
             random_state=seed,
             **options,
         )
@@ -212,9 +215,31 @@ def _make_search(
     return search
 
 
-def _artist_folds(
-    X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int
-) -> StratifiedGroupKFold:
+def is_halved(n_candidates: int, n_songs: int, n_genres: int, folds: int, min_songs: float) -> bool:
+    """Tell whether a grid search is a successive halving of two rounds.
+
+    Parameters
+    ----------
+    n_candidates : int
+        Number of combinations of parameters, of which the best third is tried on all songs.
+    n_songs, n_genres : int
+        Number of training songs and of their genres.
+    folds : int
+        Number of folds.
+    min_songs : float
+        Number of training songs from which a search is a halving.
+
+    Returns
+    -------
+    bool
+        False too if there are fewer than three combinations, or if scikit-learn would call the songs of the first
+        round too few: two for each genre and fold.
+    """
+    enough = 2 * folds * n_genres
+    return n_songs >= min_songs and n_candidates >= HALVING_FACTOR and n_songs // HALVING_FACTOR >= enough
+
+
+def _artist_folds(X: pd.DataFrame, y: pd.Series, artist_groups: pd.Series, folds: int, seed: int) -> Folds:
     """Make artist-grouped stratified folds, and raise if a genre has too few artists or songs for them."""
     fewest = artist_groups.groupby(y).nunique()
     if fewest.min() < folds:
@@ -222,8 +247,8 @@ def _artist_folds(
             f"Genre {fewest.idxmin()!r} has only {fewest.min()} artists; tuning in {folds} folds needs {folds}. "
             "Lower sklearn.folds (in 07_transfer: transfer.folds) or add music."
         )
-    cv = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    _check_songs([y.iloc[learn] for learn, _ in cv.split(X, y, artist_groups)])
+    cv = list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(X, y, artist_groups))
+    _check_songs([y.iloc[learn] for learn, _ in cv])
     return cv
 
 

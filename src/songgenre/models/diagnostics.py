@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -120,8 +122,7 @@ def learning_curve(
             taken = (share * songs).round().clip(lower=songs.clip(upper=MIN_SONGS_PER_GENRE))
             growing.append((shuffled.index[place < shuffled.map(taken)], test))
     model = without_calibration(model)
-    with joblib_backend(compute), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "n_components > n_samples")  # Nystroem then uses all songs
+    with _fits_of_few_songs(compute):
         accuracy = cross_val_score(model, X, y.to_numpy(), cv=growing, n_jobs=-1, error_score="raise")
     return pd.DataFrame({"songs": [len(learn) for learn, _ in growing], "accuracy": accuracy})
 
@@ -220,7 +221,7 @@ def evaluation_protocols(
     }
     rows = []
     for name, cv in ways.items():
-        with joblib_backend(compute):
+        with _fits_of_few_songs(compute):
             predicted = cross_val_predict(model, X, y.to_numpy(), cv=cv, n_jobs=-1)
         rows.append((name, len(y), accuracy_score(y, predicted)))
     for learn, out in collection_folds(tracks):
@@ -228,3 +229,11 @@ def evaluation_protocols(
             predicted = clone(model).fit(X.iloc[learn], y.iloc[learn].to_numpy()).predict(X.iloc[out])
         rows.append((describe_collection(tracks.iloc[out]), len(out), accuracy_score(y.iloc[out], predicted)))
     return pd.DataFrame(rows, columns=["test", "songs", "accuracy"])
+
+
+@contextmanager
+def _fits_of_few_songs(compute: Compute) -> Iterator[None]:
+    """Fit in parallel, without a warning that Nystroem uses all songs if they are few."""
+    with joblib_backend(compute), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "n_components > n_samples")
+        yield

@@ -22,7 +22,7 @@ from sklearn.svm import SVC
 from sklearn.utils._param_validation import InvalidParameterError
 
 from songgenre.errors import UserError, did_you_mean
-from songgenre.params import ClassWeight
+from songgenre.params import LIMITS, ClassWeight, Sklearn
 
 Grid = Mapping[str, Sequence[Any]]
 
@@ -88,7 +88,7 @@ PIPELINES: dict[str, Callable[[int], Pipeline]] = {
         _impute(),
         VarianceThreshold(),
         SelectPercentile(f_classif, percentile=50),
-        HistGradientBoostingClassifier(max_bins=32, random_state=seed),
+        HistGradientBoostingClassifier(max_bins=32, early_stopping=False, random_state=seed),
     ),
 }
 """Functions that build a classifier from a seed, by name; those for descriptors impute missing values.
@@ -111,28 +111,32 @@ def check_grids(grids: Mapping[str, Grid]) -> None:
     UserError
         If a model is not one of `PIPELINES`, has no parameter of that name, or does not accept one of the values.
     """
-    check_names("grids", grids)
+    _check_names("grids", grids)
     for name, grid in grids.items():
         pipeline = PIPELINES[name](0)
         prefix_grid(grid, pipeline)
         _check_values(name, grid, tuned_step(pipeline)[1])
 
 
-def check_names(parameter: str, names: Collection[str]) -> None:
-    """Check the names of models in a parameter.
+def check_models(config: Sklearn) -> None:
+    """Check the grids and limits of models.
 
     Parameters
     ----------
-    parameter : str
-        Name of the parameter in the section ``sklearn`` of ``params.yaml``.
-    names : collection of str
-        Names of models.
+    config : Sklearn
+        Section ``sklearn`` of ``params.yaml``.
 
     Raises
     ------
     UserError
-        If a model is not one of `PIPELINES`.
+        As `check_grids`, or if a limit names no model of `PIPELINES`.
     """
+    check_grids(config.grids)
+    for limit in LIMITS:
+        _check_names(limit, getattr(config, limit))
+
+
+def _check_names(parameter: str, names: Collection[str]) -> None:
     unknown = set(names) - set(PIPELINES)
     if unknown:
         raise UserError(

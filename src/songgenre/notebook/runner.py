@@ -26,7 +26,7 @@ from traitlets.config import Config
 from songgenre import params, progress
 from songgenre.atomic import replacing
 from songgenre.errors import ERRNO_HINTS, HINT_MEMORY, HINT_RERUN, UserError
-from songgenre.models.pipelines import check_grids, check_names
+from songgenre.models.pipelines import check_models
 from songgenre.notebook.normalise import normalize
 from songgenre.notebook.parameters import find_differences, find_notebook, parameters_cell, section_of
 from songgenre.notebook.provenance import inputs_and_versions, publish, run_environment
@@ -45,7 +45,7 @@ KERNEL_ENVIRONMENT = {
 """Environment of every kernel.
 
 The number of OpenBLAS threads determines the order of sums, and thus the last bits. The working memory, in MiB, is that
-of the distances of nearest neighbors in each process.
+of a block of distances of nearest neighbors; their sorted indices need as much again.
 """
 BFLOAT16_ENVIRONMENT = {"ONEDNN_MAX_CPU_ISA": "ALL"}
 """Additional environment for training in bfloat16.
@@ -83,9 +83,7 @@ def run(project: Project, name: str, console: Console) -> None:
     check_source(project, settings.scraping)
     parameters = settings.section(section_of(name))
     _check_parameters(source, parameters)
-    check_grids(settings.sklearn.grids)
-    for limit in ("min_songs", "max_songs", "max_genres"):
-        check_names(limit, getattr(settings.sklearn, limit))
+    check_models(settings.sklearn)
     for path in (project.executed(name), project.log(name)):
         _check_that_it_is_writable(path.parent)
     for difference in find_differences(project, name, settings):

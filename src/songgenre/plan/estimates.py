@@ -26,7 +26,10 @@ from songgenre.tables.tracks import TRACKS
 
 MAX_HOURS = 30 * 24
 """Time after which a stage counts as one that never ends."""
-HINTS = {"sklearn": "Use more workers, or lower sklearn.max_songs.", "cnn": "Lower cnn.epochs, or use a GPU."}
+HINTS = {
+    "sklearn": "Use more workers, or lower sklearn.max_songs or sklearn.max_genres.",
+    "cnn": "Lower cnn.epochs, or use a GPU.",
+}
 """Hints for stages that would take too long."""
 SCALED = {"eda": "03_eda", "cnn": "06_cnn", "evaluation": "08_evaluation"}
 """Stages whose time is that of their last run, in proportion to the songs."""

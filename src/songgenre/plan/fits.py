@@ -14,7 +14,7 @@ from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_limits
 
 from songgenre.models import embeddings
-from songgenre.models.classical import HALVING_FACTOR
+from songgenre.models.classical import HALVING_FACTOR, is_halved
 from songgenre.models.diagnostics import TRAIN_SHARES
 from songgenre.models.pipelines import build_pipeline, without_calibration
 from songgenre.params import Params, Sklearn, Transfer
@@ -77,12 +77,13 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     config = params.sklearn
     n_training = n_songs * (1 - params.wrangling.test_fraction)
     n_diagnosed = min(n_songs, config.nested_max_songs)
-    names = sorted(set(config.grids) - set(config.left_out(round(n_training), sample["genre"].nunique())))
+    n_genres = sample["genre"].nunique()
+    names = sorted(set(config.grids) - set(config.left_out(round(n_training), n_genres)))
     seconds = 0.0
     for name in progress_bar(names, "fits of models", len(names)):
         fit = partial(_predict_fit, _measure_fits(name, sample, config.seed))
         n_candidates = len(ParameterGrid(config.grids[name]))
-        seconds += _search_seconds(config, n_candidates, fit, n_training) / n_workers + sum(fit(n_training))
+        seconds += _search_seconds(config, n_candidates, fit, n_training, n_genres) / n_workers + sum(fit(n_training))
         seconds += _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
         seconds += _diagnosis_seconds(config.folds, fit, n_diagnosed) / len(names) / n_workers
     return seconds
@@ -118,9 +119,9 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
     return seconds + _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
 
 
-def _search_seconds(config: Sklearn, n_candidates: int, fit: FitOfSongs, n_songs: float) -> float:
+def _search_seconds(config: Sklearn, n_candidates: int, fit: FitOfSongs, n_songs: float, n_genres: int) -> float:
     """Predict the seconds of a grid search on one core; successive halving tries few candidates on all songs."""
-    if n_songs < config.halving_min_songs:
+    if not is_halved(n_candidates, round(n_songs), n_genres, config.folds, config.halving_min_songs):
         return _exhaustive_seconds(config.folds, n_candidates, fit, n_songs)
     n_finalists = -(-n_candidates // HALVING_FACTOR)
     first = _exhaustive_seconds(config.folds, n_candidates, fit, n_songs / HALVING_FACTOR)
@@ -185,7 +186,8 @@ def _measure_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> Fit:
 
 def _timed(fit: Callable[..., T], *inputs: np.ndarray) -> tuple[T, float]:
     start = time.perf_counter()
-    return fit(*inputs), time.perf_counter() - start
+    result = fit(*inputs)
+    return result, time.perf_counter() - start
 
 
 def _predict_fit(measured: Sequence[tuple[int, Fit]], n_songs: float) -> Fit:

@@ -85,8 +85,8 @@ def check_corpus(tracks: pd.DataFrame, params: Params) -> None:
     ------
     UserError
         If there are fewer than two genres or artists, a genre has too few songs or artists for the folds, or a member
-        of an ensemble is not trained because of the number of songs. The message names the genre, the parameter and a
-        number of folds that works.
+        of an ensemble is not trained because of the number of songs or genres. The message names the genre, the
+        parameter and a number of folds that works.
     """
     sklearn, transfer = params.sklearn, params.transfer
     _check_ensembles(tracks, params)
@@ -114,15 +114,15 @@ def check_corpus(tracks: pd.DataFrame, params: Params) -> None:
 
 def _check_ensembles(tracks: pd.DataFrame, params: Params) -> None:
     """Raise if a member of the ensemble, or every member of the soft vote, is left out because of the size."""
-    left_out = params.sklearn.left_out(int((tracks["split"] != "test").sum()), tracks["genre"].nunique())
-    members = params.sklearn.soft_voting_members
-    if members and set(members) <= set(left_out):
-        left_out["soft_voting"] = "no member that is trained"
+    size = int((tracks["split"] != "test").sum()), tracks["genre"].nunique()
+    left_out = params.sklearn.left_out(*size)
+    if params.sklearn.soft_voting_members and not params.sklearn.voters(*size):
+        left_out["soft_voting"] = "every member is left out"
     missing = next((name for name in params.evaluation.ensemble if name in left_out), None)
     if missing:
         raise UserError(
-            f"params.yaml: evaluation.ensemble: {missing} is not trained, because of {left_out[missing]}. Name other "
-            "models, or change sklearn.min_songs, max_songs or max_genres."
+            f"params.yaml: evaluation.ensemble: {missing} is not trained: {left_out[missing]}. Name other models, or "
+            "change sklearn.min_songs, sklearn.max_songs or sklearn.max_genres."
         )
 
 
