@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict, cross_val_score
@@ -173,17 +174,22 @@ def grouped_permutation_importance(
     """
     rng = np.random.default_rng(seed)
     names = descriptor_of(X.columns)
+    shuffles = [(name, rng.permutation(len(X))) for name in names.unique() for _ in range(repeats)]
     with threadpool_limits(1):
         before = accuracy_score(y, model.predict(X))
-        rows = []
-        for name in names.unique():
-            for _ in range(repeats):
-                exchanged = X.copy()
-                exchanged.loc[:, names == name] = X.loc[:, names == name].to_numpy()[rng.permutation(len(X))]
-                rows.append((name, before - accuracy_score(y, model.predict(exchanged))))
-    table = pd.DataFrame(rows, columns=["descriptor", "loss"])
+        exchanged = (_exchange(X, names == name, order) for name, order in shuffles)
+        predicted = Parallel(n_jobs=-1, prefer="threads")(delayed(model.predict)(each) for each in exchanged)
+    losses = [before - accuracy_score(y, genres) for genres in predicted]
+    table = pd.DataFrame({"descriptor": [name for name, _ in shuffles], "loss": losses})
     order = table.groupby("descriptor")["loss"].mean().sort_values(ascending=False, kind="stable").index
     return table.set_index("descriptor").loc[order].reset_index()
+
+
+def _exchange(X: pd.DataFrame, columns: np.ndarray, order: np.ndarray) -> pd.DataFrame:
+    """Copy a table with some columns in another order of the rows."""
+    exchanged = X.copy()
+    exchanged.loc[:, columns] = X.loc[:, columns].to_numpy()[order]
+    return exchanged
 
 
 def evaluation_protocols(
