@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,8 @@ from songgenre.plan.estimates import StageEstimate, estimate_stages, find_obstac
 from songgenre.plan.fits import Fit
 from songgenre.plan.rates import Rates
 from songgenre.tables.descriptors import DESCRIPTORS
-from songgenre.tables.files import write_table
+from songgenre.tables.files import read_table, write_table
+from songgenre.tables.tracks import TRACKS
 
 if TYPE_CHECKING:
     from conftest import Clone
@@ -132,8 +134,8 @@ def test_fits_of_the_linear_model_on_embeddings_count(n_songs: int, n_repeats: i
 
 def test_seconds_of_a_fit_follow_the_power_between_the_measurements() -> None:
     quadratic = [(n, Fit(n * 1e-3, n**2 * 1e-6)) for n in (300, 900)]
-    assert fits._predict_fit(quadratic, 9000) == pytest.approx((9, 9000**2 * 1e-6, 0))
-    assert fits._predict_fit([(300, Fit(0, 0.5)), (900, Fit(0, 0.5))], 9000) == pytest.approx((0, 5, 0))
+    assert fits._predict_fit(quadratic, 9000) == pytest.approx((9, 9000**2 * 1e-6, 0, 0))
+    assert fits._predict_fit([(300, Fit(0, 0.5)), (900, Fit(0, 0.5))], 9000) == pytest.approx((0, 5, 0, 0))
 
 
 def test_nested_search_fits_the_steps_once_for_all_candidates_and_calibrates_the_best() -> None:
@@ -145,6 +147,29 @@ def test_nested_search_fits_the_steps_once_for_all_candidates_and_calibrates_the
     assert steps == n_outer * (config.folds + 1)
     assert classifier == n_outer * (4 * config.folds + 1)
     assert calibration == n_outer
+
+
+@pytest.mark.parametrize("share", [0.2, 1.0])
+def test_fit_of_few_songs_predicts_as_many_songs_as_that_of_all(share: float) -> None:
+    n_learned, n_test = 400, 100
+    s_per_pair = 0.001
+    fit = Fit(0, 0, prediction_s=s_per_pair * (share * n_learned) ** 2)
+    assert fits._scored_s(fit, 5, share) == pytest.approx(s_per_pair * share * n_learned * n_test)
+
+
+def test_shuffles_of_descriptors_take_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fits, "_measure_fits", lambda *_: [(n, Fit(0, 0, 0, n)) for n in (300, 900)])
+    monkeypatch.setattr(fits, "N_CURVES", 0)
+    params = load_params(ROOT / "params.yaml")
+    sample = pd.DataFrame({"genre": ["jazz", "rock"], "mfcc_01_mean": 0.0, "mfcc_02_mean": 0.0, "tempo": 0.0})
+
+    def seconds(repeats: int) -> float:
+        only = {"grids": {"baseline": {}}, "permutation_repeats": repeats}
+        changed = params.model_copy(update={"sklearn": params.sklearn.model_copy(update=only)})
+        return fits.sklearn_seconds(changed, sample, 10_000, 1)
+
+    n_test_songs, n_descriptors = 0.2 * params.sklearn.nested_max_songs, 2
+    assert seconds(7) - seconds(0) == pytest.approx(7 * n_descriptors * n_test_songs / joblib.cpu_count())
 
 
 def test_imbalanced_sample_can_be_fitted() -> None:
@@ -165,8 +190,8 @@ def test_descriptors_of_other_songs_are_no_sample(
     ids = [f"demo-{number:012x}" for number in range(first, first + len(tracks))]
     descriptors = pd.DataFrame({"track_id": ids, "tempo": 120.0})
     write_table(descriptors, DESCRIPTORS, project.descriptors)
-    sample = fits.sample_descriptors(project)
-    assert ("tempo" in sample) == is_read
+    sample = fits.sample_descriptors(project, load_params(ROOT / "params.yaml").features)
+    assert (set(sample) == {"tempo", "genre"}) == is_read
     assert sample["genre"].nunique() > 1
 
 
@@ -186,6 +211,9 @@ def test_what_cannot_end_is_named(need: StageEstimate, named: str, tmp_path: Pat
 @pytest.mark.integration
 def test_command_scales_the_last_run_of_a_stage(small: "Clone") -> None:
     log = json.loads((small.root / "reports" / "logs" / "06_cnn.json").read_text())
-    told = small.run("songgenre", "plan", "--songs", str(60 * 120))
+    n_songs = len(read_table(TRACKS, small.root / "data" / "clean" / "tracks.parquet"))
+    told = small.run("songgenre", "plan", "--songs", str(10 * n_songs))
     [cnn] = [line for line in told.splitlines() if line.startswith("cnn")]
-    assert float(cnn.split()[1]) == pytest.approx(log["seconds"], rel=0.1)
+    _, time, unit, *_ = cnn.split()
+    minutes = float(time) * {"min": 1, "h": 60}[unit]
+    assert minutes == pytest.approx(10 * log["seconds"] / 60, rel=0.1)

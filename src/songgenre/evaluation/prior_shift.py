@@ -21,6 +21,7 @@ from songgenre.evaluation.metrics import (
     tabulate_predictions,
 )
 from songgenre.params import Params
+from songgenre.tables.tracks import training_size
 
 TOLERANCE = 1e-6
 """Largest change of a prior probability at which the estimate has converged."""
@@ -139,7 +140,7 @@ def model_priors(model: str, tracks: pd.DataFrame, params: Params) -> pd.Series:
     pd.Series [index=genre]
         See `training_priors`; of a model that averages others, the mean of these.
     """
-    voters = params.sklearn.voters(int((tracks["split"] != "test").sum()), tracks["genre"].nunique())
+    voters = params.sklearn.voters(*training_size(tracks))
     members = {ENSEMBLE: params.evaluation.ensemble, "soft_voting": voters}
     if model in members:
         return pd.concat([model_priors(member, tracks, params) for member in members[model]], axis=1).mean(axis=1)

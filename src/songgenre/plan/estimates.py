@@ -88,7 +88,7 @@ def estimate_stages(
     list of StageEstimate
         A row per stage.
     """
-    sample = sample_descriptors(project)
+    sample = sample_descriptors(project, params.features)
     n_genres = sample["genre"].nunique()
     n_columns = len(columns(params.features.feature_set, params.features.n_mfcc))
     n_dimensions = len(embeddings.columns())

@@ -8,16 +8,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+import joblib
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_limits
 
+from songgenre.features.descriptors import columns
 from songgenre.models import embeddings
 from songgenre.models.classical import HALVING_FACTOR, is_halved
-from songgenre.models.diagnostics import TRAIN_SHARES
+from songgenre.models.diagnostics import TRAIN_SHARES, descriptor_of
 from songgenre.models.pipelines import build_pipeline, without_calibration
-from songgenre.params import Params, Sklearn, Transfer
+from songgenre.params import Features, Params, Sklearn, Transfer
 from songgenre.paths import Project
 from songgenre.progress import progress_bar
 from songgenre.tables.descriptors import DESCRIPTORS
@@ -28,13 +30,13 @@ T = TypeVar("T")
 
 FIT_SONGS, FIT_SONGS_PER_GENRE = (300, 900), (6, 18)
 """Fewest songs, and songs of each genre, of the two fits that are measured; time is a power of the number of songs."""
-N_COLUMNS_ASSUMED, N_GENRES_ASSUMED = 930, 8
+N_GENRES_ASSUMED = 8
 N_CURVES = 3
 """Number of models whose learning curves 05 shows."""
 
 
 class Fit(NamedTuple):
-    """Time of a fit in s of one core, in three parts.
+    """Time of a fit in s of one core, in three parts, and of a prediction.
 
     Parameters
     ----------
@@ -44,11 +46,24 @@ class Fit(NamedTuple):
         Time of the classifier.
     calibration_s : float
         Time of its calibration, which only the fits with the best parameters have.
+    prediction_s : float
+        Time to predict as many songs as the model is fitted to.
     """
 
     steps_s: float
     classifier_s: float
     calibration_s: float = 0.0
+    prediction_s: float = 0.0
+
+    @property
+    def uncalibrated_s(self) -> float:
+        """Time of a fit without calibration."""
+        return self.steps_s + self.classifier_s
+
+    @property
+    def total_s(self) -> float:
+        """Time of a fit with calibration."""
+        return self.uncalibrated_s + self.calibration_s
 
 
 FitOfSongs = Callable[[float], Fit]
@@ -56,9 +71,10 @@ FitOfSongs = Callable[[float], Fit]
 
 
 def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_workers: int) -> float:
-    """Estimate the time of the fits of 05: tuning, nested cross-validation, learning curves and protocols.
+    """Estimate the time of the fits and predictions of 05.
 
-    Two fits of each model are measured. Learning curves and protocols are those of models of mean time.
+    Two fits of each model are measured. Learning curves, permutation importance and protocols are those of models of
+    mean time.
 
     Parameters
     ----------
@@ -77,15 +93,21 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     config = params.sklearn
     n_training = n_songs * (1 - params.wrangling.test_fraction)
     n_diagnosed = min(n_songs, config.nested_max_songs)
+    n_shuffled = params.wrangling.test_fraction * n_diagnosed
+    n_shuffles = config.permutation_repeats * descriptor_of(sample.columns.drop("genre")).nunique()
     n_genres = sample["genre"].nunique()
     names = sorted(set(config.grids) - set(config.left_out(round(n_training), n_genres)))
     seconds = 0.0
     for name in progress_bar(names, "fits of models", len(names)):
         fit = partial(_predict_fit, _measure_fits(name, sample, config.seed))
         n_candidates = len(ParameterGrid(config.grids[name]))
-        seconds += _search_seconds(config, n_candidates, fit, n_training, n_genres) / n_workers + sum(fit(n_training))
+        seconds += (
+            _search_seconds(config, n_candidates, fit, n_training, n_genres) / n_workers + fit(n_training).total_s
+        )
         seconds += _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
         seconds += _diagnosis_seconds(config.folds, fit, n_diagnosed) / len(names) / n_workers
+        importance = n_shuffles * fit(n_training).prediction_s * n_shuffled / n_training
+        seconds += importance / len(names) / joblib.cpu_count()
     return seconds
 
 
@@ -106,7 +128,7 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
     """
     config = params.transfer
     n_dimensions = len(embeddings.columns())
-    measured = _measure_fits("lda", _generate_songs(n_dimensions), config.seed)
+    measured = _measure_fits("lda", _generate_songs(embeddings.columns()), config.seed)
     n_training = n_songs * (1 - params.wrangling.test_fraction)
 
     def fit(n: float) -> Fit:
@@ -115,7 +137,7 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
         return Fit(*(growth * part for part in _predict_fit(measured, min(n, n_dimensions))))
 
     n_candidates = len(config.shrinkage)
-    seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers + sum(fit(n_training))
+    seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers + fit(n_training).total_s
     return seconds + _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
 
 
@@ -129,7 +151,7 @@ def _search_seconds(config: Sklearn, n_candidates: int, fit: FitOfSongs, n_songs
 
 
 def _exhaustive_seconds(folds: int, n_candidates: int, fit: FitOfSongs, n_songs: float) -> float:
-    return folds * n_candidates * _uncalibrated(fit(_learned(folds, n_songs)))
+    return folds * n_candidates * _scored_s(fit(_learned(folds, n_songs)), folds)
 
 
 def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSongs, n_songs: int) -> float:
@@ -138,19 +160,20 @@ def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSon
         return 0.0
     n_outer = _learned(config.folds, n_songs)
     inner = fit(_learned(config.folds, n_outer))
-    searched = config.folds * (inner.steps_s + n_candidates * inner.classifier_s)
-    return config.repeats * config.folds * (searched + sum(fit(n_outer)))
+    searched = config.folds * (inner.steps_s + n_candidates * _scored_s(inner._replace(steps_s=0.0), config.folds))
+    return config.repeats * config.folds * (searched + fit(n_outer).total_s)
 
 
 def _diagnosis_seconds(folds: int, fit: FitOfSongs, n_songs: float) -> float:
     """Predict the seconds of `N_CURVES` learning curves and of two protocols on one core."""
     n_learned = _learned(folds, n_songs)
-    curve = sum(_uncalibrated(fit(share * n_learned)) for share in TRAIN_SHARES)
-    return folds * (N_CURVES * curve + 2 * _uncalibrated(fit(n_learned)))
+    curve = sum(_scored_s(fit(share * n_learned), folds, share) for share in TRAIN_SHARES)
+    return folds * (N_CURVES * curve + 2 * _scored_s(fit(n_learned), folds))
 
 
-def _uncalibrated(fit: Fit) -> float:
-    return fit.steps_s + fit.classifier_s
+def _scored_s(fit: Fit, folds: int, share: float = 1.0) -> float:
+    """Predict the seconds of a fit without calibration to a share of the other folds, and of predicting one fold."""
+    return fit.uncalibrated_s + fit.prediction_s / (share * (folds - 1))
 
 
 def _learned(folds: int, n_songs: float) -> float:
@@ -175,13 +198,13 @@ def _measure_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> Fit:
     pipeline = build_pipeline(name, seed, "none", len(genres))
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        prepared, steps_s = _timed(pipeline[:-1].fit_transform, X, y) if len(pipeline) > 1 else (X, 0.0)
-        classifier, calibrated = without_calibration(pipeline)[-1], pipeline[-1]
-        _, classifier_s = _timed(classifier.fit, prepared, y)
-        if type(calibrated) is type(classifier):
-            return Fit(steps_s, classifier_s)
-        _, calibrated_s = _timed(calibrated.fit, prepared, y)
-        return Fit(steps_s, classifier_s, max(0.0, calibrated_s - classifier_s))
+        searched = without_calibration(pipeline)
+        prepared, steps_s = _timed(searched[:-1].fit_transform, X, y) if len(searched) > 1 else (X, 0.0)
+        _, classifier_s = _timed(searched[-1].fit, prepared, y)
+        is_calibrated = type(pipeline[-1]) is not type(searched[-1])
+        calibrated_s = _timed(pipeline[-1].fit, prepared, y)[1] if is_calibrated else classifier_s
+        _, prediction_s = _timed(searched.predict, X)
+        return Fit(steps_s, classifier_s, max(0.0, calibrated_s - classifier_s), prediction_s)
 
 
 def _timed(fit: Callable[..., T], *inputs: np.ndarray) -> tuple[T, float]:
@@ -201,13 +224,15 @@ def _predict_fit(measured: Sequence[tuple[int, Fit]], n_songs: float) -> Fit:
     return Fit(*map(extrapolate, fit_of_few, fit_of_many))
 
 
-def sample_descriptors(project: Project) -> pd.DataFrame:
+def sample_descriptors(project: Project, features: Features) -> pd.DataFrame:
     """Read the descriptors of the project with the genres; without those of two genres, generate some.
 
     Parameters
     ----------
     project : Project
         Project that may have descriptors, perhaps of other songs than it has now.
+    features : Features
+        Section ``features`` of ``params.yaml``, which names the descriptors.
 
     Returns
     -------
@@ -219,13 +244,13 @@ def sample_descriptors(project: Project) -> pd.DataFrame:
         sample = read_table(DESCRIPTORS, project.descriptors).merge(genres).drop(columns="track_id")
         if sample["genre"].nunique() > 1:
             return sample
-    return _generate_songs(N_COLUMNS_ASSUMED)
+    return _generate_songs(columns(features.feature_set, features.n_mfcc))
 
 
-def _generate_songs(n_columns: int) -> pd.DataFrame:
+def _generate_songs(names: list[str]) -> pd.DataFrame:
     """Generate random columns around a centre for each genre."""
     rng = np.random.default_rng(0)
     genres = np.arange(FIT_SONGS[0]) % N_GENRES_ASSUMED
-    centers = rng.standard_normal((N_GENRES_ASSUMED, n_columns))
-    X = centers[genres] + 3 * rng.standard_normal((len(genres), n_columns))
-    return pd.DataFrame(X).assign(genre=genres.astype(str))
+    centers = rng.standard_normal((N_GENRES_ASSUMED, len(names)))
+    X = centers[genres] + 3 * rng.standard_normal((len(genres), len(names)))
+    return pd.DataFrame(X, columns=names).assign(genre=genres.astype(str))

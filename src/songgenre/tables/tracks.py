@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pandera.pandas as pa
 
 from songgenre.tables.columns import FILE_NAME, SPLITS, TRACK_ID, text
@@ -26,3 +27,19 @@ TRACKS = pa.DataFrameSchema(
     name="tracks",
     strict=True,
 )
+
+
+def training_size(tracks: pd.DataFrame) -> tuple[int, int]:
+    """Count the songs on which the scikit-learn models are trained, and the genres.
+
+    Parameters
+    ----------
+    tracks : pd.DataFrame
+        `TRACKS`.
+
+    Returns
+    -------
+    n_songs, n_genres : int
+        Number of songs that are not test songs, and of genres of all songs.
+    """
+    return int((tracks["split"] != "test").sum()), tracks["genre"].nunique()

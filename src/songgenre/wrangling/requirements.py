@@ -10,6 +10,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 from songgenre.errors import UserError
 from songgenre.params import Params, Sklearn, Transfer
 from songgenre.tables.columns import count_artists
+from songgenre.tables.tracks import training_size
 
 MIN_SONGS = 3
 """Fewest songs of a genre in a training set, since probabilities are calibrated in three folds."""
@@ -114,7 +115,7 @@ def check_corpus(tracks: pd.DataFrame, params: Params) -> None:
 
 def _check_ensembles(tracks: pd.DataFrame, params: Params) -> None:
     """Raise if a member of the ensemble, or every member of the soft vote, is left out because of the size."""
-    size = int((tracks["split"] != "test").sum()), tracks["genre"].nunique()
+    size = training_size(tracks)
     left_out = params.sklearn.left_out(*size)
     if params.sklearn.soft_voting_members and not params.sklearn.voters(*size):
         left_out["soft_voting"] = "every member is left out"
