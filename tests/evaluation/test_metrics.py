@@ -19,13 +19,11 @@ from sklearn.metrics import confusion_matrix as sklearn_confusion
 from songgenre.errors import UserError
 from songgenre.evaluation.ensemble import average_members
 from songgenre.evaluation.files import file_hash, read_metrics, write_metrics, write_plot
+from songgenre.evaluation.intervals import accuracy_interval
 from songgenre.evaluation.metrics import (
     Metrics,
     accuracy_coverage_curve,
-    accuracy_interval,
-    bootstrap_accuracy,
     compare_models,
-    confidence_interval,
     confusion_table,
     evaluate,
     evaluate_all,
@@ -63,11 +61,6 @@ def by_hand(truth: str, said: str) -> pd.DataFrame:
     shares = pd.DataFrame([[float(genre == letter) for genre in "bjr"] for letter in said], columns=list("bjr"))
     tracks = pd.DataFrame({"track_id": [f"t{at}" for at in range(len(truth))], "genre": list(truth)})
     return tabulate_predictions("svm", tracks, shares)
-
-
-def width(bootstrap: np.ndarray) -> float:
-    low, high = np.quantile(bootstrap, [0.025, 0.975])
-    return float(high - low)
 
 
 def test_prediction_is_the_genre_with_the_highest_probability(tmp_path: Path) -> None:
@@ -184,49 +177,10 @@ def test_confusion_has_the_truth_in_rows(predicted: pd.DataFrame) -> None:
     np.testing.assert_array_equal(confusion_table(predicted), expected)
 
 
-def test_bootstrap_over_artists_is_wider_than_over_songs_where_artists_are_all_right_or_all_wrong() -> None:
-    artists = pd.Series(np.repeat(np.arange(20), 10))
-    correct = artists % 2 == 0
-    over_artists = bootstrap_accuracy(correct, artists, seed=1)
-    over_songs = bootstrap_accuracy(correct, pd.Series(range(200)), seed=1)
-    assert width(over_artists) > 2 * width(over_songs)
-    assert over_artists.mean() == pytest.approx(0.5, abs=0.02)
-    assert over_artists.std() == pytest.approx(np.sqrt(0.25 / 20), rel=0.05)
-    assert over_songs.std() == pytest.approx(np.sqrt(0.25 / 200), rel=0.05)
-
-
-def test_bootstrap_draws_artists_and_counts_their_songs() -> None:
-    correct = pd.Series([True, False, False, False], index=[7, 7, 2, 1])
-    artists = pd.Series(["one", "three", "three", "three"], index=[0, 1, 2, 3])
-    assert set(bootstrap_accuracy(correct, artists, seed=1)) == {0, 1 / 4, 1}
-
-
-def test_bootstrap_of_one_seed_is_the_same_and_of_another_is_not(predicted: pd.DataFrame, artists: pd.Series) -> None:
-    correct = predicted["genre"] == predicted["predicted"]
-    first, again, other = (bootstrap_accuracy(correct, artists, seed, 50) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-@pytest.mark.parametrize("right", [True, False])
-def test_interval_of_a_perfect_or_zero_score_is_that_of_wilson_over_artists(right: bool) -> None:
-    artists = pd.Series(np.repeat(np.arange(9), 4))
-    low, high = accuracy_interval(pd.Series([right] * 36), artists, seed=1)
-    unseen = 1.959964**2 / (9 + 1.959964**2)
-    assert (low, high) == pytest.approx((1 - unseen, 1) if right else (0, unseen))
-
-
-def test_interval_of_any_other_score_is_that_of_the_bootstrap(predicted: pd.DataFrame, artists: pd.Series) -> None:
-    correct = predicted["genre"] == predicted["predicted"]
-    assert accuracy_interval(correct, artists, seed=1) == confidence_interval(bootstrap_accuracy(correct, artists, 1))
+def test_interval_of_the_accuracy_is_in_the_metrics(predicted: pd.DataFrame, artists: pd.Series) -> None:
     metrics = evaluate(predicted, artists, "data", "model", seed=1)
+    correct = predicted["genre"] == predicted["predicted"]
     assert (metrics.ci95_low, metrics.ci95_high) == accuracy_interval(correct, artists, seed=1)
-
-
-@pytest.mark.parametrize("artists", [[1, 1, 1, 1], [1, 1, 2, 2]])
-def test_interval_has_a_width_if_all_artists_have_the_same_share(artists: list[int]) -> None:
-    low, high = accuracy_interval(pd.Series([True, False, True, False]), pd.Series(artists), seed=1)
-    assert 0 <= low < 0.5 < high <= 1
 
 
 def measured(accuracy: float) -> Metrics:

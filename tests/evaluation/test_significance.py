@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import binomtest
 
 from songgenre.evaluation import significance
-from songgenre.evaluation.metrics import bootstrap_accuracy
+from songgenre.evaluation.intervals import bootstrap_accuracy
 
 
 def width(bootstrap: np.ndarray) -> float:

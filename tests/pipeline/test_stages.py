@@ -111,6 +111,7 @@ STALE = {
     "plots/transfer": {"transfer"},
     "plots/evaluation": {"evaluation"},
     "plots/excerpts": {"scraping", "eda", "cnn", "transfer", "evaluation", "report"},
+    "evaluation/intervals": MODELS | {"report"},
     "evaluation/metrics": MODELS | {"report"},
     "evaluation/files": MODELS | {"report"},
     "evaluation/ensemble": {"evaluation", "report"},

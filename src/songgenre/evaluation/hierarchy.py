@@ -9,15 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import label_ranking_average_precision_score
 
-from songgenre.evaluation.metrics import (
-    BOOTSTRAP_SAMPLES,
-    HierarchyMetrics,
-    Metrics,
-    accuracy_interval,
-    genre_names,
-    genre_probabilities,
-    ratio_interval,
-)
+from songgenre.evaluation.intervals import BOOTSTRAP_SAMPLES, accuracy_interval, ratio_interval
+from songgenre.evaluation.metrics import HierarchyMetrics, Metrics, genre_names, genre_probabilities
 from songgenre.paths import Project
 from songgenre.tables.catalogue import CATALOGUE
 from songgenre.tables.files import read_table

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-from songgenre.evaluation.metrics import BOOTSTRAP_SAMPLES, bootstrap_accuracy, confidence_interval
+from songgenre.evaluation.intervals import BOOTSTRAP_SAMPLES, bootstrap_accuracy, confidence_interval
 
 
 def paired_difference(

@@ -15,7 +15,7 @@ import pandas as pd
 import soundfile
 
 from songgenre import audio
-from songgenre.cache import Cache
+from songgenre.cache import Cache, CacheMiss
 from songgenre.compute import parallel_map
 from songgenre.features.extract import ClipFeatures, extract
 from songgenre.models import embeddings
@@ -107,11 +107,12 @@ def _measure_clip(
     """Measure the cost of a song; every step runs once before, so that nothing is compiled in the measured time."""
     settings, path = params.wrangling, Path(clip.path)
     cache = Cache(folder, ClipFeatures, {}, extract)
-    key = cache.key(f"{path} {os.getpid()}", clip.start_s, clip.duration_s)
+    song = CacheMiss(clip, cache.key(f"{path} {os.getpid()}", clip.start_s, clip.duration_s))
     check = partial(check_audio, path, settings.clip_duration_s, settings.min_duration_s, settings.silence_threshold_db)
-    describe, embed = partial(extract, clip, params.features), partial(embeddings.embed, clip, networks)
+    describe = partial(cache.compute, song, partial(extract, config=params.features))
+    embed = partial(embeddings.embed, clip, networks)
     checked = check()
-    cache.put(key, describe())
+    describe()
     embed()
     return {
         "n_frames": len(checked.fingerprint),
@@ -119,7 +120,7 @@ def _measure_clip(
         "features_s": _seconds(describe),
         "transfer_s": _seconds(embed),
         "audio_bytes": path.stat().st_size,
-        "entry_bytes": max(file.stat().st_size for file in Path(folder).rglob(f"{key}*")),
+        "entry_bytes": max(file.stat().st_size for file in Path(folder).rglob(f"{song.key}*")),
     }
 
 
