@@ -172,11 +172,18 @@ def test_shuffles_of_descriptors_take_time(monkeypatch: pytest.MonkeyPatch) -> N
     assert seconds(7) - seconds(0) == pytest.approx(7 * n_descriptors * n_test_songs / joblib.cpu_count())
 
 
+def test_fits_are_measured_on_the_mix_of_genres_and_without_equal_songs() -> None:
+    sample = pd.DataFrame({"tempo": np.arange(1, 101.0), "genre": ["common"] * 90 + ["rare"] * 10})
+    X, y = fits._draw_songs(sample, 900, seed=0)
+    assert np.unique(X).size == len(X) == 900
+    assert (y == "rare").mean() == pytest.approx(0.1, abs=0.03)
+
+
 def test_imbalanced_sample_can_be_fitted() -> None:
     rng = np.random.default_rng(0)
     genres = ["common"] * 400 + ["rare"]
     sample = pd.DataFrame(rng.standard_normal((401, 5))).assign(genre=genres)
-    (few, less), (many, more) = fits._measure_fits("svm", sample, seed=0)
+    (few, less), (many, more) = fits._measure_fits("svm", sample, load_params(ROOT / "params.yaml").sklearn)
     assert (few, many) == fits.FIT_SONGS
     assert min(*less, *more) > 0
 

@@ -18,7 +18,7 @@ from songgenre.features.descriptors import columns
 from songgenre.models import embeddings
 from songgenre.models.classical import HALVING_FACTOR, is_halved
 from songgenre.models.diagnostics import TRAIN_SHARES, descriptor_of
-from songgenre.models.pipelines import build_pipeline, without_calibration
+from songgenre.models.pipelines import CALIBRATION_FOLDS, build_pipeline, without_calibration
 from songgenre.params import Features, Params, Sklearn, Transfer
 from songgenre.paths import Project
 from songgenre.progress import progress_bar
@@ -99,7 +99,7 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     names = sorted(set(config.grids) - set(config.left_out(round(n_training), n_genres)))
     seconds = 0.0
     for name in progress_bar(names, "fits of models", len(names)):
-        fit = partial(_predict_fit, _measure_fits(name, sample, config.seed))
+        fit = partial(_predict_fit, _measure_fits(name, sample, config))
         n_candidates = len(ParameterGrid(config.grids[name]))
         seconds += (
             _search_seconds(config, n_candidates, fit, n_training, n_genres) / n_workers + fit(n_training).total_s
@@ -128,7 +128,7 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
     """
     config = params.transfer
     n_dimensions = len(embeddings.columns())
-    measured = _measure_fits("lda", _generate_songs(embeddings.columns()), config.seed)
+    measured = _measure_fits("lda", _generate_songs(embeddings.columns()), config)
     n_training = n_songs * (1 - params.wrangling.test_fraction)
 
     def fit(n: float) -> Fit:
@@ -180,22 +180,26 @@ def _learned(folds: int, n_songs: float) -> float:
     return n_songs * (folds - 1) / folds
 
 
-def _measure_fits(name: str, sample: pd.DataFrame, seed: int) -> list[tuple[int, Fit]]:
+def _measure_fits(name: str, sample: pd.DataFrame, config: Sklearn | Transfer) -> list[tuple[int, Fit]]:
     """Measure two fits of a model on one core: their numbers of songs and their seconds."""
     n_genres = sample["genre"].nunique()
     numbers = [max(least, each * n_genres) for least, each in zip(FIT_SONGS, FIT_SONGS_PER_GENRE, strict=True)]
-    return [(n, _measure_fit(name, sample, n, seed)) for n in numbers]
+    return [(n, _measure_fit(name, sample, n, config)) for n in numbers]
 
 
-def _measure_fit(name: str, sample: pd.DataFrame, n: int, seed: int) -> Fit:
-    """Measure a fit on copies of the songs with a little noise, in turn of each genre."""
+def _draw_songs(sample: pd.DataFrame, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw songs at random, but enough of each genre for a calibration; repeated songs get a little noise."""
     rng = np.random.default_rng(seed)
-    genres = sample["genre"].unique()
-    rows = {genre: np.flatnonzero(sample["genre"] == genre) for genre in genres}
-    drawn = sample.iloc[[rng.choice(rows[genres[at % len(genres)]]) for at in range(n)]]
-    X, y = drawn.drop(columns="genre").to_numpy(), drawn["genre"].to_numpy()
-    X = X * (1 + 0.1 * rng.standard_normal(X.shape))
-    pipeline = build_pipeline(name, seed, "none", len(genres))
+    fewest = sample.groupby("genre").sample(CALIBRATION_FOLDS, replace=True, random_state=rng)
+    drawn = pd.concat([fewest, sample.sample(n - len(fewest), replace=True, random_state=rng)])
+    X, is_repeated = drawn.drop(columns="genre").to_numpy(copy=True), drawn.index.duplicated()
+    X[is_repeated] *= 1 + 0.1 * rng.standard_normal((is_repeated.sum(), X.shape[1]))
+    return X, drawn["genre"].to_numpy()
+
+
+def _measure_fit(name: str, sample: pd.DataFrame, n: int, config: Sklearn | Transfer) -> Fit:
+    X, y = _draw_songs(sample, n, config.seed)
+    pipeline = build_pipeline(name, config.seed, config.class_weight, sample["genre"].nunique())
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         searched = without_calibration(pipeline)
