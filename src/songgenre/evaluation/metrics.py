@@ -38,11 +38,11 @@ class HierarchyMetrics(BaseModel):
     precision, recall, f1 : float
         Hierarchical precision, recall and F.
     f1_ci95_low, f1_ci95_high : float
-        95 % interval of the hierarchical F, see `ratio_interval`.
+        95 % interval of the hierarchical F, see `songgenre.evaluation.intervals.ratio_interval`.
     any_genre_accuracy : float
         Share of songs whose predicted genre is one of their genres or an ancestor of one.
     any_genre_ci95_low, any_genre_ci95_high : float
-        Its 95 % interval, see `accuracy_interval`.
+        Its 95 % interval, see `songgenre.evaluation.intervals.accuracy_interval`.
     label_ranking_average_precision : float
         As scikit-learn defines it; the relevant labels are all genres of a song, with their ancestors. 1 if the model
         ranks these before all others.
@@ -71,7 +71,7 @@ class Metrics(BaseModel):
     balanced_accuracy, macro_f1 : float
         Unweighted means of the recalls and of the F1 scores of the genres that occur, as scikit-learn defines them.
     ci95_low, ci95_high : float
-        95 % interval of the accuracy, see `accuracy_interval`.
+        95 % interval of the accuracy, see `songgenre.evaluation.intervals.accuracy_interval`.
     top2_accuracy : float
         Share of songs whose true genre is among the two most probable.
     log_loss : float
@@ -223,7 +223,7 @@ def score_genres(
     """Compute the recall and the F1 score of each genre, with their 95 % intervals.
 
     The F1 score is 2 J / (1 + J), where J is the share of correct predictions among the songs that are of the genre or
-    predicted as such. Both intervals are therefore `accuracy_interval`, of these songs and of those of the genre.
+    predicted as such. Both intervals are therefore those of an accuracy, of these songs and of those of the genre.
 
     Parameters
     ----------

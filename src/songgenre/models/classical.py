@@ -207,6 +207,7 @@ def _make_search(
             factor=HALVING_FACTOR,
             min_resources=len(y) // HALVING_FACTOR,
             random_state=seed,
+            return_train_score=False,  # unlike a grid search, a halving computes it by default
             **options,
         )
     else:
