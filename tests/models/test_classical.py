@@ -342,11 +342,13 @@ def test_halving_in_steps_is_that_of_scikit_learn(
         random_state=1,
         cv=StratifiedGroupKFold(4, shuffle=True, random_state=1),
         scoring="accuracy",
+        return_train_score=False,
         refit=False,
     ).fit(X, y.to_numpy(), groups=artists)
     results, expected = (pd.DataFrame(search.cv_results_) for search in (tuned.search, reference))
     columns = [column for column in expected if "time" not in column]
     pd.testing.assert_frame_equal(results[columns], expected[columns])
+    assert not any("train_score" in column for column in results)
     assert tuned.search.best_index_ == reference.best_index_
     assert tuned.search.n_candidates_ == reference.n_candidates_
 

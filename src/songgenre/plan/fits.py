@@ -1,4 +1,4 @@
-"""Time of the fits of 05 and 07, extrapolated from fits on this machine."""
+"""Time of the fits and predictions of 05 and 07, extrapolated from measurements on this machine."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pandas as pd
 from sklearn.model_selection import ParameterGrid
 from threadpoolctl import threadpool_limits
 
+from songgenre.evaluation.metrics import BASELINE
 from songgenre.features.descriptors import columns
 from songgenre.models import embeddings
 from songgenre.models.classical import HALVING_FACTOR, is_halved
@@ -33,10 +34,12 @@ FIT_SONGS, FIT_SONGS_PER_GENRE = (300, 900), (6, 18)
 N_GENRES_ASSUMED = 8
 N_CURVES = 3
 """Number of models whose learning curves 05 shows."""
+SHOWN, N_SHOWN = "svm", 4
+"""Model, and number of values, of the grid search that 05 shows step by step."""
 
 
 class Fit(NamedTuple):
-    """Time of a fit in s of one core, in three parts, and of a prediction.
+    """Time in s of one core to fit a model, in three parts, and to predict as many songs, in two.
 
     Parameters
     ----------
@@ -46,24 +49,29 @@ class Fit(NamedTuple):
         Time of the classifier.
     calibration_s : float
         Time of its calibration, which only the fits with the best parameters have.
+    transform_s : float
+        Time of the steps before the classifier, in a prediction.
     prediction_s : float
-        Time to predict as many songs as the model is fitted to.
+        Time of the classifier, in a prediction.
     """
 
     steps_s: float
     classifier_s: float
     calibration_s: float = 0.0
+    transform_s: float = 0.0
     prediction_s: float = 0.0
 
-    @property
-    def uncalibrated_s(self) -> float:
-        """Time of a fit without calibration."""
-        return self.steps_s + self.classifier_s
+    def scored_s(self, ratio: float) -> float:
+        """Return the time to fit without calibration, and to predict songs in a ratio to those of the fit."""
+        return self.steps_s + self.classifier_s + self.predicted_s(ratio)
 
-    @property
-    def total_s(self) -> float:
-        """Time of a fit with calibration."""
-        return self.uncalibrated_s + self.calibration_s
+    def calibrated_s(self, ratio: float) -> float:
+        """Return the time to fit with calibration, and to predict songs in a ratio to those of the fit."""
+        return self.scored_s(ratio) + self.calibration_s
+
+    def predicted_s(self, ratio: float) -> float:
+        """Return the time to predict songs in a ratio to those of the fit."""
+        return ratio * (self.transform_s + self.prediction_s)
 
 
 FitOfSongs = Callable[[float], Fit]
@@ -74,7 +82,7 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
     """Estimate the time of the fits and predictions of 05.
 
     Two fits of each model are measured. Learning curves, permutation importance and protocols are those of models of
-    mean time.
+    mean time, without the baseline.
 
     Parameters
     ----------
@@ -91,28 +99,35 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
         Seconds.
     """
     config = params.sklearn
-    n_training = n_songs * (1 - params.wrangling.test_fraction)
+    test_fraction = params.wrangling.test_fraction
+    n_training, n_test = n_songs * (1 - test_fraction), n_songs * test_fraction
     n_diagnosed = min(n_songs, config.nested_max_songs)
-    n_shuffled = params.wrangling.test_fraction * n_diagnosed
     n_shuffles = config.permutation_repeats * descriptor_of(sample.columns.drop("genre")).nunique()
     n_genres = sample["genre"].nunique()
     names = sorted(set(config.grids) - set(config.left_out(round(n_training), n_genres)))
-    seconds = 0.0
-    for name in progress_bar(names, "fits of models", len(names)):
-        fit = partial(_predict_fit, _measure_fits(name, sample, config))
+    n_diagnosable = len(set(names) - {BASELINE})
+    fits = {
+        name: partial(_predict_fit, _measure_fits(name, sample, config))
+        for name in progress_bar(sorted({*names, SHOWN}), "fits of models", len({*names, SHOWN}))
+    }
+    n_seen = n_diagnosed * (1 - test_fraction)
+    seconds = _exhaustive_seconds(config.folds, N_SHOWN, fits[SHOWN], n_seen) / joblib.cpu_count()
+    for name in names:
+        fit = fits[name]
         n_candidates = len(ParameterGrid(config.grids[name]))
-        seconds += (
-            _search_seconds(config, n_candidates, fit, n_training, n_genres) / n_workers + fit(n_training).total_s
-        )
+        tuned = fit(n_training)
+        seconds += _search_seconds(config, n_candidates, fit, n_training, n_genres) / n_workers
+        seconds += tuned.calibrated_s(n_test / n_training)
         seconds += _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
-        seconds += _diagnosis_seconds(config.folds, fit, n_diagnosed) / len(names) / n_workers
-        importance = n_shuffles * fit(n_training).prediction_s * n_shuffled / n_training
-        seconds += importance / len(names) / joblib.cpu_count()
+        if name != BASELINE:
+            importance = n_shuffles * tuned.predicted_s(n_diagnosed * test_fraction / n_training)
+            curves = _diagnosis_seconds(config.folds, fit, n_diagnosed)
+            seconds += (importance / joblib.cpu_count() + curves / n_workers) / n_diagnosable
     return seconds
 
 
 def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
-    """Estimate the time of tuning and nested cross-validation of the linear model on embeddings, from two fits.
+    """Estimate the time of tuning and nested cross-validation of the linear model on embeddings.
 
     Parameters
     ----------
@@ -137,7 +152,8 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
         return Fit(*(growth * part for part in _predict_fit(measured, min(n, n_dimensions))))
 
     n_candidates = len(config.shrinkage)
-    seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers + fit(n_training).total_s
+    seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers
+    seconds += fit(n_training).calibrated_s((n_songs - n_training) / n_training)
     return seconds + _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
 
 
@@ -151,7 +167,7 @@ def _search_seconds(config: Sklearn, n_candidates: int, fit: FitOfSongs, n_songs
 
 
 def _exhaustive_seconds(folds: int, n_candidates: int, fit: FitOfSongs, n_songs: float) -> float:
-    return folds * n_candidates * _scored_s(fit(_learned(folds, n_songs)), folds)
+    return folds * n_candidates * fit(_learned(folds, n_songs)).scored_s(_left_out(folds))
 
 
 def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSongs, n_songs: int) -> float:
@@ -160,24 +176,25 @@ def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSon
         return 0.0
     n_outer = _learned(config.folds, n_songs)
     inner = fit(_learned(config.folds, n_outer))
-    searched = config.folds * (inner.steps_s + n_candidates * _scored_s(inner._replace(steps_s=0.0), config.folds))
-    return config.repeats * config.folds * (searched + fit(n_outer).total_s)
+    ratio = _left_out(config.folds)
+    searched = config.folds * (inner.steps_s + n_candidates * inner._replace(steps_s=0.0).scored_s(ratio))
+    return config.repeats * config.folds * (searched + fit(n_outer).calibrated_s(ratio))
 
 
 def _diagnosis_seconds(folds: int, fit: FitOfSongs, n_songs: float) -> float:
     """Predict the seconds of `N_CURVES` learning curves and of two protocols on one core."""
     n_learned = _learned(folds, n_songs)
-    curve = sum(_scored_s(fit(share * n_learned), folds, share) for share in TRAIN_SHARES)
-    return folds * (N_CURVES * curve + 2 * _scored_s(fit(n_learned), folds))
-
-
-def _scored_s(fit: Fit, folds: int, share: float = 1.0) -> float:
-    """Predict the seconds of a fit without calibration to a share of the other folds, and of predicting one fold."""
-    return fit.uncalibrated_s + fit.prediction_s / (share * (folds - 1))
+    curve = sum(fit(share * n_learned).scored_s(_left_out(folds) / share) for share in TRAIN_SHARES)
+    return folds * (N_CURVES * curve + 2 * fit(n_learned).scored_s(_left_out(folds)))
 
 
 def _learned(folds: int, n_songs: float) -> float:
     return n_songs * (folds - 1) / folds
+
+
+def _left_out(folds: int) -> float:
+    """Return the ratio of the songs of a fold to those of the other folds."""
+    return 1 / (folds - 1)
 
 
 def _measure_fits(name: str, sample: pd.DataFrame, config: Sklearn | Transfer) -> list[tuple[int, Fit]]:
@@ -188,11 +205,11 @@ def _measure_fits(name: str, sample: pd.DataFrame, config: Sklearn | Transfer) -
 
 
 def _draw_songs(sample: pd.DataFrame, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw songs at random, but enough of each genre for a calibration; repeated songs get a little noise."""
+    """Draw songs at random, but enough of each genre for a calibration; repeated draws get noise of 10 %."""
     rng = np.random.default_rng(seed)
     fewest = sample.groupby("genre").sample(CALIBRATION_FOLDS, replace=True, random_state=rng)
     drawn = pd.concat([fewest, sample.sample(n - len(fewest), replace=True, random_state=rng)])
-    X, is_repeated = drawn.drop(columns="genre").to_numpy(copy=True), drawn.index.duplicated()
+    X, is_repeated = drawn.drop(columns="genre").to_numpy(float, copy=True), drawn.index.duplicated()
     X[is_repeated] *= 1 + 0.1 * rng.standard_normal((is_repeated.sum(), X.shape[1]))
     return X, drawn["genre"].to_numpy()
 
@@ -207,8 +224,9 @@ def _measure_fit(name: str, sample: pd.DataFrame, n: int, config: Sklearn | Tran
         _, classifier_s = _timed(searched[-1].fit, prepared, y)
         is_calibrated = type(pipeline[-1]) is not type(searched[-1])
         calibrated_s = _timed(pipeline[-1].fit, prepared, y)[1] if is_calibrated else classifier_s
-        _, prediction_s = _timed(searched.predict, X)
-        return Fit(steps_s, classifier_s, max(0.0, calibrated_s - classifier_s), prediction_s)
+        prepared, transform_s = _timed(searched[:-1].transform, X) if len(searched) > 1 else (X, 0.0)
+        _, prediction_s = _timed(searched[-1].predict, prepared)
+        return Fit(steps_s, classifier_s, max(0.0, calibrated_s - classifier_s), transform_s, prediction_s)
 
 
 def _timed(fit: Callable[..., T], *inputs: np.ndarray) -> tuple[T, float]:
