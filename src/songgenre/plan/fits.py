@@ -61,18 +61,6 @@ class Fit(NamedTuple):
     transform_s: float = 0.0
     prediction_s: float = 0.0
 
-    def scored_s(self, ratio: float) -> float:
-        """Return the time to fit without calibration, and to predict songs in a ratio to those of the fit."""
-        return self.steps_s + self.classifier_s + self.predicted_s(ratio)
-
-    def calibrated_s(self, ratio: float) -> float:
-        """Return the time to fit with calibration, and to predict songs in a ratio to those of the fit."""
-        return self.scored_s(ratio) + self.calibration_s
-
-    def predicted_s(self, ratio: float) -> float:
-        """Return the time to predict songs in a ratio to those of the fit."""
-        return ratio * (self.transform_s + self.prediction_s)
-
 
 FitOfSongs = Callable[[float], Fit]
 """Function from a number of songs to the time of a fit."""
@@ -117,10 +105,10 @@ def sklearn_seconds(params: Params, sample: pd.DataFrame, n_songs: int, n_worker
         n_candidates = len(ParameterGrid(config.grids[name]))
         tuned = fit(n_training)
         seconds += _search_seconds(config, n_candidates, fit, n_training, n_genres) / n_workers
-        seconds += tuned.calibrated_s(n_test / n_training)
+        seconds += _calibrated_s(tuned, n_test / n_training)
         seconds += _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
         if name != BASELINE:
-            importance = n_shuffles * tuned.predicted_s(n_diagnosed * test_fraction / n_training)
+            importance = n_shuffles * _predicted_s(tuned, n_diagnosed * test_fraction / n_training)
             curves = _diagnosis_seconds(config.folds, fit, n_diagnosed)
             seconds += (importance / joblib.cpu_count() + curves / n_workers) / n_diagnosable
     return seconds
@@ -153,7 +141,7 @@ def transfer_seconds(params: Params, n_songs: int, n_workers: int) -> float:
 
     n_candidates = len(config.shrinkage)
     seconds = _exhaustive_seconds(config.folds, n_candidates, fit, n_training) / n_workers
-    seconds += fit(n_training).calibrated_s((n_songs - n_training) / n_training)
+    seconds += _calibrated_s(fit(n_training), (n_songs - n_training) / n_training)
     return seconds + _nested_seconds(config, n_candidates, fit, n_songs) / n_workers
 
 
@@ -167,7 +155,7 @@ def _search_seconds(config: Sklearn, n_candidates: int, fit: FitOfSongs, n_songs
 
 
 def _exhaustive_seconds(folds: int, n_candidates: int, fit: FitOfSongs, n_songs: float) -> float:
-    return folds * n_candidates * fit(_learned(folds, n_songs)).scored_s(_left_out(folds))
+    return folds * n_candidates * _scored_s(fit(_learned(folds, n_songs)), _left_out(folds))
 
 
 def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSongs, n_songs: int) -> float:
@@ -177,15 +165,15 @@ def _nested_seconds(config: Sklearn | Transfer, n_candidates: int, fit: FitOfSon
     n_outer = _learned(config.folds, n_songs)
     inner = fit(_learned(config.folds, n_outer))
     ratio = _left_out(config.folds)
-    searched = config.folds * (inner.steps_s + n_candidates * inner._replace(steps_s=0.0).scored_s(ratio))
-    return config.repeats * config.folds * (searched + fit(n_outer).calibrated_s(ratio))
+    searched = config.folds * (inner.steps_s + n_candidates * _scored_s(inner._replace(steps_s=0.0), ratio))
+    return config.repeats * config.folds * (searched + _calibrated_s(fit(n_outer), ratio))
 
 
 def _diagnosis_seconds(folds: int, fit: FitOfSongs, n_songs: float) -> float:
     """Predict the seconds of `N_CURVES` learning curves and of two protocols on one core."""
     n_learned = _learned(folds, n_songs)
-    curve = sum(fit(share * n_learned).scored_s(_left_out(folds) / share) for share in TRAIN_SHARES)
-    return folds * (N_CURVES * curve + 2 * fit(n_learned).scored_s(_left_out(folds)))
+    curve = sum(_scored_s(fit(share * n_learned), _left_out(folds) / share) for share in TRAIN_SHARES)
+    return folds * (N_CURVES * curve + 2 * _scored_s(fit(n_learned), _left_out(folds)))
 
 
 def _learned(folds: int, n_songs: float) -> float:
@@ -195,6 +183,21 @@ def _learned(folds: int, n_songs: float) -> float:
 def _left_out(folds: int) -> float:
     """Return the ratio of the songs of a fold to those of the other folds."""
     return 1 / (folds - 1)
+
+
+def _scored_s(fit: Fit, ratio: float) -> float:
+    """Return the seconds of a fit without calibration, and of predicting songs in a ratio to those of the fit."""
+    return fit.steps_s + fit.classifier_s + _predicted_s(fit, ratio)
+
+
+def _calibrated_s(fit: Fit, ratio: float) -> float:
+    """Return the seconds of a fit with calibration, and of predicting songs in a ratio to those of the fit."""
+    return _scored_s(fit, ratio) + fit.calibration_s
+
+
+def _predicted_s(fit: Fit, ratio: float) -> float:
+    """Return the seconds of predicting songs in a ratio to those of the fit."""
+    return ratio * (fit.transform_s + fit.prediction_s)
 
 
 def _measure_fits(name: str, sample: pd.DataFrame, config: Sklearn | Transfer) -> list[tuple[int, Fit]]:
