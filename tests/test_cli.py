@@ -36,8 +36,8 @@ import time
 from songgenre.runtime import ending
 ending.treat_as_interrupt("SIGTERM")
 ending.end_with_dvc()
-print("started", flush=True)
 try:
+    print("started", flush=True)
     time.sleep(20)
 except KeyboardInterrupt:
     print("ended", flush=True)
